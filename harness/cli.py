@@ -1,0 +1,230 @@
+"""The command line: parse, call, print.  Nothing is decided here.
+
+`plan`, `report` and `--help` import neither TensorFlow nor anything that does.
+"""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import platformdirs
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from harness import __version__
+from harness.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_USAGE, UserError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="transferbench",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Which backbone and strategy should I use for my images, on my machine, within my time, "
+    "and how sure is that?",
+    epilog="Colour is switched off by NO_COLOR=1. Exit codes: 0 everything has a result, 1 some "
+    "cells have none, 2 the input cannot be used, 130 interrupted.",
+)
+
+MatrixArgument = Annotated[Path, typer.Argument(help="A matrix file, for example bench/matrices/smoke.toml.")]
+WeightsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights-dir",
+        envvar="TRANSFERBENCH_WEIGHTS",
+        help="Folder with weight files under the names that Keras gives them; searched before Keras' cache.",
+    ),
+]
+OfflineOption = Annotated[
+    bool, typer.Option("--offline", help="Download nothing; cells without weights are skipped.")
+]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"transferbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(epilog="Example: transferbench plan bench/matrices/cats-dogs.toml --offline")
+def plan(
+    matrix: MatrixArgument,
+    weights_dir: WeightsOption = None,
+    offline: OfflineOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Show the cells of a matrix, and why a cell will be skipped."""
+    from harness.matrix import load_matrix
+    from harness.running.planner import make_plan
+
+    planned = make_plan(load_matrix(matrix), _folder(weights_dir), offline=offline)
+    if as_json:
+        rows = [
+            {**each.cell.as_dict(), "name": each.cell.name, "skip": each.skip or None} for each in planned
+        ]
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    table = Table(title=f"{len(planned)} cells", title_justify="left")
+    for column in ("backbone", "weights", "strategy", "depth", "recipe", "size", "seed", "note"):
+        table.add_column(column, justify="right" if column in ("size", "seed") else "left", overflow="fold")
+    for each in planned:
+        cell = each.cell
+        note = f"[yellow]skipped: {escape(each.skip)}[/]" if each.skip else ""
+        if each.weights is None and not each.skip:
+            note = "weights will be downloaded"
+        numbers = (str(cell.size), str(cell.seed))
+        table.add_row(cell.backbone, cell.weights, cell.strategy, cell.depth, cell.recipe, *numbers, note)
+    Console().print(table)
+
+
+@app.command(
+    epilog="Example: transferbench run bench/matrices/cats-dogs.toml --data photos --offline. "
+    "Interrupt it whenever you like; the same command goes on where it stopped."
+)
+def run(
+    matrix: MatrixArgument,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", envvar="TRANSFERBENCH_DATA", help="Folder with train, validation and test."),
+    ] = None,
+    weights_dir: WeightsOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the run; results/runs/NAME by default.")
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option("--cache", envvar="TRANSFERBENCH_CACHE", help="Folder for decoded images and features."),
+    ] = None,
+    offline: OfflineOption = False,
+) -> None:
+    """Run a matrix: every cell in a process of its own, a record the moment it ends."""
+    from harness.matrix import load_matrix
+    from harness.reports.leaderboard import render_leaderboard
+    from harness.running.executor import LocalExecutor
+    from harness.running.folder import RunFolder
+    from harness.running.run import Request, run_matrix
+    from harness.running.view import RunView
+
+    loaded = load_matrix(matrix)
+    folder = RunFolder(out or Path("results/runs") / loaded.name)
+    request = Request(
+        matrix=loaded,
+        data=data,
+        weights_dir=_folder(weights_dir),
+        out=folder.path,
+        cache=cache or Path(platformdirs.user_cache_dir("transferbench")),
+        offline=offline,
+        command=_command(),
+    )
+    console = Console()
+    try:
+        with RunView(console) as view:
+            records = run_matrix(request, LocalExecutor(), view)
+    except KeyboardInterrupt:
+        _stop(
+            f"interrupted; finished cells are kept in {folder.path}, the same command goes on from there",
+            EXIT_INTERRUPTED,
+        )
+    text = render_leaderboard(folder)
+    _write(folder.leaderboard, text)
+    console.print(_tables(text), markup=False, highlight=False, soft_wrap=True)
+    console.print(f"leaderboard: {folder.leaderboard}", highlight=False, soft_wrap=True)
+    failed = sum(record.status != "ok" for record in records)
+    if failed:
+        _stop(
+            f"{failed} of {len(records)} cells have no result; the leaderboard says why",
+            EXIT_INCOMPLETE,
+        )
+
+
+@app.command(epilog="Example: transferbench report results/runs/cats-dogs")
+def report(
+    run_folder: RunArgument,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="File to write; leaderboard.md of the run by default."),
+    ] = None,
+) -> None:
+    """Write the leaderboard of a run again, from its records alone."""
+    from harness.reports.leaderboard import render_leaderboard
+    from harness.running.folder import RunFolder
+
+    folder = RunFolder(run_folder)
+    target = out or folder.leaderboard
+    _write(target, render_leaderboard(folder))
+    typer.echo(target)
+
+
+@app.command(epilog="Example: transferbench publish results/runs/cats-dogs")
+def publish(
+    run_folder: RunArgument,
+    results: Annotated[Path, typer.Option("--results", help="Where the committed results are.")] = Path(
+        "results"
+    ),
+) -> None:
+    """Copy a run's records and leaderboard to where they are committed: compact, without paths."""
+    from harness.reports.publish import publish_run
+
+    for path in publish_run(run_folder, results):
+        typer.echo(path)
+
+
+def _write(path: Path, text: str) -> None:
+    from harness.files import write_whole
+
+    write_whole(path, text)
+
+
+def _tables(text: str) -> str:
+    """The leaderboard without its header's facts and the legend, for the terminal."""
+    parts = text.split("\n## ")
+    return "\n## ".join(["", *(part for part in parts[1:] if not part.startswith("How to read"))]).strip()
+
+
+def _folder(path: Path | None) -> Path | None:
+    if path is not None and not path.is_dir():
+        raise UserError(
+            "no such folder", where=str(path), hint="--weights-dir names a folder of weight files."
+        )
+    return path
+
+
+def _command() -> str:
+    """The command as typed; of absolute paths only the last part is kept, they are private."""
+    shown = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    return shlex.join(["transferbench", *shown])
+
+
+def _stop(message: str, code: int) -> None:
+    Console(stderr=True).print(f"[bold]transferbench:[/] {escape(message)}", highlight=False, soft_wrap=True)
+    raise SystemExit(code)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is a message and an exit code, not a traceback."""
+    try:
+        app()
+    except UserError as error:
+        _stop(str(error), EXIT_USAGE)
+    except KeyboardInterrupt:
+        _stop("interrupted", EXIT_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""One image file to RGB pixels, and RGB pixels to the size that a cell asks for.
+
+Decoding and resizing are Pillow's, so that data can be prepared without TensorFlow.  Bilinear
+resizing is done in 32-bit float for each channel and rounded once at the end: Pillow's 8-bit
+path rounds twice, which no other library repeats, while the float path agrees with
+`tf.image.resize(..., antialias=True)` and so can be rebuilt inside an exported model.  Images are
+squashed to a square, as Keras' own loaders do.
+"""
+
+import io
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+__all__ = ["UndecodableImageError", "decode", "resize"]
+
+_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "nearest": Image.Resampling.NEAREST}
+
+
+class UndecodableImageError(Exception):
+    """The bytes are not an image that can be used; the text says why."""
+
+
+def decode(content: bytes) -> NDArray[np.uint8]:
+    """Decode a file's bytes to RGB in its right orientation; shape (height, width, 3).
+
+    Raises `UndecodableImageError` for everything that is not a whole image.
+    """
+    if not content:
+        raise UndecodableImageError("the file is empty")
+    try:
+        with warnings.catch_warnings():
+            # A decompression bomb is an error here, not a remark.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore", UserWarning)
+            with Image.open(io.BytesIO(content)) as image:
+                upright = ImageOps.exif_transpose(image)
+                return np.array(upright.convert("RGB"))
+    except UnidentifiedImageError:
+        raise UndecodableImageError("not an image in a known format") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise UndecodableImageError("too many pixels (a decompression bomb?)") from None
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError) as error:
+        raise UndecodableImageError(str(error) or type(error).__name__) from None
+
+
+def resize(pixels: NDArray[np.uint8], size: int, method: str) -> NDArray[np.uint8]:
+    """Squash an image to `size` x `size` pixels by "bilinear" (antialiased) or "nearest"."""
+    if pixels.shape[:2] == (size, size):
+        return pixels
+    if method == "nearest":
+        return np.array(Image.fromarray(pixels).resize((size, size), _FILTERS[method]))
+    planes = [
+        np.asarray(
+            Image.fromarray(pixels[..., channel].astype(np.float32)).resize((size, size), _FILTERS[method])
+        )
+        for channel in range(3)
+    ]
+    return np.clip(np.rint(np.stack(planes, axis=-1)), 0, 255).astype(np.uint8)

@@ -1,0 +1,90 @@
+"""The decoded-pixel cache: every image decoded and resized once, as memory-mapped uint8.
+
+The file is a plain `.npy` of shape (images, size, size, 3) in the manifest's order.  Its pages
+are the kernel's to drop, so training memory does not grow with the number of images.  A cache
+is made under a temporary name and renamed when it is whole.
+"""
+
+import hashlib
+import json
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import PIL
+from numpy.typing import NDArray
+
+from harness.data.decode import resize
+from harness.data.manifest import Entry, Manifest
+from harness.data.sources import Progress, Source
+from harness.errors import UserError
+from harness.files import PARTIAL_SUFFIX
+
+__all__ = ["PixelCache", "build_pixels"]
+
+_SCHEMA = 1
+_FREE_MARGIN = 1 << 30
+
+
+@dataclass(frozen=True)
+class PixelCache:
+    """A finished cache: where its array is, and the seconds that making it took."""
+
+    folder: Path
+    seconds: float
+
+    def open(self) -> NDArray[np.uint8]:
+        """The pixels, memory-mapped and read-only; shape (images, size, size, 3)."""
+        pixels: NDArray[np.uint8] = np.load(self.folder / "pixels.npy", mmap_mode="r")
+        return pixels
+
+
+def build_pixels(
+    manifest: Manifest, source: Source, size: int, method: str, cache: Path, progress: Progress
+) -> PixelCache:
+    """Return the cache for these images at this size, decoding them if it is not there yet."""
+    key = hashlib.sha256(
+        f"{_SCHEMA}/{manifest.sha256}/{size}/{method}/pillow-{PIL.__version__}".encode()
+    ).hexdigest()[:24]
+    folder = cache / "pixels" / key
+    if not folder.exists():
+        _decode_all(manifest, source, size, method, folder, progress)
+    facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    return PixelCache(folder, facts["seconds"])
+
+
+def _decode_all(
+    manifest: Manifest, source: Source, size: int, method: str, folder: Path, progress: Progress
+) -> None:
+    partial = folder.with_name(folder.name + PARTIAL_SUFFIX)
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    shape = (len(manifest.entries), size, size, 3)
+    _require_space(partial, int(np.prod(shape)))
+    began = time.perf_counter()
+    pixels = np.lib.format.open_memmap(partial / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
+
+    def fill(numbered: tuple[int, Entry]) -> None:
+        row, entry = numbered
+        pixels[row] = resize(source.read(entry), size, method)
+
+    with ThreadPoolExecutor() as pool:
+        for done, _ in enumerate(pool.map(fill, enumerate(manifest.entries)), start=1):
+            progress(done, len(manifest.entries))
+    pixels.flush()
+    facts = {"seconds": time.perf_counter() - began, "manifest": manifest.sha256, "size": size}
+    (partial / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+    partial.rename(folder)
+
+
+def _require_space(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed + _FREE_MARGIN:
+        raise UserError(
+            f"the decoded images need {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free",
+            where=str(folder.parent),
+            hint="Name another place with --cache DIR, or use a smaller size.",
+        )

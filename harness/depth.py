@@ -1,0 +1,40 @@
+"""How much of a base trains: `none`, `blocks:N`, `layers:N`, `from:LAYER` or `all`.
+
+A depth is written as text in matrices, cell names and records; this module reads it.  Which
+layer it means in one architecture is found by `harness.training.freezing`.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.errors import UserError
+
+__all__ = ["Depth", "parse_depth"]
+
+_FORMS = "none, all, blocks:N (the last N blocks), layers:N (the last N layers), from:LAYER"
+
+
+@dataclass(frozen=True)
+class Depth:
+    """A parsed depth: `count` belongs to blocks and layers, `layer` to from."""
+
+    kind: Literal["none", "blocks", "layers", "from", "all"]
+    count: int = 0
+    layer: str = ""
+
+    def __str__(self) -> str:
+        if self.kind == "from":
+            return f"from:{self.layer}"
+        return f"{self.kind}:{self.count}" if self.count else self.kind
+
+
+def parse_depth(text: str, *, where: str = "") -> Depth:
+    """Read a depth; raise `UserError` that lists the forms if it is none of them."""
+    if text in ("none", "all"):
+        return Depth("none" if text == "none" else "all")
+    if match := re.fullmatch(r"(blocks|layers):([1-9]\d*)", text):
+        return Depth("blocks" if match[1] == "blocks" else "layers", count=int(match[2]))
+    if match := re.fullmatch(r"from:([\w./-]+)", text):
+        return Depth("from", layer=match[1])
+    raise UserError(f"unknown depth {text!r}", where=where, hint=f"Choices: {_FORMS}.")

@@ -1,0 +1,104 @@
+"""The machine and the versions that a number was measured with.
+
+Times are comparable only within one fingerprint.  Versions are read from package metadata, so
+that nothing here imports TensorFlow.
+"""
+
+import functools
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["Environment", "commit", "current_environment", "library_versions"]
+
+_LIBRARIES = ("keras", "tensorflow", "numpy", "pillow", "transferbench")
+_SETTINGS = (
+    "KERAS_BACKEND",
+    "OMP_NUM_THREADS",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_NUM_INTEROP_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "XLA_FLAGS",
+)
+
+
+class Environment(BaseModel):
+    """Processor, memory, system, versions, and the settings that change numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    system: str
+    processor: str
+    cores: int
+    memory_bytes: int
+    python: str
+    libraries: dict[str, str]
+    settings: dict[str, str]
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hex digits that are equal only where all of this is equal."""
+        text = json.dumps(self.model_dump(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def library_versions() -> dict[str, str]:
+    """The versions of the libraries that results depend on."""
+    return {name: version(name) for name in _LIBRARIES}
+
+
+def settings() -> dict[str, str]:
+    """The environment variables that change numbers, where they are set."""
+    return {name: os.environ[name] for name in _SETTINGS if name in os.environ}
+
+
+@functools.cache
+def current_environment() -> Environment:
+    """Describe this machine; the cores are those that this process may use."""
+    return Environment(
+        system=f"{platform.system()} {platform.machine()}",
+        processor=_processor(),
+        cores=usable_cores(),
+        memory_bytes=psutil.virtual_memory().total,
+        python=platform.python_version(),
+        libraries=library_versions(),
+        settings=settings(),
+    )
+
+
+def usable_cores() -> int:
+    """The number of cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _processor() -> str:
+    from cpuinfo import get_cpu_info
+
+    name: str = get_cpu_info().get("brand_raw") or platform.processor() or "unknown"
+    return name
+
+
+def commit() -> str:
+    """The commit of the harness's own checkout, "-dirty" if changed, "" outside a checkout."""
+    root = Path(__file__).parent.parent
+    if not (root / ".git").exists():
+        return ""
+    try:
+        head = _git(root, "rev-parse", "--short=12", "HEAD")
+        return head + ("-dirty" if _git(root, "status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=True, text=True)
+    return done.stdout.strip()

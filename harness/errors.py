@@ -1,0 +1,46 @@
+"""Errors that a user can mend, with a message that says how."""
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["EXIT_INCOMPLETE", "EXIT_INTERRUPTED", "EXIT_OK", "EXIT_USAGE", "UserError", "unknown"]
+
+EXIT_OK = 0
+"""Everything asked for is there."""
+EXIT_INCOMPLETE = 1
+"""The run ended, but at least one cell has no result; its record says why."""
+EXIT_USAGE = 2
+"""The input cannot be used; nothing was run and nothing was changed."""
+EXIT_INTERRUPTED = 130
+"""Interrupted by the user; finished cells are kept."""
+
+
+class UserError(Exception):
+    """A mistake in the input, told in words and without a traceback.
+
+    `problem` says what was expected and what came, `where` names the file (and line), and
+    `hint` says what to do next.
+    """
+
+    def __init__(self, problem: str, *, where: str = "", hint: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.problem}" if self.where else self.problem
+        return f"{head}\n{self.hint}" if self.hint else head
+
+
+def unknown(kind: str, given: str, choices: Iterable[str], *, where: str = "") -> UserError:
+    """Return the error for a name that is not one of `choices`, near names first."""
+    known = list(choices)
+    folded = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(given.casefold(), folded, n=3, cutoff=0.5)
+    meant = f"Did you mean {' or '.join(folded[name] for name in near)}? " if near else ""
+    return UserError(
+        f"unknown {kind} {given!r}",
+        where=where,
+        hint=f"{meant}Choices: {', '.join(known)}.",
+    )

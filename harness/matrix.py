@@ -1,0 +1,292 @@
+"""A matrix file and the cells it expands to.
+
+A matrix is a TOML file: a name, where the images come from, and one or more grids whose axes
+are multiplied out.  Everything in it is checked when it is read, so that a misspelt name costs a
+second and not an hour; messages carry the file, the line and the near names.  Nothing here
+imports Keras.
+"""
+
+import itertools
+import re
+import tomllib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.backbones import backbone
+from harness.depth import parse_depth
+from harness.errors import UserError, unknown
+from harness.recipes import RECIPES, Recipe
+from harness.strategies import NO_DEPTH, strategy
+
+__all__ = ["Cell", "DataSpec", "Grid", "Matrix", "load_matrix"]
+
+Weights = Literal["imagenet", "smoke-base", "random"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSpec(_Strict):
+    """Where the images come from.
+
+    "folder" reads `train|validation|test/<class>/*` under `path` or `--data`; "synthetic" draws
+    `train`, `validation` and `test` images of the target classes from `seed`.
+    """
+
+    source: Literal["folder", "synthetic"] = "folder"
+    path: str | None = None
+    train: Annotated[int, Field(ge=2)] = 200
+    validation: Annotated[int, Field(ge=2)] = 200
+    test: Annotated[int, Field(ge=2)] = 400
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class Grid(_Strict):
+    """Axes that are multiplied out; `depths` applies to the strategies that take one."""
+
+    backbones: Annotated[tuple[str, ...], Field(min_length=1)]
+    strategies: Annotated[tuple[str, ...], Field(min_length=1)]
+    sizes: Annotated[tuple[int | Literal["native"], ...], Field(min_length=1)] = ("native",)
+    depths: tuple[str, ...] = ()
+    recipes: Annotated[tuple[str, ...], Field(min_length=1)] = ("default",)
+    weights: Annotated[tuple[Weights, ...], Field(min_length=1)] = ("imagenet",)
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)
+    devices: Annotated[tuple[Literal["cpu", "gpu"], ...], Field(min_length=1)] = ("cpu",)
+    precisions: Annotated[
+        tuple[Literal["float32", "mixed_float16", "mixed_bfloat16"], ...], Field(min_length=1)
+    ] = ("float32",)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row of the matrix: everything that names one training.  `size` is in pixels."""
+
+    backbone: str
+    weights: str
+    strategy: str
+    depth: str
+    recipe: str
+    size: int
+    seed: int
+    device: str = "cpu"
+    precision: str = "float32"
+
+    @property
+    def name(self) -> str:
+        """The cell's name: what people read, and what runs are compared by."""
+        return "/".join(
+            (
+                self.backbone,
+                self.weights,
+                self.strategy,
+                self.depth,
+                self.recipe,
+                f"{self.size}px",
+                f"seed{self.seed}",
+                self.device,
+                self.precision,
+            )
+        )
+
+    @property
+    def label(self) -> str:
+        """The strategy with its depth, for tables."""
+        return self.strategy if self.depth == NO_DEPTH else f"{self.strategy} {self.depth}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields as plain values."""
+        return asdict(self)
+
+
+class Matrix(_Strict):
+    """A checked matrix; `recipes` holds every recipe that a grid names, the derived ones too."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    data: DataSpec = DataSpec()
+    grid: Annotated[tuple[Grid, ...], Field(min_length=1)]
+    minutes_per_cell: Annotated[float, Field(gt=0)] = 240
+    recipes: dict[str, Recipe] = {}
+
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells in the order of the file, each once."""
+        found: dict[str, Cell] = {}
+        for grid in self.grid:
+            for cell in _expand(grid):
+                found.setdefault(cell.name, cell)
+        return tuple(found.values())
+
+
+def _expand(grid: Grid) -> list[Cell]:
+    adapted = [
+        (name, depth)
+        for name in grid.strategies
+        for depth in (grid.depths if strategy(name).takes_depth else (NO_DEPTH,))
+    ]
+    return [
+        Cell(
+            backbone=name,
+            weights=weights,
+            strategy=adaptation[0],
+            depth=adaptation[1],
+            recipe=recipe,
+            size=backbone(name).native_size if size == "native" else size,
+            seed=seed,
+            device=device,
+            precision=precision,
+        )
+        for device, precision, name, size, weights, recipe, adaptation, seed in itertools.product(
+            grid.devices,
+            grid.precisions,
+            grid.backbones,
+            grid.sizes,
+            grid.weights,
+            grid.recipes,
+            adapted,
+            grid.seeds,
+        )
+    ]
+
+
+@dataclass(frozen=True)
+class _Text:
+    """The matrix file's own text, so that a message can say where in it a word stands."""
+
+    path: str
+    text: str
+
+    def at(self, word: str, *, key: bool = False) -> str:
+        """`file:line` of the first line with that word as a key or a value, else `file`."""
+        quoted = re.escape(word)
+        pattern = rf"^\s*\[*[\w.]*\b{quoted}\b\]*\s*(=|$)" if key else rf"(?<![\w.-]){quoted}(?![\w.-])"
+        for number, line in enumerate(self.text.splitlines(), start=1):
+            if re.search(pattern, line.split("#")[0]):
+                return f"{self.path}:{number}"
+        return self.path
+
+
+def load_matrix(path: Path) -> Matrix:
+    """Read and check a matrix file; raise `UserError` for whatever is wrong with it."""
+    try:
+        text = _Text(str(path), path.read_text(encoding="utf-8"))
+        document = tomllib.loads(text.text)
+    except (FileNotFoundError, IsADirectoryError):
+        beside = sorted(found.name for found in path.parent.glob("*.toml"))
+        hint = f"Matrices there: {', '.join(beside)}." if beside else "Matrices are TOML files."
+        raise UserError(f"no matrix file {path}", hint=hint) from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"not UTF-8 text: {error}", where=str(path)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"not valid TOML: {error}", where=str(path)) from None
+    if "recipes" in document:
+        raise unknown("key", "recipes", _top_keys(), where=text.at("recipes", key=True))
+    recipes = _recipes(document.pop("recipe", {}), text)
+    try:
+        matrix = Matrix.model_validate({**document, "recipes": recipes})
+    except ValidationError as error:
+        raise _explain(error, Matrix, text) from None
+    _check(matrix, text)
+    return matrix
+
+
+def _recipes(tables: dict[str, Any], text: _Text) -> dict[str, Recipe]:
+    """The built-in recipes and those that the file derives from them."""
+    recipes = dict(RECIPES)
+    for name, table in tables.items():
+        base = table.pop("base", "default")
+        if base not in recipes:
+            raise unknown("recipe", base, recipes, where=text.at(base))
+        merged = recipes[base].model_dump() | {
+            "name": name,
+            "summary": f"{base}, changed by the matrix",
+        }
+        for key, value in table.items():
+            old = merged.get(key)
+            merged[key] = old | value if isinstance(old, dict) and isinstance(value, dict) else value
+        try:
+            recipes[name] = Recipe.model_validate(merged)
+        except ValidationError as error:
+            raise _explain(error, Recipe, text) from None
+    return recipes
+
+
+def _explain(error: ValidationError, root: type[BaseModel], text: _Text) -> UserError:
+    """Turn pydantic's first finding into one sentence with its place."""
+    finding = error.errors()[0]
+    names = [str(part) for part in finding["loc"] if isinstance(part, str)]
+    key = names[-1] if names else ""
+    if finding["type"] == "extra_forbidden":
+        return unknown("key", key, _keys(root, finding["loc"]), where=text.at(key, key=True))
+    given = finding["input"]
+    if finding["type"] == "literal_error" and isinstance(given, str):
+        choices = re.findall(r"'([^']+)'", finding["ctx"]["expected"])
+        named = next((name for name in reversed(names) if not name.startswith(("literal", "int"))), "value")
+        return unknown(f"value of {named!r}:", given, choices, where=text.at(given))
+    place = text.at(key, key=True) if key else text.path
+    came = "" if finding["type"] == "missing" else f", got {given!r}"
+    return UserError(f"{'.'.join(names)}: {finding['msg'].lower()}{came}", where=place)
+
+
+def _keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """The keys allowed in the table that `location` points into."""
+    for part in location[:-1]:
+        field = model.model_fields.get(str(part))
+        if field is not None:
+            inner = [field.annotation, *getattr(field.annotation, "__args__", ())]
+            model = next(
+                (kind for kind in inner if isinstance(kind, type) and issubclass(kind, BaseModel)),
+                model,
+            )
+    if model is Matrix:
+        return _top_keys()
+    return [name for name in model.model_fields if name != "name"]
+
+
+def _top_keys() -> list[str]:
+    """What a matrix file may hold; `recipe` tables become the matrix's `recipes`."""
+    return ["recipe" if name == "recipes" else name for name in Matrix.model_fields]
+
+
+def _check(matrix: Matrix, text: _Text) -> None:
+    """What needs the tables: names, depths, and sizes against each backbone's minimum."""
+    for grid in matrix.grid:
+        for name in grid.strategies:
+            if strategy(name, where=text.at(name)).takes_depth and not grid.depths:
+                raise UserError(
+                    f"strategy {name!r} needs depths",
+                    where=text.at(name),
+                    hint='Add for example: depths = ["blocks:1", "blocks:2"]',
+                )
+        for name in grid.recipes:
+            if name not in matrix.recipes:
+                raise unknown("recipe", name, matrix.recipes, where=text.at(name))
+        for name in grid.backbones:
+            _check_backbone(name, grid, text)
+
+
+def _check_backbone(name: str, grid: Grid, text: _Text) -> None:
+    row = backbone(name, where=text.at(name))
+    for size in grid.sizes:
+        if size != "native" and size < row.minimum_size:
+            raise UserError(
+                f"{name} needs images of at least {row.minimum_size} px, got {size}",
+                where=text.at(str(size)),
+                hint=f"Its native size is {row.native_size} px.",
+            )
+    for written in grid.depths:
+        depth = parse_depth(written, where=text.at(written))
+        if depth.kind == "blocks" and depth.count > len(row.blocks):
+            raise UserError(
+                f"{written!r} is deeper than {name}, which has {len(row.blocks)} blocks",
+                where=text.at(written),
+                hint="Use 'all' to train the whole base.",
+            )
+    if "smoke-base" in grid.weights and name != "MobileNet-0.25":
+        raise UserError(
+            f"the small base of this project is a MobileNet-0.25, not a {name}",
+            where=text.at("smoke-base"),
+            hint='Choose weights = ["imagenet"] or ["random"] for other backbones.',
+        )

@@ -1,0 +1,1 @@
+"""Rendering records for people; nothing is measured here and TensorFlow is not needed."""

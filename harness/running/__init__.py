@@ -1,0 +1,1 @@
+"""Carrying a matrix out: plan, one process a cell, records, resume."""

@@ -1,0 +1,165 @@
+"""One cell from pixels to numbers: the accuracy pass, then the timing pass over the same model.
+
+This runs in the worker's process.  Accuracy comes first, because timing trains on.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import keras
+import numpy as np
+
+from harness.backbones import backbone
+from harness.data.manifest import Manifest
+from harness.data.pixels import PixelCache
+from harness.environment import library_versions
+from harness.records import Measured, Predictions, Seconds
+from harness.running.job import Job, Outcome, Progress
+from harness.timing.steps import time_inference, time_training
+from harness.training.base import build_base, calibrate, preprocess
+from harness.training.classifier import loss_name
+from harness.training.fit import OPTIMIZERS, DivergedError, Fitted, Trainer
+from harness.training.freezing import compile_at_depth
+from harness.training.splits import open_splits
+
+__all__ = ["run_cell"]
+
+_CALIBRATION_IMAGES = 64
+
+
+def run_cell(job: Job, report: Callable[[Progress], None]) -> Outcome:
+    """Train, test and time one cell.
+
+    Raises whatever goes wrong, except a diverged training, which is an outcome.
+    """
+    began = time.perf_counter()
+    planned, cell = job.planned, job.planned.cell
+    keras.config.set_dtype_policy(cell.precision)
+    keras.utils.set_random_seed(cell.seed)
+    manifest = Manifest.load(job.manifest)
+    train, validation, test = open_splits(manifest, PixelCache(job.pixels, job.decode_seconds).open())
+    row = backbone(cell.backbone)
+    base = build_base(row, cell.size, planned.weights.path if planned.weights else None)
+    if cell.weights == "random":
+        rows = np.random.default_rng(cell.seed).permutation(len(train.ids))[:_CALIBRATION_IMAGES]
+        calibrate(base, _prepared(row, planned.recipe.preprocessing, train.pixels[np.sort(rows)]))
+    trainer = Trainer(
+        base=base,
+        row=row,
+        recipe=planned.recipe,
+        seed=cell.seed,
+        train=train,
+        validation=validation,
+        test=test,
+        classes=len(manifest.classes),
+        cache=job.cache,
+        feature_facts=_feature_facts(job, manifest),
+        report=lambda *numbers: report(Progress(*numbers)),
+    )
+    devices, threads = _devices(), _threads()
+
+    def measured(**more: Any) -> Measured:
+        seconds = Seconds(
+            decode=job.decode_seconds,
+            extraction=sum(
+                part.seconds for name, part in trainer.extraction.items() if not name.startswith("test")
+            ),
+            extraction_reused=tuple(name for name, part in trainer.extraction.items() if part.reused),
+            training=sum(epoch.seconds for epoch in trainer.history),
+            validation=sum(epoch.validation_seconds for epoch in trainer.history),
+            test=more.pop("test_seconds", 0.0),
+            cell=time.perf_counter() - began,
+        )
+        return Measured(
+            history=tuple(trainer.history),
+            seconds=seconds,
+            devices=devices,
+            threads=threads,
+            **more,
+        )
+
+    try:
+        fitted = trainer.fit(planned.phases)
+    except DivergedError as error:
+        return Outcome("diverged", str(error), measured())
+    test_began = time.perf_counter()
+    labels, probabilities, scored = trainer.predict_test(fitted)
+    test_seconds = time.perf_counter() - test_began
+    report(Progress("timing", 1, 1, 0, 1))
+    inference = time_inference(fitted.model.full, _batch(train.pixels, planned.recipe.batch))
+    training = _time_training(trainer, fitted)
+    return Outcome(
+        "ok",
+        "",
+        measured(
+            best=fitted.best,
+            test_accuracy=scored.accuracy,
+            test_loss=scored.loss,
+            test_images=len(test.ids),
+            test_seconds=test_seconds,
+            parameters=fitted.model.full.count_params(),
+            parameters_trainable=fitted.trainable,
+            boundary=fitted.model.cut.boundary,
+            frozen_sha256=fitted.frozen_sha256,
+            inference_step=inference,
+            train_step=training,
+        ),
+        Predictions(np.array(test.ids), labels, probabilities),
+    )
+
+
+def _prepared(row: Any, mode: str, pixels: Any) -> Any:
+    images = keras.Input(pixels.shape[1:])
+    return keras.Model(images, preprocess(row, mode, images)).predict_on_batch(pixels)
+
+
+def _batch(rows: Any, size: int) -> Any:
+    """A batch of exactly that size, repeating rows if there are fewer: a static shape."""
+    return np.asarray(rows[np.sort(np.arange(size) % len(rows))], dtype=np.float32)
+
+
+def _time_training(trainer: Trainer, fitted: Fitted) -> Any:
+    """Time the last phase's step: on live images, or on cached features where it used those."""
+    recipe, phase, model = trainer.recipe, fitted.phase, fitted.model
+    live = phase.augmented or model.trunk is None
+    trained = model.full if live else model.classifier
+    optimizer = OPTIMIZERS[recipe.optimizer](phase.learning_rate)
+    compile_at_depth(trained, trainer.base, model.cut, optimizer, loss_name(trainer.classes))
+    arrays = (trainer.train.pixels,) if live else trainer.train_features
+    labels = _batch(trainer.train.labels, recipe.batch)
+    return time_training(trained, [_batch(array, recipe.batch) for array in arrays], labels)
+
+
+def _feature_facts(job: Job, manifest: Manifest) -> dict[str, Any]:
+    planned, cell = job.planned, job.planned.cell
+    random = {"seed": cell.seed, "calibration": _CALIBRATION_IMAGES} if cell.weights == "random" else {}
+    return {
+        "backbone": cell.backbone,
+        "weights": asdict(planned.weights)["sha256"] if planned.weights else "",
+        "preprocessing": planned.recipe.preprocessing,
+        "resize": planned.recipe.resize,
+        "size": cell.size,
+        "precision": cell.precision,
+        "device": cell.device,
+        "manifest": manifest.sha256,
+        "libraries": library_versions(),
+        **random,
+    }
+
+
+def _devices() -> tuple[str, ...]:
+    import tensorflow as tf
+
+    return tuple(device.name for device in tf.config.get_visible_devices())
+
+
+def _threads() -> dict[str, int]:
+    """TensorFlow's thread counts; 0 means that it chooses by the number of cores."""
+    import tensorflow as tf
+
+    return {
+        "inter_op": tf.config.threading.get_inter_op_parallelism_threads(),
+        "intra_op": tf.config.threading.get_intra_op_parallelism_threads(),
+    }

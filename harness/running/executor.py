@@ -1,0 +1,173 @@
+"""Runs jobs on this machine, one after another, each in a fork of a Keras server.
+
+The parent never imports TensorFlow.  The server is started once per run, after everything that
+Keras and TensorFlow read when they are imported has been put into the environment.
+"""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.records import Measured, Memory
+from harness.running.job import Job, Outcome, Progress
+from harness.timing.memory import MEMORY_KIND, held_bytes
+
+__all__ = ["Executor", "LocalExecutor"]
+
+_SAMPLE_SECONDS = 0.05
+_VMSTAT = Path("/proc/vmstat")
+
+
+class Executor(Protocol):
+    """What a run needs of an executor."""
+
+    def run(
+        self, job: Job, limit_seconds: float, on_progress: Callable[[Progress], None]
+    ) -> tuple[Outcome, Memory | None]:
+        """Run one cell to its end, whatever end that is."""
+        ...
+
+    def fetch_weights(self, backbone: str, log: Path) -> str:
+        """Download a backbone's weights; return "" or what went wrong."""
+        ...
+
+
+class LocalExecutor:
+    """Forks a worker for every job; a worker that hangs, dies or is cancelled costs its cell."""
+
+    def __init__(self) -> None:
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["harness.running.worker"])
+        with _quiet():
+            forkserver.ensure_running()
+
+    def run(
+        self, job: Job, limit_seconds: float, on_progress: Callable[[Progress], None]
+    ) -> tuple[Outcome, Memory | None]:
+        """Run one cell in a process of its own, killed when its time is over."""
+        kills_before = _oom_kills()
+        process, pipe = self._start("worker_main", job)
+        watch = _Watch(process, pipe, time.monotonic() + limit_seconds)
+        try:
+            outcome = watch.follow(on_progress)
+        finally:
+            # Also on KeyboardInterrupt: no worker outlives the call that started it.
+            process.kill()
+            process.join()
+            pipe.close()
+        if outcome is None:
+            outcome = _death(process.exitcode, killed=_oom_kills() > kills_before, log=job.log)
+        return outcome, watch.memory()
+
+    def fetch_weights(self, backbone: str, log: Path) -> str:
+        """Download a backbone's weights in a process of its own."""
+        process, pipe = self._start("fetch_main", backbone, log)
+        try:
+            message: str = pipe.recv()
+        except EOFError:
+            message = f"the download ended without a word; see {log}"
+        finally:
+            process.kill()
+            process.join()
+            pipe.close()
+        return message
+
+    def _start(self, target: str, *arguments: Any) -> tuple[BaseProcess, Connection]:
+        ours, theirs = self._context.Pipe(duplex=False)
+        process = self._context.Process(target=_enter, args=(target, *arguments, theirs), daemon=True)
+        process.start()
+        theirs.close()
+        return process, ours
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what TensorFlow prints while it is imported off the terminal.
+
+    The server inherits this process' standard error when it starts; its workers write to logs of
+    their own.
+    """
+    kept = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _enter(target: str, *arguments: Any) -> None:
+    """The child's first step; importing here keeps TensorFlow out of the parent."""
+    from harness.running import worker
+
+    getattr(worker, target)(*arguments)
+
+
+class _Watch:
+    """Follows one worker: its messages, its memory, its deadline."""
+
+    def __init__(self, process: BaseProcess, pipe: Connection, deadline: float) -> None:
+        self._process, self._pipe, self._deadline = process, pipe, deadline
+        self._peak = 0
+        self._first: int | None = None
+
+    def follow(self, on_progress: Callable[[Progress], None]) -> Outcome | None:
+        """Return the worker's outcome, or None if it ended without one."""
+        while True:
+            self._sample()
+            if time.monotonic() > self._deadline:
+                return Outcome("timeout", "the time limit of a cell was reached", Measured())
+            try:
+                if not self._pipe.poll(_SAMPLE_SECONDS):
+                    continue
+                message = self._pipe.recv()
+            except EOFError:
+                self._process.join()
+                return None
+            if isinstance(message, Outcome):
+                return message
+            on_progress(message)
+
+    def _sample(self) -> None:
+        held = held_bytes(self._process.pid) if self._process.pid else None
+        if held is not None:
+            self._first = held if self._first is None else self._first
+            self._peak = max(self._peak, held)
+
+    def memory(self) -> Memory | None:
+        """The memory seen so far."""
+        if self._first is None:
+            return None
+        return Memory(kind=MEMORY_KIND, peak_bytes=self._peak, inherited_bytes=self._first)
+
+
+def _death(exitcode: int | None, *, killed: bool, log: Path) -> Outcome:
+    """Say how a worker ended that sent no outcome."""
+    if exitcode == -signal.SIGKILL and killed:
+        return Outcome("oom", "the kernel's out-of-memory killer ended the process", Measured())
+    if exitcode is not None and exitcode < 0:
+        how = f"the process was ended by {signal.Signals(-exitcode).name}"
+    else:
+        how = f"the process ended with exit code {exitcode}"
+    return Outcome("crashed", f"{how}; its output is in logs/{log.name}", Measured())
+
+
+def _oom_kills() -> int:
+    """How many processes the kernel has killed for memory since it started."""
+    try:
+        for line in _VMSTAT.read_text(encoding="ascii").splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    except OSError:
+        pass
+    return 0

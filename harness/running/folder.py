@@ -1,0 +1,132 @@
+"""The folder of a run: what was asked, the records, the logs; one run at a time writes to it."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from harness.errors import UserError
+from harness.files import PARTIAL_SUFFIX, write_whole
+from harness.records import SCHEMA_VERSION, RecordStore
+
+__all__ = ["PlannedCell", "RunFacts", "RunFolder"]
+
+
+class PlannedCell(BaseModel):
+    """One cell as it was planned: its name and the input key that its record must have."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    key: str
+
+
+class RunFacts(BaseModel):
+    """What a run was asked to do: matrix, command, and the cells of the last plan in order."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    matrix: str
+    command: str
+    data: str
+    manifest_sha256: str
+    cells: tuple[PlannedCell, ...]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Names and files of one run's folder."""
+
+    path: Path
+
+    @property
+    def records(self) -> RecordStore:
+        """The store of the cells' records."""
+        return RecordStore(self.path / "records")
+
+    @property
+    def manifest(self) -> Path:
+        """The manifest's file."""
+        return self.path / "manifest.json"
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the workers' output."""
+        return self.path / "logs"
+
+    @property
+    def leaderboard(self) -> Path:
+        """The markdown leaderboard."""
+        return self.path / "leaderboard.md"
+
+    @property
+    def _facts(self) -> Path:
+        return self.path / "run.json"
+
+    def facts(self) -> RunFacts:
+        """Read what the run was asked to do; raise `UserError` where there is no run."""
+        try:
+            return RunFacts.model_validate_json(self._facts.read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            raise UserError(
+                "no run is in this folder (it has no run.json)",
+                where=str(self.path),
+                hint="`transferbench run MATRIX --out DIR` makes one.",
+            ) from None
+        except ValidationError as error:
+            problem = error.errors()[0]["msg"]
+            raise UserError(f"run.json cannot be read: {problem}", where=str(self.path)) from None
+
+    @contextmanager
+    def claim(self, facts: RunFacts) -> Iterator[None]:
+        """Hold the folder for one run of one matrix; half-written files of a dead run go.
+
+        Raises `UserError` if it holds another matrix, is no run's folder, or is in use.
+        """
+        self._require_ours(facts)
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise UserError(
+                    "another run is writing to this folder",
+                    where=str(self.path),
+                    hint="Wait for it to end, or name another folder with --out.",
+                ) from None
+            for partial in self.path.rglob(f"*{PARTIAL_SUFFIX}"):
+                partial.unlink()
+            self.logs.mkdir(exist_ok=True)
+            self.records.folder.mkdir(exist_ok=True)
+            self.write_facts(facts)
+            yield
+
+    def write_facts(self, facts: RunFacts) -> None:
+        """Keep what the run was asked to do."""
+        write_whole(self._facts, facts.model_dump_json(indent=1) + "\n")
+
+    def _require_ours(self, facts: RunFacts) -> None:
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError("expected a folder, found a file", where=str(self.path))
+        if not self.path.exists() or not any(self.path.iterdir()):
+            return
+        if not self._facts.exists():
+            if [path.name for path in self.path.iterdir()] == ["lock"]:
+                return
+            raise UserError(
+                "the output folder holds other files and no run",
+                where=str(self.path),
+                hint="Name a new or empty folder with --out.",
+            )
+        there = self.facts()
+        if there.matrix != facts.matrix:
+            raise UserError(
+                f"the output folder holds a run of matrix {there.matrix!r}, not {facts.matrix!r}",
+                where=str(self.path),
+                hint="Name another folder with --out.",
+            )

@@ -1,0 +1,42 @@
+"""What the parent tells a worker, and what the worker tells back; no Keras import."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.records import Measured, Predictions, Status
+from harness.running.planner import Planned
+
+__all__ = ["Job", "Outcome", "Progress"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One cell to run: its plan, the images (manifest and decoded pixels), caches and a log."""
+
+    planned: Planned
+    manifest: Path
+    pixels: Path
+    decode_seconds: float
+    cache: Path
+    log: Path
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a cell is: images done of one epoch of one phase."""
+
+    phase: str
+    epoch: int
+    epochs: int
+    images: int
+    all_images: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a cell ended, with what was measured until then."""
+
+    status: Status
+    reason: str
+    measured: Measured
+    predictions: Predictions | None = None

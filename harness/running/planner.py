@@ -1,0 +1,67 @@
+"""The plan: which cells there are, what each will train, and which cannot run here and why."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from harness.environment import library_versions, settings, usable_cores
+from harness.matrix import Cell, Matrix
+from harness.recipes import Recipe
+from harness.records import SCHEMA_VERSION
+from harness.strategies import Phase, strategy
+from harness.weights import WeightsRef, find_weights, missing_reason
+
+__all__ = ["Planned", "input_key", "make_plan"]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One cell with its effective recipe, phases and weights; `skip` is the reason it cannot run.
+
+    `weights` is None while their file is not on this machine.
+    """
+
+    cell: Cell
+    recipe: Recipe
+    phases: tuple[Phase, ...]
+    weights: WeightsRef | None
+    skip: str = ""
+
+
+def make_plan(matrix: Matrix, weights_dir: Path | None, *, offline: bool) -> list[Planned]:
+    """Plan every cell of a matrix; offline, a cell without its weights file is skipped."""
+    found: dict[tuple[str, str], WeightsRef | None] = {}
+    plan = []
+    for cell in matrix.cells():
+        place = (cell.backbone, cell.weights)
+        if place not in found:
+            found[place] = find_weights(*place, weights_dir)
+        recipe = matrix.recipes[cell.recipe]
+        weights = found[place]
+        skip = missing_reason(cell.backbone, weights_dir) if offline and weights is None else ""
+        phases = strategy(cell.strategy).phases(recipe, cell.depth)
+        plan.append(Planned(cell, recipe, phases, weights, skip))
+    return plan
+
+
+def input_key(planned: Planned, manifest_sha256: str) -> str:
+    """The hash of everything that a cell's result depends on; resume and caches trust it.
+
+    Names and summaries have no part in it, nor has the order of keys in a file; the effective
+    recipe, the images, the weights' content, library versions, the settings and cores that move
+    the last digits, and the schema have.
+    """
+    facts = {
+        "schema": SCHEMA_VERSION,
+        "cell": {key: value for key, value in planned.cell.as_dict().items() if key != "recipe"},
+        "recipe": planned.recipe.model_dump(exclude={"name", "summary"}),
+        "phases": [asdict(phase) for phase in planned.phases],
+        "manifest": manifest_sha256,
+        "weights": planned.weights.sha256 if planned.weights else None,
+        "libraries": library_versions(),
+        "settings": settings(),
+        "cores": usable_cores(),
+    }
+    text = json.dumps(facts, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

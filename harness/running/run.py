@@ -1,0 +1,228 @@
+"""A run: every cell of a matrix brought to a record, finished ones returned as they are.
+
+The order is: list the images, plan, fetch missing weights, decode, then cell by cell.  Whatever
+can be found wrong is found before the first cell starts.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.data.manifest import Manifest
+from harness.data.pixels import PixelCache, build_pixels
+from harness.data.sources import Source, open_source
+from harness.environment import commit, current_environment
+from harness.errors import UserError
+from harness.matrix import Matrix
+from harness.records import DataFacts, Measured, Memory, Record, WeightsFacts, gap_opens_at
+from harness.running.executor import Executor
+from harness.running.folder import PlannedCell, RunFacts, RunFolder
+from harness.running.job import Job, Outcome
+from harness.running.planner import Planned, input_key, make_plan
+from harness.running.view import RunView
+from harness.weights import find_weights, keras_home, missing_reason
+
+__all__ = ["Request", "run_matrix"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for: the matrix, where things are, and the command as it was typed."""
+
+    matrix: Matrix
+    data: Path | None
+    weights_dir: Path | None
+    out: Path
+    cache: Path
+    offline: bool
+    command: str
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What is the same for every cell of one run."""
+
+    request: Request
+    folder: RunFolder
+    manifest: Manifest
+    commit: str
+    executor: Executor
+    view: RunView
+
+
+def run_matrix(request: Request, executor: Executor, view: RunView) -> list[Record]:
+    """Run what is not finished yet and return the records of all cells, in the matrix's order.
+
+    Raises `UserError` before anything runs if the input cannot be used.
+    """
+    source = open_source(request.matrix.data, request.data, request.cache)
+    with view.step("listing images") as progress:
+        manifest = source.manifest(progress)
+    view.images(manifest)
+    folder = RunFolder(request.out)
+    plan = make_plan(request.matrix, request.weights_dir, offline=request.offline)
+    facts = _facts(request, manifest, plan)
+    with folder.claim(facts):
+        manifest.save(folder.manifest)
+        if not request.offline:
+            plan = _fetch_missing(plan, request, folder, executor, view)
+            facts = _facts(request, manifest, plan)
+            folder.write_facts(facts)
+        run = _Run(request, folder, manifest, commit(), executor, view)
+        finished = _finished(folder, facts)
+        view.plan(len(plan), len(finished))
+        pixels = _decode(run, source, [each for each in plan if _key(run, each) not in finished])
+        records = []
+        for planned in plan:
+            record = finished.get(_key(run, planned))
+            if record is None:
+                record = _one(run, planned, pixels)
+            records.append(record)
+            view.ended(record)
+    return records
+
+
+def _key(run: _Run, planned: Planned) -> str:
+    return input_key(planned, run.manifest.sha256)
+
+
+def _facts(request: Request, manifest: Manifest, plan: list[Planned]) -> RunFacts:
+    cells = tuple(
+        PlannedCell(name=planned.cell.name, key=input_key(planned, manifest.sha256)) for planned in plan
+    )
+    return RunFacts(
+        matrix=request.matrix.name,
+        command=request.command,
+        data=request.matrix.data.source,
+        manifest_sha256=manifest.sha256,
+        cells=cells,
+    )
+
+
+def _finished(folder: RunFolder, facts: RunFacts) -> dict[str, Record]:
+    """The records that need not be made again: same input key, and an end that is a result.
+
+    A diverged training diverges again; every other failure is tried again.
+    """
+    wanted = {cell.key for cell in facts.cells}
+    return {
+        record.key: record
+        for record in folder.records.load()
+        if record.key in wanted and record.status in ("ok", "diverged")
+    }
+
+
+def _fetch_missing(
+    plan: list[Planned], request: Request, folder: RunFolder, executor: Executor, view: RunView
+) -> list[Planned]:
+    """Download the weights that are not here; cells whose download failed are skipped."""
+    names = sorted({each.cell.backbone for each in plan if each.weights is None})
+    if not names:
+        return plan
+    _require_writable_keras_home()
+    problems: dict[str, str] = {}
+    for name in names:
+        with view.step(f"downloading weights of {name}"):
+            problem = executor.fetch_weights(name, folder.logs / f"download-{name}.log")
+        if problem:
+            problems[name] = f"{missing_reason(name, request.weights_dir)} ({problem})"
+    fetched = []
+    for planned in plan:
+        if planned.weights is not None:
+            fetched.append(planned)
+            continue
+        cell = planned.cell
+        weights = find_weights(cell.backbone, cell.weights, request.weights_dir)
+        skip = "" if weights else problems.get(cell.backbone, "the download left no file")
+        fetched.append(replace(planned, weights=weights, skip=skip))
+    return fetched
+
+
+def _require_writable_keras_home() -> None:
+    """Keras silently downloads to the system's temporary folder when it cannot write to its own."""
+    home = keras_home()
+    try:
+        (home / "models").mkdir(parents=True, exist_ok=True)
+        probe = home / "models" / ".transferbench-write-test"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(
+            f"weights have to be downloaded, and Keras' folder cannot be written: {error.strerror}",
+            where=str(home),
+            hint="Set KERAS_HOME to a writable folder, or use --weights-dir and --offline.",
+        ) from None
+
+
+def _decode(run: _Run, source: Source, pending: list[Planned]) -> dict[tuple[int, str], PixelCache]:
+    """Decode and resize the images once for every size and method that a pending cell needs."""
+    wanted = sorted({(each.cell.size, each.recipe.resize) for each in pending if not each.skip})
+    pixels = {}
+    for size, method in wanted:
+        with run.view.step(f"decoding at {size} px") as progress:
+            pixels[size, method] = build_pixels(
+                run.manifest, source, size, method, run.request.cache, progress
+            )
+    return pixels
+
+
+def _one(run: _Run, planned: Planned, pixels: dict[tuple[int, str], PixelCache]) -> Record:
+    """Run one cell, or skip it for its reason, and store its record."""
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    run.view.started(planned.cell)
+    outcome = Outcome("skipped", planned.skip, Measured())
+    memory = None
+    record = _record(run, planned, outcome, memory, started)
+    if not planned.skip:
+        decoded = pixels[planned.cell.size, planned.recipe.resize]
+        job = Job(
+            planned=planned,
+            manifest=run.folder.manifest.resolve(),
+            pixels=decoded.folder.resolve(),
+            decode_seconds=decoded.seconds,
+            cache=run.request.cache.resolve(),
+            log=(run.folder.logs / f"{record.file_stem}.log").resolve(),
+        )
+        limit = 60 * run.request.matrix.minutes_per_cell
+        outcome, memory = run.executor.run(job, limit, run.view.progress)
+        record = _record(run, planned, outcome, memory, started)
+    run.folder.records.save(record, outcome.predictions)
+    return record
+
+
+def _record(run: _Run, planned: Planned, outcome: Outcome, memory: Memory | None, started: str) -> Record:
+    history, best = outcome.measured.history, outcome.measured.best
+    counts = run.manifest.counts()
+    gap = None
+    if best is not None and best.accuracy is not None and best.validation_accuracy is not None:
+        gap = best.accuracy - best.validation_accuracy
+    weights = planned.weights
+    return Record(
+        status=outcome.status,
+        reason=outcome.reason,
+        name=planned.cell.name,
+        key=_key(run, planned),
+        cell=planned.cell,
+        recipe=planned.recipe,
+        phases=planned.phases,
+        data=DataFacts(
+            source=run.request.matrix.data.source,
+            manifest_sha256=run.manifest.sha256,
+            classes=run.manifest.classes,
+            counts=counts,
+            left_out=len(run.manifest.left_out),
+        ),
+        weights=WeightsFacts(
+            kind=planned.cell.weights,
+            name=weights.name if weights else "",
+            sha256=weights.sha256 if weights else "",
+            origin=weights.origin if weights else "missing",
+        ),
+        environment=current_environment(),
+        commit=run.commit,
+        started=started,
+        measured=outcome.measured,
+        memory=memory,
+        gap=gap,
+        gap_opens_at=gap_opens_at(history, sum(counts["validation"].values())) if history else None,
+    )

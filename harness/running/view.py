@@ -1,0 +1,153 @@
+"""What a person sees of a run: steps, the current cell, and a line for each that ended."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from harness.data.manifest import SPLITS, Manifest
+from harness.matrix import Cell
+from harness.records import Record
+from harness.running.job import Progress as CellProgress
+
+__all__ = ["RunView"]
+
+_SHOWN = 5
+
+
+class RunView:
+    """Progress on a terminal as bars; elsewhere (a log, CI) one plain line an event."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._cells: TaskID | None = None
+        self._cell: TaskID | None = None
+        self._total = 0
+        self._done = 0
+        self._run_seconds: list[float] = []
+        self._cell_began = 0.0
+        self._rate = _Rate()
+
+    def __enter__(self) -> "RunView":
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Callable[[int, int], None]]:
+        """Show a step of preparation; yields the function to tell (done, all) with."""
+        task = self._bars.add_task(name, total=None, note="")
+        began = time.monotonic()
+
+        def progress(done: int, total: int) -> None:
+            self._bars.update(task, completed=done, total=total, note=f"{done}/{total}")
+
+        try:
+            yield progress
+        finally:
+            self._bars.remove_task(task)
+        self._console.print(f"{name}: {time.monotonic() - began:.1f} s", highlight=False)
+
+    def images(self, manifest: Manifest) -> None:
+        """Tell what the data set holds, and name what was left out."""
+        counts = manifest.counts()
+        parts = ", ".join(f"{sum(counts[split].values())} {split}" for split in SPLITS)
+        self._console.print(f"{len(manifest.classes)} classes; images: {parts}", highlight=False)
+        if manifest.left_out:
+            self._console.print(f"[yellow]{len(manifest.left_out)} files left out:[/]")
+            for left in manifest.left_out[:_SHOWN]:
+                self._console.print(f"  {escape(left.path)}: {escape(left.reason)}", highlight=False)
+            if len(manifest.left_out) > _SHOWN:
+                rest = len(manifest.left_out) - _SHOWN
+                self._console.print(f"  and {rest} more; all stand in the run's manifest.json")
+
+    def plan(self, cells: int, finished: int) -> None:
+        """Tell how many cells there are and how many need not be run again."""
+        self._total = cells
+        kept = f", {finished} of them finished before" if finished else ""
+        self._console.print(f"{cells} cells{kept}", highlight=False)
+        self._cells = self._bars.add_task("all cells", total=cells, note="")
+
+    def started(self, cell: Cell) -> None:
+        """Tell which cell runs now."""
+        self._cell_began = time.monotonic()
+        title = f"{cell.backbone} {cell.label}"
+        self._cell = self._bars.add_task(escape(title), total=None, note="starting")
+        if not self._console.is_terminal:
+            self._console.print(f"started  {cell.name}", highlight=False, soft_wrap=True)
+
+    def progress(self, progress: CellProgress) -> None:
+        """Tell how far the current cell is: phase, epoch, images a second, time left of the phase."""
+        if self._cell is None:
+            return
+        rate = self._rate.of(progress)
+        left = (progress.epochs - progress.epoch + 1) * progress.all_images - progress.images
+        note = f"{progress.phase}"
+        if progress.epochs > 1:
+            note += f" epoch {progress.epoch}/{progress.epochs}"
+        if rate:
+            note += f", {rate:.0f} images/s, {_duration(left / rate)} left in this phase"
+        done = (progress.epoch - 1) * progress.all_images + progress.images
+        self._bars.update(self._cell, completed=done, total=progress.epochs * progress.all_images, note=note)
+
+    def ended(self, record: Record) -> None:
+        """Tell how a cell ended, or that it had ended before."""
+        self._done += 1
+        again = self._cell is None
+        if self._cell is not None:
+            self._run_seconds.append(time.monotonic() - self._cell_began)
+            self._bars.remove_task(self._cell)
+            self._cell = None
+        if self._cells is not None:
+            mean = sum(self._run_seconds) / len(self._run_seconds) if self._run_seconds else 0
+            left = f", about {_duration(mean * (self._total - self._done))} left" if mean else ""
+            self._bars.update(self._cells, completed=self._done, note=f"{self._done}/{self._total}{left}")
+        self._console.print(_line(record, again), highlight=False, soft_wrap=True)
+
+
+class _Rate:
+    """Images a second since the present phase and epoch began."""
+
+    def __init__(self) -> None:
+        self._where: tuple[str, int] = ("", 0)
+        self._images = 0
+        self._began = 0.0
+
+    def of(self, progress: CellProgress) -> float:
+        now = time.monotonic()
+        if (progress.phase, progress.epoch) != self._where:
+            self._where = (progress.phase, progress.epoch)
+            self._images, self._began = progress.images, now
+            return 0.0
+        elapsed = now - self._began
+        return (progress.images - self._images) / elapsed if elapsed > 0 else 0.0
+
+
+def _line(record: Record, again: bool) -> str:
+    measured = record.measured
+    name = escape(record.name)
+    if record.status != "ok" or measured.test_accuracy is None:
+        return f"[red]{record.status:<8}[/] {name}: {escape(record.reason.splitlines()[0])}"
+    cost = "finished before" if again else f"{measured.seconds.cell:.0f} s" if measured.seconds else ""
+    return f"[green]ok[/]       {name}: test accuracy {100 * measured.test_accuracy:.1f} % ({cost})"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"

@@ -1,0 +1,108 @@
+"""The worker's side of a cell: a process of its own that ends with its parent.
+
+The fork server imports this module once, and with it Keras; every cell is then a fork of it that
+has TensorFlow loaded and nothing run.  One process a cell is the only way to give memory back
+(`clear_session` does not), and a crash or a kill costs one cell.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from harness.backbones import backbone
+from harness.errors import UserError
+from harness.records import Measured
+from harness.running.cell import run_cell
+from harness.running.job import Job, Outcome, Progress
+
+__all__ = ["fetch_main", "worker_main"]
+
+_REPORT_EVERY = 0.2
+
+
+def worker_main(job: Job, pipe: Connection) -> None:
+    """Run one cell and send its outcome; whatever is printed goes to the job's log."""
+    _begin(job.log)
+    last = 0.0
+
+    def report(progress: Progress) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _REPORT_EVERY or progress.images >= progress.all_images:
+            last = now
+            pipe.send(progress)
+
+    def work() -> Outcome:
+        _choose_device(job.planned.cell.device)
+        return run_cell(job, report)
+
+    pipe.send(_outcome(work))
+    pipe.close()
+
+
+def fetch_main(name: str, log: Any, pipe: Connection) -> None:
+    """Download a backbone's ImageNet weights into Keras' cache; send "" or what went wrong."""
+    _begin(log)
+    file = backbone(name).weights
+    try:
+        keras.utils.get_file(file.name, file.url, cache_subdir="models", file_hash=file.md5)
+        pipe.send("")
+    except Exception as error:  # Keras raises plain exceptions for what the network does
+        pipe.send(str(error))
+    pipe.close()
+
+
+def _outcome(work: Callable[[], Outcome]) -> Outcome:
+    """Turn every way in which a cell can end into an outcome with a reason."""
+    try:
+        return work()
+    except UserError as error:
+        return Outcome("skipped", str(error), Measured())
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        traceback.print_exc()
+        return Outcome("oom", f"out of memory: {_first_line(error)}", Measured())
+    except Exception as error:
+        traceback.print_exc()
+        return Outcome("crashed", f"{type(error).__name__}: {_first_line(error)}", Measured())
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else ""
+
+
+def _begin(log: Any) -> None:
+    """Detach from the terminal's signals, follow the parent into its end, and write to a log."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    os.close(file)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _choose_device(device: str) -> None:
+    """Show TensorFlow the cell's device alone; a GPU that is not there is the cell's reason."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if device == "gpu" and not gpus:
+        raise UserError("no GPU is visible to TensorFlow", hint="Run the cell on a GPU machine.")
+    if device == "cpu":
+        tf.config.set_visible_devices([], "GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, enable=True)

@@ -1,0 +1,1 @@
+"""Time per step and memory, measured apart from accuracy."""

@@ -1,0 +1,67 @@
+"""A backbone with its weights, ready to be adapted.
+
+Random weights are calibrated: a random base with batch norm frozen at its initial statistics
+puts out features of standard deviation 1e-21 (MobileNet), so that anything tested on it passes
+on zeros.  One pass over training images in training mode with momentum 0 sets every moving
+statistic to that batch's own, layer by layer, since in this mode each layer already sees its
+predecessors normalised.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.backbones import Backbone
+from harness.errors import UserError
+
+__all__ = ["batch_norms", "build_base", "calibrate", "preprocess"]
+
+
+def build_base(row: Backbone, size: int, weights: Path | None) -> Any:
+    """Build a backbone without top for square images, and load its weights file if one is given.
+
+    Raises `UserError` if the file does not fit the architecture.
+    """
+    constructor = getattr(keras.applications, row.constructor)
+    base = constructor(weights=None, include_top=False, input_shape=(size, size, 3), **row.arguments)
+    if weights is not None:
+        try:
+            base.load_weights(weights)
+        except (ValueError, OSError, KeyError) as error:
+            first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise UserError(
+                f"the weights file {weights.name} does not fit {row.name}: {first}",
+                hint=f"Expected the file that Keras publishes as {row.weights.name}.",
+            ) from None
+    return base
+
+
+def preprocess(row: Backbone, mode: str, images: Any) -> Any:
+    """Turn raw 0..255 images (a Keras tensor) into what the base was trained on.
+
+    `mode` is the recipe's: "native" calls the backbone's own `preprocess_input`, "rescale"
+    divides by 255.  It works on symbolic tensors only: on float32 arrays Keras would change the
+    caller's array in place, and the next backbone would get spoiled input.
+    """
+    if mode == "rescale":
+        return keras.layers.Rescaling(1 / 255, name="rescale")(images)
+    return getattr(keras.applications, row.module).preprocess_input(images)
+
+
+def batch_norms(base: Any) -> list[Any]:
+    """The batch-normalisation layers of a base."""
+    return [layer for layer in base.layers if isinstance(layer, keras.layers.BatchNormalization)]
+
+
+def calibrate(base: Any, preprocessed: NDArray[np.float32]) -> None:
+    """Set the moving statistics of a random base to those of one batch of preprocessed images."""
+    norms = batch_norms(base)
+    momenta = [layer.momentum for layer in norms]
+    for layer in norms:
+        layer.momentum = 0.0
+    base(preprocessed, training=True)
+    for layer, momentum in zip(norms, momenta, strict=True):
+        layer.momentum = momentum

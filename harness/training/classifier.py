@@ -1,0 +1,100 @@
+"""The model of one cell: trunk, tail and head over shared layers.
+
+Every model takes raw 0..255 pixels; preprocessing is its first layer, so nothing outside can
+forget it or apply it twice.
+
+- `trunk`: pixels -> the frontier, all tensors that cross the cut (several, inside a residual or
+  multi-branch block)
+- `classifier`: frontier -> class probabilities, through the tail and the head
+- `full`: pixels -> class probabilities, through all three
+
+The head ends in a sigmoid for two classes and in a softmax for more, always in float32.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from harness.backbones import Backbone
+from harness.recipes import Recipe
+from harness.training.base import preprocess
+from harness.training.freezing import Cut
+
+__all__ = ["Classifier", "build_head", "loss_name", "split_at"]
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """The three models of one cut; without a trunk `classifier` is `full` and takes pixels."""
+
+    cut: Cut
+    trunk: Any | None
+    classifier: Any
+    full: Any
+
+
+def loss_name(classes: int) -> str:
+    """The loss that belongs to the head's activation."""
+    return "binary_crossentropy" if classes == 2 else "sparse_categorical_crossentropy"
+
+
+def build_head(recipe: Recipe, classes: int, features: Any) -> Any:
+    """Build the recipe's head for features of one shape, as a model of its own."""
+    inputs = keras.Input(features.shape[1:], dtype=features.dtype)
+    pooled, *rest = recipe.head.split("-")
+    pooling = keras.layers.GlobalAveragePooling2D if pooled == "gap" else keras.layers.Flatten
+    x = pooling(name="pool")(inputs)
+    if "dense256" in rest:
+        x = keras.layers.Dense(256, activation="relu", name="dense")(x)
+    if "dropout" in rest:
+        x = keras.layers.Dropout(recipe.dropout, name="dropout")(x)
+    units, activation = (1, "sigmoid") if classes == 2 else (classes, "softmax")
+    outputs = keras.layers.Dense(units, activation=activation, dtype="float32", name="prediction")(x)
+    return keras.Model(inputs, outputs, name="head")
+
+
+def split_at(base: Any, head: Any, row: Backbone, recipe: Recipe, cut: Cut) -> Classifier:
+    """Cut a base and join its parts with a head; all models share their layers.
+
+    The base runs in inference mode everywhere (no dropout or stochastic depth inside it).
+    """
+    images = keras.Input(base.input.shape[1:], dtype="float32", name="images")
+    prepared = preprocess(row, recipe.preprocessing, images)
+    if cut.everything:
+        full = keras.Model(images, head(base(prepared, training=False)), name="full")
+        return Classifier(cut, None, full, full)
+    frontier = _frontier(base, cut)
+    crossing = frontier[0] if len(frontier) == 1 else frontier
+    trunk = keras.Model(
+        images,
+        keras.Model(base.input, crossing, name="frozen")(prepared, training=False),
+        name="trunk",
+    )
+    inputs = [keras.Input(tensor.shape[1:], dtype=tensor.dtype) for tensor in frontier]
+    received = inputs[0] if len(inputs) == 1 else inputs
+    if cut.boundary:
+        tail = keras.Model(crossing, base.output, name="tail")
+        classifier = keras.Model(received, head(tail(received, training=False)), name="classifier")
+        full = keras.Model(images, head(tail(trunk(images), training=False)), name="full")
+    else:
+        classifier = keras.Model(received, head(received), name="classifier")
+        full = keras.Model(images, head(trunk(images)), name="full")
+    return Classifier(cut, trunk, classifier, full)
+
+
+def _frontier(base: Any, cut: Cut) -> list[Any]:
+    """The tensors that the trunk makes and the tail (or the head) takes, each once."""
+    if not cut.boundary:
+        return [base.output]
+    operations = list(base.operations)
+    made = {
+        id(tensor) for operation in operations[: cut.index] for tensor in keras.tree.flatten(operation.output)
+    }
+    crossing = {
+        id(tensor): tensor
+        for operation in operations[cut.index :]
+        for tensor in keras.tree.flatten(operation.input)
+        if id(tensor) in made
+    }
+    return list(crossing.values())

@@ -1,0 +1,102 @@
+"""The feature cache: what the trunk puts out at the cut, computed once for each image.
+
+Feature, label and image id belong to one row because extraction walks the manifest in its own
+order, in one pass and unshuffled; the ids are kept beside the features and compared when they
+are read again.  The arrays are memory-mapped.  Caches are shared by everything that uses the
+same trunk on the same images: seeds, heads and strategies.
+"""
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.files import PARTIAL_SUFFIX
+
+__all__ = ["Features", "extract", "feature_key"]
+
+_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Features:
+    """The frontier's tensors for one split, a row an image, and what computing them cost.
+
+    `seconds` is the time that extraction took when it was done; `reused` says whether that was
+    for an earlier cell.
+    """
+
+    arrays: tuple[NDArray[Any], ...]
+    seconds: float
+    reused: bool
+
+
+def feature_key(**facts: object) -> str:
+    """Name a cache by everything that its content depends on."""
+    text = json.dumps({"schema": _SCHEMA, **facts}, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def extract(
+    trunk: Any,
+    pixels: NDArray[np.uint8],
+    ids: Sequence[str],
+    folder: Path,
+    *,
+    batch: int,
+    on_images: Callable[[int], None],
+) -> Features:
+    """Return the trunk's features of these images, from `folder` if they are there already.
+
+    `pixels` and `ids` are one split, in the manifest's order; `on_images` is called with the
+    number of images just done.
+    """
+    reused = folder.exists()
+    if not reused:
+        _compute(trunk, pixels, ids, folder, batch, on_images)
+    facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    if facts["ids"] != list(ids):
+        raise RuntimeError(f"the feature cache {folder} holds other images than its name says")
+    arrays = tuple(np.load(folder / f"{number}.npy", mmap_mode="r") for number in range(facts["tensors"]))
+    return Features(arrays, facts["seconds"], reused)
+
+
+def _compute(
+    trunk: Any,
+    pixels: NDArray[np.uint8],
+    ids: Sequence[str],
+    folder: Path,
+    batch: int,
+    on_images: Callable[[int], None],
+) -> None:
+    partial = folder.with_name(folder.name + PARTIAL_SUFFIX)
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    shapes = [tensor.shape[1:] for tensor in keras.tree.flatten(trunk.output)]
+    arrays = [
+        np.lib.format.open_memmap(
+            partial / f"{number}.npy", mode="w+", dtype=np.float32, shape=(len(pixels), *shape)
+        )
+        for number, shape in enumerate(shapes)
+    ]
+    began = time.perf_counter()
+    for start in range(0, len(pixels), batch):
+        rows = slice(start, start + batch)
+        tensors = keras.tree.flatten(trunk.predict_on_batch(pixels[rows]))
+        for array, tensor in zip(arrays, tensors, strict=True):
+            array[rows] = tensor
+        on_images(len(pixels[rows]))
+    for array in arrays:
+        array.flush()
+    seconds = time.perf_counter() - began
+    facts = {"ids": list(ids), "tensors": len(arrays), "seconds": seconds}
+    (partial / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+    partial.rename(folder)

@@ -1,0 +1,67 @@
+"""Which weights a cell starts from, and where their file is.  No Keras import.
+
+"imagenet" is the file that Keras publishes for the backbone, "smoke-base" the small base that
+this project trains itself on synthetic images, "random" a calibrated random initialisation that
+never ranks on accuracy.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.backbones import backbone
+from harness.files import sha256_of
+
+__all__ = ["WeightsRef", "find_weights", "keras_home", "missing_reason", "searched"]
+
+SMOKE_BASE = Path(__file__).parent / "assets" / "smoke-base.weights.h5"
+
+
+@dataclass(frozen=True)
+class WeightsRef:
+    """The weights of one cell: the file (None if random), its hash, and where it came from.
+
+    `origin` is told without paths of the machine: "weights folder", "Keras cache", "packaged",
+    "random", or the address that the file was downloaded from.
+    """
+
+    kind: str
+    name: str
+    sha256: str
+    origin: str
+    path: Path | None = None
+
+
+def keras_home() -> Path:
+    """The folder that Keras keeps its downloads in."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser()
+
+
+def searched(folder: Path | None) -> list[tuple[str, Path]]:
+    """The folders that are searched for ImageNet weights, with what each is called."""
+    named = [("weights folder", folder)] if folder else []
+    return [*named, ("Keras cache", keras_home() / "models")]
+
+
+def find_weights(name: str, kind: str, folder: Path | None) -> WeightsRef | None:
+    """Return the weights of that kind for a backbone, or None if their file is on no shelf."""
+    if kind == "random":
+        return WeightsRef("random", "", "random", "random")
+    if kind == "smoke-base":
+        return WeightsRef(kind, SMOKE_BASE.name, sha256_of(SMOKE_BASE), "packaged", SMOKE_BASE)
+    file = backbone(name).weights
+    for origin, place in searched(folder):
+        path = place / file.name
+        if path.is_file():
+            return WeightsRef(kind, file.name, sha256_of(path), origin, path)
+    return None
+
+
+def missing_reason(name: str, folder: Path | None) -> str:
+    """Say which file is missing, where it was looked for, and how to get it."""
+    file = backbone(name).weights
+    places = ", ".join(str(place) for _, place in searched(folder))
+    return (
+        f"the ImageNet weights of {name} are not here: looked for {file.name} in {places}. "
+        f"Run once without --offline, or download {file.url} and name its folder with --weights-dir."
+    )
