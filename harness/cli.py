@@ -5,7 +5,6 @@
 
 import json
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -130,7 +129,11 @@ def run(
         out=folder.path,
         cache=cache or Path(platformdirs.user_cache_dir("transferbench")),
         offline=offline,
-        command=_command(),
+        command=_command(
+            matrix,
+            {"--data": data, "--weights-dir": weights_dir, "--out": out},
+            *(["--offline"] if offline else []),
+        ),
     )
     console = Console()
     try:
@@ -205,10 +208,19 @@ def _folder(path: Path | None) -> Path | None:
     return path
 
 
-def _command() -> str:
-    """The command as typed; of absolute paths only the last part is kept, they are private."""
-    shown = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
-    return shlex.join(["transferbench", *shown])
+def _command(matrix: Path, options: dict[str, Path | None], *flags: str) -> str:
+    """The command that does the same again, whatever came from the environment.
+
+    Of absolute paths only the last part is kept: they are private, and another machine's differ.
+    """
+
+    def shown(path: Path) -> str:
+        return path.name if path.is_absolute() else str(path)
+
+    words = ["transferbench", "run", shown(matrix)]
+    for option, path in options.items():
+        words += [option, shown(path)] if path else []
+    return shlex.join([*words, *flags])
 
 
 def _stop(message: str, code: int) -> None:

@@ -1,28 +1,74 @@
-"""Writing files so that a reader sees the whole of one or none of it."""
+"""Writing files and folders so that a reader sees the whole of one or none of it."""
 
 import hashlib
 import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["PARTIAL_SUFFIX", "replace_file", "sha256_of", "write_whole"]
+import psutil
+
+from harness.errors import UserError
+
+__all__ = ["PARTIAL_SUFFIX", "require_space", "sha256_of", "whole_folder", "write_whole"]
 
 PARTIAL_SUFFIX = ".partial"
-"""What the names of unfinished files end in; such a file is never read and may be deleted."""
+"""What the names of unfinished files and folders end in; such a file is never read."""
+
+_FREE_MARGIN = 1 << 30
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file in one piece: a temporary file, flushed to the disk, then renamed."""
     partial = path.with_name(path.name + PARTIAL_SUFFIX)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial.write_bytes(content.encode() if isinstance(content, str) else content)
-    replace_file(partial, path)
-
-
-def replace_file(partial: Path, path: Path) -> None:
-    """Flush a finished temporary file to the disk and give it its name."""
-    with partial.open("rb") as file:
+    with partial.open("wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+        file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder that becomes `folder` when the block ends well.
+
+    Its name carries this process' id, so that two processes may make the same folder at once
+    (the first one wins) and what a dead one left is found and removed.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(folder.parent)
+    partial = folder.with_name(f"{folder.name}.{os.getpid()}{PARTIAL_SUFFIX}")
+    partial.mkdir()
+    try:
+        yield partial
+        try:
+            partial.rename(folder)
+        except OSError:
+            if not folder.exists():
+                raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _remove_abandoned(parent: Path) -> None:
+    for partial in parent.glob(f"*{PARTIAL_SUFFIX}"):
+        owner = re.search(r"\.(\d+)\.partial$", partial.name)
+        if owner is None or not psutil.pid_exists(int(owner[1])) or int(owner[1]) == os.getpid():
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def require_space(folder: Path, needed: int, what: str) -> None:
+    """Raise `UserError` unless that many bytes, and a gigabyte more, are free for `folder`."""
+    free = shutil.disk_usage(folder).free
+    if free < needed + _FREE_MARGIN:
+        raise UserError(
+            f"{what} need {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free",
+            where=str(folder.parent),
+            hint="Name another place with --cache DIR, or use smaller images.",
+        )
 
 
 def sha256_of(path: Path) -> str:

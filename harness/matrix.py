@@ -161,7 +161,10 @@ class _Text:
     def at(self, word: str, *, key: bool = False) -> str:
         """`file:line` of the first line with that word as a key or a value, else `file`."""
         quoted = re.escape(word)
-        pattern = rf"^\s*\[*[\w.]*\b{quoted}\b\]*\s*(=|$)" if key else rf"(?<![\w.-]){quoted}(?![\w.-])"
+        if not word:
+            return self.path
+        as_key = rf"(^\s*\[*[\w.]*|[{{,]\s*)\b{quoted}\b\]*\s*(=|$)"
+        pattern = as_key if key else rf"(?<![\w.-]){quoted}(?![\w.-])"
         for number, line in enumerate(self.text.splitlines(), start=1):
             if re.search(pattern, line.split("#")[0]):
                 return f"{self.path}:{number}"
@@ -173,7 +176,7 @@ def load_matrix(path: Path) -> Matrix:
     try:
         text = _Text(str(path), path.read_text(encoding="utf-8"))
         document = tomllib.loads(text.text)
-    except (FileNotFoundError, IsADirectoryError):
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         beside = sorted(found.name for found in path.parent.glob("*.toml"))
         hint = f"Matrices there: {', '.join(beside)}." if beside else "Matrices are TOML files."
         raise UserError(f"no matrix file {path}", hint=hint) from None
@@ -192,13 +195,22 @@ def load_matrix(path: Path) -> Matrix:
     return matrix
 
 
-def _recipes(tables: dict[str, Any], text: _Text) -> dict[str, Recipe]:
+def _recipes(tables: Any, text: _Text) -> dict[str, Recipe]:
     """The built-in recipes and those that the file derives from them."""
     recipes = dict(RECIPES)
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise UserError(
+            "recipe: expected tables of recipes",
+            where=text.at("recipe", key=True),
+            hint='Write for example: [recipe.NAME], and below it base = "default" and what differs.',
+        )
     for name, table in tables.items():
         base = table.pop("base", "default")
-        if base not in recipes:
-            raise unknown("recipe", base, recipes, where=text.at(base))
+        if base not in list(recipes):
+            raise unknown("recipe", str(base), recipes, where=text.at(str(base)))
+        if "name" in table:
+            known = [key for key in Recipe.model_fields if key != "name"]
+            raise unknown("key", "name", known, where=text.at(name, key=True))
         merged = recipes[base].model_dump() | {
             "name": name,
             "summary": f"{base}, changed by the matrix",
@@ -214,20 +226,38 @@ def _recipes(tables: dict[str, Any], text: _Text) -> dict[str, Recipe]:
 
 
 def _explain(error: ValidationError, root: type[BaseModel], text: _Text) -> UserError:
-    """Turn pydantic's first finding into one sentence with its place."""
-    finding = error.errors()[0]
-    names = [str(part) for part in finding["loc"] if isinstance(part, str)]
+    """Turn one of pydantic's findings into one sentence with its place.
+
+    A misspelt key comes before the required key that it leaves missing.
+    """
+    findings = error.errors()
+    finding = next((each for each in findings if each["type"] == "extra_forbidden"), findings[0])
+    names = _names(finding["loc"])
     key = names[-1] if names else ""
     if finding["type"] == "extra_forbidden":
         return unknown("key", key, _keys(root, finding["loc"]), where=text.at(key, key=True))
     given = finding["input"]
     if finding["type"] == "literal_error" and isinstance(given, str):
         choices = re.findall(r"'([^']+)'", finding["ctx"]["expected"])
-        named = next((name for name in reversed(names) if not name.startswith(("literal", "int"))), "value")
-        return unknown(f"value of {named!r}:", given, choices, where=text.at(given))
+        return unknown(f"value of {key!r}:", given, choices, where=text.at(given))
     place = text.at(key, key=True) if key else text.path
     came = "" if finding["type"] == "missing" else f", got {given!r}"
-    return UserError(f"{'.'.join(names)}: {finding['msg'].lower()}{came}", where=place)
+    # The branches of a union complain one by one of the same value.
+    messages = [
+        other["msg"].lower()
+        for other in findings
+        if _names(other["loc"]) == names and other["input"] is given
+    ]
+    return UserError(f"{'.'.join(names)}: {'; or '.join(messages)}{came}", where=place)
+
+
+def _names(location: tuple[int | str, ...]) -> list[str]:
+    """The keys of a finding's place, without list positions and the branches of unions."""
+    return [
+        part
+        for part in location
+        if isinstance(part, str) and part != "int" and not part.startswith("literal[")
+    ]
 
 
 def _keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

@@ -8,11 +8,12 @@ records does not parse them.  JSON is strict: a number that is not finite is sto
 import io
 import math
 import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ __all__ = [
     "gap_opens_at",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 
 Status = Literal["ok", "oom", "timeout", "diverged", "crashed", "skipped"]
 
@@ -253,9 +254,9 @@ class RecordStore:
         """The test predictions of a record that ended ok."""
         path = self.folder / f"{record.file_stem}.npz"
         try:
-            with np.load(path, allow_pickle=False) as columns:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as columns:
                 return Predictions(columns["ids"], columns["labels"], columns["probabilities"])
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise UserError(
                 f"the predictions of a record cannot be read: {error}",
                 where=str(path),

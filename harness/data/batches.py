@@ -46,20 +46,25 @@ def image_batches(
         return [pixels[rows], *(array[rows] for array in wanted)]
 
     def load(rows: Any) -> Any:
-        images, *others = tf.numpy_function(
-            gather, [rows], [tf.uint8, *(tf.as_dtype(array.dtype) for array in wanted)]
-        )
+        types = [tf.uint8, *(tf.as_dtype(array.dtype) for array in wanted)]
+        images, *others = tf.numpy_function(gather, [rows], types)
         images.set_shape((None, size, size, 3))
         for tensor, array in zip(others, wanted, strict=True):
             tensor.set_shape((None, *array.shape[1:]))
+        return (images, *others)
+
+    def prepare(images: Any, *others: Any) -> Any:
         images = tf.cast(images, tf.float32)
         if transforms is not None:
             images = keras.ops.image.affine_transform(
-                images, others.pop(), interpolation="bilinear", fill_mode="nearest"
+                images, others[-1], interpolation="bilinear", fill_mode="nearest"
             )
-        return (images, *others) if others else images
+        return images if labels is None else (images, others[0])
 
-    return _dataset(order, batch).map(load, num_parallel_calls=2, deterministic=True).prefetch(2)
+    # Rows are gathered one batch after another, so that `on_rows` is never called by two threads;
+    # only the augmentation runs in parallel.
+    gathered = _dataset(order, batch).map(load)
+    return gathered.map(prepare, num_parallel_calls=2, deterministic=True).prefetch(2)
 
 
 def feature_batches(
@@ -88,7 +93,7 @@ def feature_batches(
         first = inputs[0] if len(inputs) == 1 else inputs
         return first if labels is None else (first, tensors[-1])
 
-    return _dataset(order, batch).map(load, deterministic=True).prefetch(2)
+    return _dataset(order, batch).map(load).prefetch(2)
 
 
 def _dataset(order: NDArray[np.int64], batch: int) -> Any:

@@ -7,9 +7,7 @@ is made under a temporary name and renamed when it is whole.
 
 import hashlib
 import json
-import shutil
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +18,12 @@ from numpy.typing import NDArray
 from harness.data.decode import resize
 from harness.data.manifest import Entry, Manifest
 from harness.data.sources import Progress, Source
-from harness.errors import UserError
-from harness.files import PARTIAL_SUFFIX
+from harness.data.threads import in_threads
+from harness.files import require_space, whole_folder
 
 __all__ = ["PixelCache", "build_pixels"]
 
 _SCHEMA = 1
-_FREE_MARGIN = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -59,32 +56,18 @@ def build_pixels(
 def _decode_all(
     manifest: Manifest, source: Source, size: int, method: str, folder: Path, progress: Progress
 ) -> None:
-    partial = folder.with_name(folder.name + PARTIAL_SUFFIX)
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
     shape = (len(manifest.entries), size, size, 3)
-    _require_space(partial, int(np.prod(shape)))
-    began = time.perf_counter()
-    pixels = np.lib.format.open_memmap(partial / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
+    with whole_folder(folder) as partial:
+        require_space(partial, int(np.prod(shape)), "the decoded images")
+        began = time.perf_counter()
+        pixels = np.lib.format.open_memmap(partial / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
 
-    def fill(numbered: tuple[int, Entry]) -> None:
-        row, entry = numbered
-        pixels[row] = resize(source.read(entry), size, method)
+        def fill(numbered: tuple[int, Entry]) -> None:
+            row, entry = numbered
+            pixels[row] = resize(source.read(entry), size, method)
 
-    with ThreadPoolExecutor() as pool:
-        for done, _ in enumerate(pool.map(fill, enumerate(manifest.entries)), start=1):
+        for done, _ in enumerate(in_threads(fill, enumerate(manifest.entries)), start=1):
             progress(done, len(manifest.entries))
-    pixels.flush()
-    facts = {"seconds": time.perf_counter() - began, "manifest": manifest.sha256, "size": size}
-    (partial / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
-    partial.rename(folder)
-
-
-def _require_space(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < needed + _FREE_MARGIN:
-        raise UserError(
-            f"the decoded images need {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free",
-            where=str(folder.parent),
-            hint="Name another place with --cache DIR, or use a smaller size.",
-        )
+        pixels.flush()
+        facts = {"seconds": time.perf_counter() - began, "manifest": manifest.sha256, "size": size}
+        (partial / "facts.json").write_text(json.dumps(facts), encoding="utf-8")

@@ -6,11 +6,10 @@ which source it was.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 import PIL
@@ -19,12 +18,10 @@ from numpy.typing import NDArray
 from harness.data import synthetic
 from harness.data.decode import UndecodableImageError, decode
 from harness.data.manifest import SPLITS, Entry, LeftOut, Manifest, build_manifest
+from harness.data.threads import in_threads
 from harness.errors import UserError
 from harness.files import write_whole
 from harness.matrix import DataSpec
-
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
 
 __all__ = ["FolderSource", "Source", "SyntheticSource", "open_source"]
 
@@ -71,10 +68,10 @@ class FolderSource:
     def manifest(self, progress: Progress) -> Manifest:
         """List the folder, decode what was not seen before, and leave out what cannot be used."""
         files = list(self._files())
-        hashes = dict(zip(files, _in_threads(self._hash, files), strict=True))
+        hashes = dict(zip(files, in_threads(self._hash, files), strict=True))
         known = self._verdicts()
         unknown = sorted({sha256: path for path, sha256 in hashes.items() if sha256 not in known}.items())
-        for done, (sha256, verdict) in enumerate(_in_threads(self._judge, unknown), start=1):
+        for done, (sha256, verdict) in enumerate(in_threads(self._judge, unknown), start=1):
             known[sha256] = verdict
             progress(done, len(unknown))
         if unknown:
@@ -87,7 +84,9 @@ class FolderSource:
                 left_out.append(LeftOut(name, known[sha256]))
             else:
                 found.append((split, label, name, sha256))
-        return build_manifest(str(self.root), found, left_out)
+        manifest = build_manifest(str(self.root), found, left_out)
+        self._require_all_classes(manifest)
+        return manifest
 
     def read(self, entry: Entry) -> NDArray[np.uint8]:
         """Decode one file."""
@@ -127,6 +126,17 @@ class FolderSource:
                         hint="Classes are not nested: expected SPLIT/CLASS/IMAGE.",
                     )
                 yield image
+
+    def _require_all_classes(self, manifest: Manifest) -> None:
+        """A class that lost all its images is an error, not a task with one class less."""
+        folders = {path.name for split in SPLITS for path in _visible(self.root / split)}
+        lost = sorted(folders - set(manifest.classes))
+        if lost:
+            raise UserError(
+                f"no usable image of {', '.join(lost)} in any split",
+                where=str(self.root),
+                hint="Put images into the folders of every class, or delete those folders.",
+            )
 
     @staticmethod
     def _hash(path: Path) -> str:
@@ -190,9 +200,3 @@ class SyntheticSource:
 
 def _visible(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-
-
-def _in_threads(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
-    """Results in order; Pillow and hashlib release the interpreter's lock while they work."""
-    with ThreadPoolExecutor() as pool:
-        yield from pool.map(work, items)

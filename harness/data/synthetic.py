@@ -22,7 +22,7 @@ __all__ = ["IMAGE_SIZE", "SOURCE_CLASSES", "TARGET_CLASSES", "draw"]
 
 IMAGE_SIZE = 96
 
-TARGET_CLASSES: tuple[str, ...] = ("striped-triangle", "dotted-cross")
+TARGET_CLASSES: tuple[str, ...] = ("dotted-cross", "checked-star")
 SOURCE_CLASSES: tuple[str, ...] = (
     "dotted-triangle",
     "checked-triangle",
@@ -51,16 +51,14 @@ _TILT = 4
 
 _LATTICE = 5
 _CLUTTER = 5
-_OCCLUDERS = 1
-_NOISE = (10, 40)
+_OCCLUDERS = 2
+_NOISE = (20, 80)
 
 # All shapes cover about 125,000 square units, and all textures half of a shape: neither area nor
 # brightness tells the classes.
 _SHAPES: dict[str, Callable[[_Plane, _Plane], _Mask]] = {
     "triangle": lambda u, v: (v > -155) & (443 * np.abs(u) + 256 * v < 256 * 310),
-    "cross": lambda u, v: (
-        (np.maximum(np.abs(u), np.abs(v)) < 230) & (np.minimum(np.abs(u), np.abs(v)) < 82)
-    ),
+    "cross": lambda u, v: (np.maximum(np.abs(u), np.abs(v)) < 230) & (np.minimum(np.abs(u), np.abs(v)) < 82),
     "disc": lambda u, v: u * u + v * v < 200 * 200,
     "star": lambda u, v: (
         105 * np.maximum(np.abs(u), np.abs(v)) + 195 * np.minimum(np.abs(u), np.abs(v)) < 300 * 105
@@ -68,7 +66,7 @@ _SHAPES: dict[str, Callable[[_Plane, _Plane], _Mask]] = {
 }
 
 _TEXTURES: dict[str, Callable[[_Plane, _Plane, int], _Mask]] = {
-    "striped": lambda u, v, half: (u // half) % 2 == 0,
+    "striped": lambda u, _, half: (u // half) % 2 == 0,
     "checked": lambda u, v, half: (u // half + v // half) % 2 == 0,
     "dotted": lambda u, v, half: (
         25 * ((u % (2 * half) - half) ** 2 + (v % (2 * half) - half) ** 2) < 16 * half * half
@@ -77,9 +75,7 @@ _TEXTURES: dict[str, Callable[[_Plane, _Plane, int], _Mask]] = {
 }
 
 
-def draw(
-    classes: tuple[str, ...], label: int, seed: int, stream: str, index: int
-) -> NDArray[np.uint8]:
+def draw(classes: tuple[str, ...], label: int, seed: int, stream: str, index: int) -> NDArray[np.uint8]:
     """Draw image `index` of a stream ("train", "test" ...) showing `classes[label]`.
 
     Returns RGB of shape (96, 96, 3), the same for the same arguments on every machine.
@@ -91,7 +87,7 @@ def draw(
     for _ in range(_CLUTTER):
         _paint_clutter(image, bits)
     middle = bits.between(30, IMAGE_SIZE - 30), bits.between(30, IMAGE_SIZE - 30)
-    _paint(image, bits, shape, texture, middle, bits.between(28, 38))
+    _paint(image, bits, shape, texture, middle, bits.between(24, 36))
     for _ in range(_OCCLUDERS):
         _paint_clutter(image, bits)
     return _photograph(image, bits)
@@ -113,23 +109,24 @@ class _Bits:
         return low + int(next(self._numbers)) % (high - low + 1)
 
     def colour(self, darkest: int) -> tuple[int, int, int]:
-        """Return a colour whose channels lie at most 110 above the darkest value."""
-        low, high = darkest, darkest + 110
+        """Return a colour whose channels lie at most 125 above the darkest value."""
+        low, high = darkest, darkest + 125
         return self.between(low, high), self.between(low, high), self.between(low, high)
 
-    def plane(self, count: int) -> _Plane:
-        """Return that many integers of 0..255; `count` is a multiple of 8."""
-        raw = self._generator.random_raw(count // 8)
-        return raw.astype("<u8").view(np.uint8).astype(np.int32)
+    def octets(self, count: int) -> NDArray[np.uint8]:
+        """Return that many integers of 0..255."""
+        raw = self._generator.random_raw(-(-count // 8))
+        return raw.astype("<u8", copy=False).view(np.uint8)[:count]
 
 
 def _background(bits: _Bits) -> _Plane:
-    """Soft random patches: a lattice of random colours, interpolated."""
-    count = _LATTICE * _LATTICE * 3
-    lattice = bits.plane(count + -count % 8)[:count].reshape(_LATTICE, _LATTICE * 3)
+    """Soft random patches: a lattice of random colours, interpolated, of half the contrast."""
+    octets = bits.octets(_LATTICE * _LATTICE * 3)
+    lattice = octets.reshape(_LATTICE, _LATTICE * 3).astype(np.int32)
     weights = _weights()
     rows = (weights @ lattice).reshape(IMAGE_SIZE, _LATTICE, 3)
-    return 64 + (weights @ rows) // (2 * _step() * _step())
+    interpolated: _Plane = 64 + (weights @ rows) // (2 * _step() * _step())
+    return interpolated
 
 
 def _step() -> int:
@@ -140,7 +137,8 @@ def _step() -> int:
 def _weights() -> _Plane:
     """Linear interpolation from the lattice to the pixels, times `_step()`; (96, 5)."""
     distance = np.abs(np.arange(IMAGE_SIZE)[:, None] - _step() * np.arange(_LATTICE)[None, :])
-    return np.maximum(_step() - distance, 0).astype(np.int32)
+    weights: _Plane = np.maximum(_step() - distance, 0).astype(np.int32)
+    return weights
 
 
 def _paint_clutter(image: _Plane, bits: _Bits) -> None:
@@ -154,7 +152,7 @@ def _paint_clutter(image: _Plane, bits: _Bits) -> None:
 def _paint(
     image: _Plane, bits: _Bits, shape: str, texture: str, middle: tuple[int, int], radius: int
 ) -> None:
-    """Paint one object in two random colours, turned at random, onto the image."""
+    """Paint one object in two random colours, tilted at random, onto the image."""
     x, y = middle
     reach = radius * _REACH // _UNIT + 1
     top, bottom = max(y - reach, 0), min(y + reach + 1, IMAGE_SIZE)
@@ -169,12 +167,12 @@ def _paint(
     half = bits.between(76, 100)
     light = _TEXTURES[texture](u + bits.between(0, 255), v + bits.between(0, 255), half)
     # One colour dark and one light, so that the texture is always to be seen; which is chance.
-    lift = bits.between(0, 1) * 145
-    colour, other = bits.colour(lift), bits.colour(145 - lift)
+    lift = bits.between(0, 1) * 130
+    colour, other = bits.colour(lift), bits.colour(130 - lift)
     inside = _SHAPES[shape](u, v)
     window = image[top:bottom, left:right]
-    painted = np.where(light[..., None], np.array(colour, np.int32), np.array(other, np.int32))
-    np.copyto(window, painted, where=inside[..., None])
+    window[inside & light] = colour
+    window[inside & ~light] = other
 
 
 def _photograph(image: _Plane, bits: _Bits) -> NDArray[np.uint8]:
@@ -182,6 +180,12 @@ def _photograph(image: _Plane, bits: _Bits) -> NDArray[np.uint8]:
     place = np.arange(IMAGE_SIZE, dtype=np.int32) - IMAGE_SIZE // 2
     slant = place[:, None] * bits.between(-2, 2) + place[None, :] * bits.between(-2, 2)
     light = bits.between(150, 280) + slant
-    noise = bits.plane(2 * image.size).reshape(2, *image.shape).sum(axis=0, dtype=np.int32) - 255
-    shown = image * light[..., None] // 256 + noise * bits.between(*_NOISE) // 256
-    return np.clip(shown, 0, 255).astype(np.uint8)
+    # The sum of two octets, less its mean: -255..255, and times the strength within 16 bits.
+    first, second = bits.octets(2 * image.size).reshape(2, *image.shape)
+    noise = first.astype(np.int16) + second - np.int16(255)
+    noise *= np.int16(bits.between(*_NOISE))
+    noise >>= 8
+    shown = image * light[..., None]
+    shown >>= 8
+    shown += noise
+    return shown.clip(0, 255).astype(np.uint8)

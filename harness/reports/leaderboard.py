@@ -26,8 +26,8 @@ def read_run(folder: RunFolder) -> tuple[RunFacts, list[Record]]:
     Raises `UserError` if there is no run, or no record in it.
     """
     facts = folder.facts()
-    by_key = {record.key: record for record in folder.records.load()}
-    records = [by_key[cell.key] for cell in facts.cells if cell.key in by_key]
+    found = {(record.name, record.key): record for record in folder.records.load()}
+    records = [found[cell.name, cell.key] for cell in facts.cells if (cell.name, cell.key) in found]
     if not records:
         raise UserError(
             "this run has no records yet",
@@ -161,10 +161,15 @@ def _against_random(rows: Sequence[_Row], ranked: Sequence[_Row]) -> list[str]:
 
 
 def _incomplete(failed: Sequence[Record], missing: Sequence[str]) -> str:
-    rows = [(record.name, record.status, " ".join(record.reason.split())) for record in failed]
+    rows = [(record.name, str(record.status), _in_one_cell(record.reason)) for record in failed]
     rows += [(name, "not run", "the run was interrupted before this cell") for name in missing]
     frame = pd.DataFrame(rows, columns=["cell", "status", "reason"])
     return f"## Without a result\n\n{_table(frame)}"
+
+
+def _in_one_cell(text: str) -> str:
+    """A text that can stand in a markdown table: without line breaks, its bars escaped."""
+    return " ".join(text.split()).replace("|", r"\|")
 
 
 def _by_accuracy(rows: Sequence[_Row]) -> list[_Row]:
@@ -180,7 +185,9 @@ def _by_accuracy(rows: Sequence[_Row]) -> list[_Row]:
 def _frame(records: Sequence[Record]) -> pd.DataFrame:
     columns: dict[str, Callable[[Record], str]] = {
         "backbone": lambda record: record.cell.backbone,
+        "weights": lambda record: record.weights.kind,
         "strategy": lambda record: record.cell.label,
+        "recipe": lambda record: record.cell.recipe,
         "size (px)": lambda record: str(record.cell.size),
         "seed": lambda record: str(record.cell.seed),
         "test accuracy (%)": lambda record: _percent(record.measured.test_accuracy),
@@ -188,17 +195,22 @@ def _frame(records: Sequence[Record]) -> pd.DataFrame:
         "test loss": lambda record: _number(record.measured.test_loss, 3),
         "gap (points)": lambda record: _number(record.gap, 1, 100),
         "gap opens (epoch)": lambda record: _count(record.gap_opens_at),
-        "best epoch": lambda record: _count(record.measured.best and record.measured.best.epoch),
+        "best epoch": lambda record: _count(record.measured.best.epoch if record.measured.best else None),
         "train (ms/step)": lambda record: _step(record, "train_step"),
         "inference (ms/step)": lambda record: _step(record, "inference_step"),
         "to result (s)": lambda record: _number(
-            record.measured.seconds and record.measured.seconds.to_result, 0
+            record.measured.seconds.to_result if record.measured.seconds else None, 0
         ),
         "parameters (M)": lambda record: _number(record.measured.parameters, 2, 1e-6),
         "trainable (M)": lambda record: _number(record.measured.parameters_trainable, 2, 1e-6),
-        "peak memory (MB)": lambda record: _number(record.memory and record.memory.peak_bytes, 0, 1e-6),
+        "peak memory (MB)": lambda record: _number(
+            record.memory.peak_bytes if record.memory else None, 0, 1e-6
+        ),
     }
-    return pd.DataFrame({name: [render(record) for record in records] for name, render in columns.items()})
+    cells = {name: [render(record) for record in records] for name, render in columns.items()}
+    # Said only where it tells rows apart.
+    same = {name for name in ("weights", "recipe") if len(set(cells[name])) == 1}
+    return pd.DataFrame({name: column for name, column in cells.items() if name not in same})
 
 
 def _interval(record: Record) -> str:
@@ -221,7 +233,7 @@ def _percent(value: float | None) -> str:
 
 
 def _number(value: float | None, digits: int, factor: float = 1.0) -> str:
-    return "-" if value is None else f"{factor * value:,.{digits}f}"
+    return "-" if value is None else f"{round(factor * value, digits) + 0.0:,.{digits}f}"
 
 
 def _count(value: int | None) -> str:

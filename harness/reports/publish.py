@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from harness.errors import UserError
 from harness.files import write_whole
 from harness.reports.leaderboard import read_run, render_leaderboard
 from harness.running.folder import RunFolder
@@ -19,11 +20,20 @@ def publish_run(run: Path, results: Path) -> list[Path]:
     folder = RunFolder(run)
     facts, records = read_run(folder)
     target = RunFolder(results / "records" / facts.matrix)
+    if target.path.resolve() == run.resolve():
+        raise UserError(
+            "this run is already where it would be published",
+            where=str(run),
+            hint="Name the folder that the run wrote to, or another place with --results.",
+        )
+    # Everything is read before the earlier publication goes.
+    rows = [
+        (record, folder.records.predictions(record) if record.status == "ok" else None) for record in records
+    ]
     shutil.rmtree(target.path, ignore_errors=True)
     target.records.folder.mkdir(parents=True)
     target.write_facts(facts)
-    for record in records:
-        predictions = folder.records.predictions(record) if record.status == "ok" else None
+    for record, predictions in rows:
         target.records.save(record, predictions)
     leaderboard = results / "leaderboards" / f"{facts.matrix}.md"
     write_whole(leaderboard, render_leaderboard(target))

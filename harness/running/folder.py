@@ -99,11 +99,13 @@ class RunFolder:
                     where=str(self.path),
                     hint="Wait for it to end, or name another folder with --out.",
                 ) from None
-            for partial in self.path.rglob(f"*{PARTIAL_SUFFIX}"):
-                partial.unlink()
+            for partial in list(self.path.rglob(f"*{PARTIAL_SUFFIX}")):
+                if partial.is_file():  # a cache inside this folder looks after its own
+                    partial.unlink()
+            # First, so that whatever interrupts this, the folder is known as this run's.
+            self.write_facts(facts)
             self.logs.mkdir(exist_ok=True)
             self.records.folder.mkdir(exist_ok=True)
-            self.write_facts(facts)
             yield
 
     def write_facts(self, facts: RunFacts) -> None:
@@ -116,7 +118,7 @@ class RunFolder:
         if not self.path.exists() or not any(self.path.iterdir()):
             return
         if not self._facts.exists():
-            if [path.name for path in self.path.iterdir()] == ["lock"]:
+            if {path.name for path in self.path.iterdir()} <= {"lock", self._facts.name + PARTIAL_SUFFIX}:
                 return
             raise UserError(
                 "the output folder holds other files and no run",

@@ -71,10 +71,10 @@ def run_matrix(request: Request, executor: Executor, view: RunView) -> list[Reco
         run = _Run(request, folder, manifest, commit(), executor, view)
         finished = _finished(folder, facts)
         view.plan(len(plan), len(finished))
-        pixels = _decode(run, source, [each for each in plan if _key(run, each) not in finished])
+        pixels = _decode(run, source, [each for each in plan if _identity(run, each) not in finished])
         records = []
         for planned in plan:
-            record = finished.get(_key(run, planned))
+            record = finished.get(_identity(run, planned))
             if record is None:
                 record = _one(run, planned, pixels)
             records.append(record)
@@ -84,6 +84,11 @@ def run_matrix(request: Request, executor: Executor, view: RunView) -> list[Reco
 
 def _key(run: _Run, planned: Planned) -> str:
     return input_key(planned, run.manifest.sha256)
+
+
+def _identity(run: _Run, planned: Planned) -> tuple[str, str]:
+    """Name and key: recipes of different names may have one content, and so one key."""
+    return planned.cell.name, _key(run, planned)
 
 
 def _facts(request: Request, manifest: Manifest, plan: list[Planned]) -> RunFacts:
@@ -99,16 +104,16 @@ def _facts(request: Request, manifest: Manifest, plan: list[Planned]) -> RunFact
     )
 
 
-def _finished(folder: RunFolder, facts: RunFacts) -> dict[str, Record]:
-    """The records that need not be made again: same input key, and an end that is a result.
+def _finished(folder: RunFolder, facts: RunFacts) -> dict[tuple[str, str], Record]:
+    """The records that need not be made again: same name and key, and an end that is a result.
 
     A diverged training diverges again; every other failure is tried again.
     """
-    wanted = {cell.key for cell in facts.cells}
+    wanted = {(cell.name, cell.key) for cell in facts.cells}
     return {
-        record.key: record
+        (record.name, record.key): record
         for record in folder.records.load()
-        if record.key in wanted and record.status in ("ok", "diverged")
+        if (record.name, record.key) in wanted and record.status in ("ok", "diverged")
     }
 
 
@@ -157,7 +162,7 @@ def _require_writable_keras_home() -> None:
 def _decode(run: _Run, source: Source, pending: list[Planned]) -> dict[tuple[int, str], PixelCache]:
     """Decode and resize the images once for every size and method that a pending cell needs."""
     wanted = sorted({(each.cell.size, each.recipe.resize) for each in pending if not each.skip})
-    pixels = {}
+    pixels: dict[tuple[int, str], PixelCache] = {}
     for size, method in wanted:
         with run.view.step(f"decoding at {size} px") as progress:
             pixels[size, method] = build_pixels(

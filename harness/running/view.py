@@ -80,7 +80,7 @@ class RunView:
         self._total = cells
         kept = f", {finished} of them finished before" if finished else ""
         self._console.print(f"{cells} cells{kept}", highlight=False)
-        self._cells = self._bars.add_task("all cells", total=cells, note="")
+        self._cells = self._bars.add_task("all cells", total=cells, note=f"0/{cells}")
 
     def started(self, cell: Cell) -> None:
         """Tell which cell runs now."""
@@ -120,28 +120,28 @@ class RunView:
 
 
 class _Rate:
-    """Images a second since the present phase and epoch began."""
+    """Images a second since the present phase began, validation between epochs included."""
 
     def __init__(self) -> None:
-        self._where: tuple[str, int] = ("", 0)
+        self._phase = ""
         self._images = 0
         self._began = 0.0
 
     def of(self, progress: CellProgress) -> float:
         now = time.monotonic()
-        if (progress.phase, progress.epoch) != self._where:
-            self._where = (progress.phase, progress.epoch)
-            self._images, self._began = progress.images, now
+        images = (progress.epoch - 1) * progress.all_images + progress.images
+        if progress.phase != self._phase or images < self._images:
+            self._phase, self._images, self._began = progress.phase, images, now
             return 0.0
         elapsed = now - self._began
-        return (progress.images - self._images) / elapsed if elapsed > 0 else 0.0
+        return (images - self._images) / elapsed if elapsed > 0 else 0.0
 
 
 def _line(record: Record, again: bool) -> str:
     measured = record.measured
-    name = escape(record.name)
+    name, reason = escape(record.name), record.reason.partition("\n")[0]
     if record.status != "ok" or measured.test_accuracy is None:
-        return f"[red]{record.status:<8}[/] {name}: {escape(record.reason.splitlines()[0])}"
+        return f"[red]{record.status:<8}[/] {name}: {escape(reason)}"
     cost = "finished before" if again else f"{measured.seconds.cell:.0f} s" if measured.seconds else ""
     return f"[green]ok[/]       {name}: test accuracy {100 * measured.test_accuracy:.1f} % ({cost})"
 

@@ -32,14 +32,16 @@ _REPORT_EVERY = 0.2
 def worker_main(job: Job, pipe: Connection) -> None:
     """Run one cell and send its outcome; whatever is printed goes to the job's log."""
     _begin(job.log)
-    last = 0.0
+    last, turn = 0.0, threading.Lock()
 
     def report(progress: Progress) -> None:
         nonlocal last
-        now = time.monotonic()
-        if now - last >= _REPORT_EVERY or progress.images >= progress.all_images:
-            last = now
-            pipe.send(progress)
+        # Batches are read by a thread of the input pipeline: a pipe has one sender at a time.
+        with turn:
+            now = time.monotonic()
+            if now - last >= _REPORT_EVERY or progress.images >= progress.all_images:
+                last = now
+                pipe.send(progress)
 
     def work() -> Outcome:
         _choose_device(job.planned.cell.device)

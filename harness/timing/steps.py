@@ -17,7 +17,7 @@ from harness.records import StepTimes
 __all__ = ["measure", "synchronise", "time_inference", "time_training"]
 
 _MIN_BLOCKS = 10
-_MIN_SECONDS = 2.0
+_MIN_SECONDS = 1.0
 _MAX_SECONDS = 30.0
 _BLOCK_SECONDS = 0.1
 _STABLE_WITHIN = 0.05
@@ -41,8 +41,8 @@ def measure(
     """Time a step that may be asynchronous.
 
     Warm-up ends when the medians of the last three blocks and of the three before them differ
-    by less than 5 %, or after ten seconds; `stable` says which.  Then at least ten blocks and two
-    seconds are measured, thirty seconds at the most.
+    by less than 5 %, or after ten seconds; `stable` says which.  Then at least ten blocks and one
+    second are measured, thirty seconds at the most.
     """
 
     def block(steps: int) -> float:

@@ -8,7 +8,7 @@ same trunk on the same images: seeds, heads and strategies.
 
 import hashlib
 import json
-import shutil
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.files import PARTIAL_SUFFIX
+from harness.files import require_space, whole_folder
 
 __all__ = ["Features", "extract", "feature_key"]
 
@@ -77,26 +77,24 @@ def _compute(
     batch: int,
     on_images: Callable[[int], None],
 ) -> None:
-    partial = folder.with_name(folder.name + PARTIAL_SUFFIX)
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
     shapes = [tensor.shape[1:] for tensor in keras.tree.flatten(trunk.output)]
-    arrays = [
-        np.lib.format.open_memmap(
-            partial / f"{number}.npy", mode="w+", dtype=np.float32, shape=(len(pixels), *shape)
-        )
-        for number, shape in enumerate(shapes)
-    ]
-    began = time.perf_counter()
-    for start in range(0, len(pixels), batch):
-        rows = slice(start, start + batch)
-        tensors = keras.tree.flatten(trunk.predict_on_batch(pixels[rows]))
-        for array, tensor in zip(arrays, tensors, strict=True):
-            array[rows] = tensor
-        on_images(len(pixels[rows]))
-    for array in arrays:
-        array.flush()
-    seconds = time.perf_counter() - began
-    facts = {"ids": list(ids), "tensors": len(arrays), "seconds": seconds}
-    (partial / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
-    partial.rename(folder)
+    with whole_folder(folder) as partial:
+        needed = 4 * len(pixels) * sum(math.prod(shape) for shape in shapes)
+        require_space(partial, needed, "the features of a split")
+        arrays = [
+            np.lib.format.open_memmap(
+                partial / f"{number}.npy", mode="w+", dtype=np.float32, shape=(len(pixels), *shape)
+            )
+            for number, shape in enumerate(shapes)
+        ]
+        began = time.perf_counter()
+        for start in range(0, len(pixels), batch):
+            rows = slice(start, start + batch)
+            tensors = keras.tree.flatten(trunk.predict_on_batch(pixels[rows]))
+            for array, tensor in zip(arrays, tensors, strict=True):
+                array[rows] = tensor
+            on_images(len(pixels[rows]))
+        for array in arrays:
+            array.flush()
+        facts = {"ids": list(ids), "tensors": len(arrays), "seconds": time.perf_counter() - began}
+        (partial / "facts.json").write_text(json.dumps(facts), encoding="utf-8")

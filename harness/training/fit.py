@@ -109,14 +109,15 @@ class Trainer:
         features = () if live else self._features(model, "train", self.train.pixels, self.train.ids)
         self.train_features = features
 
-        best, weights = None, before
+        best, weights, lowest = None, before, math.inf
         for epoch in range(1, phase.epochs + 1):
             done = self._epoch(number, phase, epoch, trained, features, model, validation)
             self.history.append(done)
-            if not math.isfinite(done.loss) or not math.isfinite(done.validation_loss):
-                raise DivergedError(f"the loss was {done.loss} in epoch {epoch} of {phase.name}")
-            if best is None or self.recipe.select == "last" or done.validation_loss < best.validation_loss:
-                best, weights = done, _copies(variables)
+            # A loss that is not finite has become None in the record's epoch.
+            if done.loss is None or done.validation_loss is None:
+                raise DivergedError(f"the loss was not a finite number in epoch {epoch} of {phase.name}")
+            if self.recipe.select == "last" or done.validation_loss < lowest:
+                best, weights, lowest = done, _copies(variables), done.validation_loss
         for variable, value in zip(variables, weights, strict=True):
             variable.assign(value)
         self._check_moves(phase, before, weights, frozen)
@@ -163,7 +164,7 @@ class Trainer:
                 on_rows=on_rows,
             )
         began = time.perf_counter()
-        logs = trained.fit(batches, epochs=1, verbose=0).history
+        logs = trained.fit(batches, epochs=1, shuffle=False, verbose=0).history
         seconds = time.perf_counter() - began
         began = time.perf_counter()
         scored = score(predict(model.classifier, validation, self.recipe.batch), self.validation.labels)
