@@ -38,6 +38,13 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
+@nox.session(name="tests-all")
+def tests_all(session: nox.Session) -> None:
+    """Run every test, the slow ones too."""
+    session.install("-e", ".", *groups("test"))
+    session.run("pytest", "-m", "", *session.posargs)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""

@@ -97,6 +97,7 @@ def plan(
     "Interrupt it whenever you like; the same command goes on where it stopped."
 )
 def run(
+    context: typer.Context,
     matrix: MatrixArgument,
     data: Annotated[
         Path | None,
@@ -121,6 +122,15 @@ def run(
     from harness.running.view import RunView
 
     loaded = load_matrix(matrix)
+    if loaded.data.source == "synthetic":
+        named = context.get_parameter_source("data")
+        if named is not None and named.name == "COMMANDLINE":
+            raise UserError(
+                "this matrix draws its images, so --data has no part in it",
+                where=str(matrix),
+                hint='Leave --data out, or use a matrix with data = { source = "folder" }.',
+            )
+        data = None
     folder = RunFolder(out or Path("results/runs") / loaded.name)
     request = Request(
         matrix=loaded,
@@ -234,6 +244,11 @@ def main() -> None:
         app()
     except UserError as error:
         _stop(str(error), EXIT_USAGE)
+    except OSError as error:
+        # A full disk, a folder without permission, a file where a folder should be.
+        if error.filename is None:
+            raise
+        _stop(f"{error.filename}: {error.strerror}", EXIT_USAGE)
     except KeyboardInterrupt:
         _stop("interrupted", EXIT_INTERRUPTED)
 

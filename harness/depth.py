@@ -8,11 +8,11 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.errors import UserError
+from harness.errors import unknown
 
 __all__ = ["Depth", "parse_depth"]
 
-_FORMS = "none, all, blocks:N (the last N blocks), layers:N (the last N layers), from:LAYER"
+_FORMS = ("none", "all", "blocks:N", "layers:N", "from:LAYER")
 
 
 @dataclass(frozen=True)
@@ -37,4 +37,4 @@ def parse_depth(text: str, *, where: str = "") -> Depth:
         return Depth("blocks" if match[1] == "blocks" else "layers", count=int(match[2]))
     if match := re.fullmatch(r"from:([\w./-]+)", text):
         return Depth("from", layer=match[1])
-    raise UserError(f"unknown depth {text!r}", where=where, hint=f"Choices: {_FORMS}.")
+    raise unknown("depth", text, _FORMS, where=where)

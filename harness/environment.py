@@ -16,15 +16,28 @@ from pathlib import Path
 import psutil
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["Environment", "commit", "current_environment", "library_versions"]
+__all__ = [
+    "Environment",
+    "code_sha256",
+    "commit",
+    "current_environment",
+    "library_versions",
+    "settings",
+    "usable_cores",
+]
 
 _LIBRARIES = ("keras", "tensorflow", "numpy", "pillow", "transferbench")
+# What of this package decides a cell's numbers; rendering and the command line do not.
+_RESULT_CODE = ("data", "strategies", "timing", "training", "backbones.py", "depth.py", "running/cell.py")
 _SETTINGS = (
+    "CUDA_VISIBLE_DEVICES",
     "KERAS_BACKEND",
+    "NVIDIA_TF32_OVERRIDE",
     "OMP_NUM_THREADS",
     "TF_ENABLE_ONEDNN_OPTS",
     "TF_NUM_INTEROP_THREADS",
     "TF_NUM_INTRAOP_THREADS",
+    "TF_XLA_FLAGS",
     "XLA_FLAGS",
 )
 
@@ -52,6 +65,20 @@ class Environment(BaseModel):
 def library_versions() -> dict[str, str]:
     """The versions of the libraries that results depend on."""
     return {name: version(name) for name in _LIBRARIES}
+
+
+@functools.cache
+def code_sha256() -> str:
+    """The hash of this package's own modules that decide a cell's numbers.
+
+    A record or a cached feature made by other code is another one, whatever the version says.
+    """
+    root = Path(__file__).parent
+    files = [path for name in _RESULT_CODE for path in [root / name, *(root / name).rglob("*.py")]]
+    digest = hashlib.sha256()
+    for path in sorted(path for path in files if path.is_file()):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
 
 
 def settings() -> dict[str, str]:
@@ -94,7 +121,7 @@ def commit() -> str:
         return ""
     try:
         head = _git(root, "rev-parse", "--short=12", "HEAD")
-        return head + ("-dirty" if _git(root, "status", "--porcelain", "-uno") else "")
+        return head + ("-dirty" if _git(root, "status", "--porcelain", "--", "harness") else "")
     except (OSError, subprocess.CalledProcessError):
         return ""
 

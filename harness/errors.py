@@ -3,10 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["EXIT_INCOMPLETE", "EXIT_INTERRUPTED", "EXIT_OK", "EXIT_USAGE", "UserError", "unknown"]
+__all__ = ["EXIT_INCOMPLETE", "EXIT_INTERRUPTED", "EXIT_USAGE", "UserError", "unknown"]
 
-EXIT_OK = 0
-"""Everything asked for is there."""
 EXIT_INCOMPLETE = 1
 """The run ended, but at least one cell has no result; its record says why."""
 EXIT_USAGE = 2

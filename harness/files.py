@@ -12,23 +12,37 @@ import psutil
 
 from harness.errors import UserError
 
-__all__ = ["PARTIAL_SUFFIX", "require_space", "sha256_of", "whole_folder", "write_whole"]
+__all__ = ["FACTS", "PARTIAL_SUFFIX", "is_whole", "require_space", "sha256_of", "whole_folder", "write_whole"]
 
 PARTIAL_SUFFIX = ".partial"
 """What the names of unfinished files and folders end in; such a file is never read."""
+
+FACTS = "facts.json"
+"""The file of a cache folder that is written last."""
 
 _FREE_MARGIN = 1 << 30
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file in one piece: a temporary file, flushed to the disk, then renamed."""
-    partial = path.with_name(path.name + PARTIAL_SUFFIX)
+    partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL_SUFFIX}")
     path.parent.mkdir(parents=True, exist_ok=True)
     with partial.open("wb") as file:
         file.write(content.encode() if isinstance(content, str) else content)
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a cache folder is there with the facts that are written into it last.
+
+    What is left of one that was half deleted goes, so that it can be made again.
+    """
+    if (folder / FACTS).is_file():
+        return True
+    shutil.rmtree(folder, ignore_errors=True)
+    return False
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from harness.backbones import backbone
 from harness.depth import parse_depth
@@ -24,6 +24,9 @@ from harness.strategies import NO_DEPTH, strategy
 __all__ = ["Cell", "DataSpec", "Grid", "Matrix", "load_matrix"]
 
 Weights = Literal["imagenet", "smoke-base", "random"]
+
+
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1, strict=True)]  # what NumPy and Keras take
 
 
 class _Strict(BaseModel):
@@ -44,17 +47,27 @@ class DataSpec(_Strict):
     test: Annotated[int, Field(ge=2)] = 400
     seed: Annotated[int, Field(ge=0)] = 0
 
+    @model_validator(mode="after")
+    def _no_key_is_ignored(self) -> "DataSpec":
+        drawn = {"train", "validation", "test", "seed"}
+        idle = self.model_fields_set & (drawn if self.source == "folder" else {"path"})
+        if idle:
+            raise ValueError(f"{', '.join(sorted(idle))} means nothing for source {self.source!r}")
+        return self
+
 
 class Grid(_Strict):
     """Axes that are multiplied out; `depths` applies to the strategies that take one."""
 
     backbones: Annotated[tuple[str, ...], Field(min_length=1)]
     strategies: Annotated[tuple[str, ...], Field(min_length=1)]
-    sizes: Annotated[tuple[int | Literal["native"], ...], Field(min_length=1)] = ("native",)
+    sizes: Annotated[
+        tuple[Annotated[int, Field(strict=True)] | Literal["native"], ...], Field(min_length=1)
+    ] = ("native",)
     depths: tuple[str, ...] = ()
     recipes: Annotated[tuple[str, ...], Field(min_length=1)] = ("default",)
     weights: Annotated[tuple[Weights, ...], Field(min_length=1)] = ("imagenet",)
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     devices: Annotated[tuple[Literal["cpu", "gpu"], ...], Field(min_length=1)] = ("cpu",)
     precisions: Annotated[
         tuple[Literal["float32", "mixed_float16", "mixed_bfloat16"], ...], Field(min_length=1)
@@ -205,6 +218,12 @@ def _recipes(tables: Any, text: _Text) -> dict[str, Recipe]:
             hint='Write for example: [recipe.NAME], and below it base = "default" and what differs.',
         )
     for name, table in tables.items():
+        if name in RECIPES or not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+            problem = "is built in" if name in RECIPES else "is not made of a-z, 0-9 and -"
+            raise UserError(
+                f"a recipe of the matrix needs a name of its own; {name!r} {problem}",
+                where=text.at(name, key=True),
+            )
         base = table.pop("base", "default")
         if base not in list(recipes):
             raise unknown("recipe", str(base), recipes, where=text.at(str(base)))
@@ -308,6 +327,12 @@ def _check_backbone(name: str, grid: Grid, text: _Text) -> None:
             )
     for written in grid.depths:
         depth = parse_depth(written, where=text.at(written))
+        if depth.kind == "none":
+            raise UserError(
+                "depth 'none' trains nothing of the base",
+                where=text.at(written),
+                hint="Strategies that freeze the whole base take no depth; leave it out of depths.",
+            )
         if depth.kind == "blocks" and depth.count > len(row.blocks):
             raise UserError(
                 f"{written!r} is deeper than {name}, which has {len(row.blocks)} blocks",

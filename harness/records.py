@@ -6,18 +6,26 @@ records does not parse them.  JSON is strict: a number that is not finite is sto
 """
 
 import io
+import json
 import math
 import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationError,
+    computed_field,
+    model_validator,
+)
 
 from harness.environment import Environment
 from harness.errors import UserError
@@ -39,6 +47,7 @@ __all__ = [
     "Status",
     "StepTimes",
     "WeightsFacts",
+    "file_stem",
     "gap_opens_at",
 ]
 
@@ -78,7 +87,10 @@ class Epoch(_Frozen):
 
 
 class StepTimes(_Frozen):
-    """The raw times of one kind of step; `block_seconds` are seconds a step, block by block."""
+    """The raw times of one kind of step; `block_seconds` are seconds a step, block by block.
+
+    `mean_seconds` is their mean, kept for readers of the file; it is derived, and so not read back.
+    """
 
     batch: int
     first_seconds: float
@@ -86,6 +98,18 @@ class StepTimes(_Frozen):
     stable: bool
     steps_per_block: int
     block_seconds: tuple[float, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_derived(cls, values: Any) -> Any:
+        if isinstance(values, dict):
+            return {name: value for name, value in values.items() if name != "mean_seconds"}
+        return values
+
+    @computed_field
+    def mean_seconds(self) -> float:
+        """The mean over blocks, in seconds a step."""
+        return fmean(self.block_seconds)
 
     @property
     def milliseconds(self) -> float:
@@ -147,10 +171,21 @@ class WeightsFacts(_Frozen):
 
 
 class Measured(_Frozen):
-    """What the cell's own process found out; a failed cell has what it reached."""
+    """What the cell's own process found out.
+
+    A cell that failed by itself has what it reached; one that was ended from outside (timeout,
+    killed) has nothing.  `best` is the epoch of the last phase with the lowest validation loss,
+    `chosen` the one whose weights count: the same, unless the recipe selects the last.
+    `variables_moved` counts those of the trained variables (head and tail) that changed.
+    """
 
     history: tuple[Epoch, ...] = ()
     best: Epoch | None = None
+    chosen: Epoch | None = None
+    variables_trained: int | None = None
+    variables_moved: int | None = None
+    jit: bool | None = None
+    extraction_peak_bytes: int = 0
     test_accuracy: float | None = None
     test_loss: float | None = None
     test_images: int | None = None
@@ -188,8 +223,13 @@ class Record(_Frozen):
 
     @property
     def file_stem(self) -> str:
-        """The name of the record's files: the cell's name and the start of its input key."""
-        return f"{re.sub(r'[^A-Za-z0-9.-]+', '_', self.name)}-{self.key[:10]}"
+        """The name of the record's files."""
+        return file_stem(self.name, self.key)
+
+
+def file_stem(name: str, key: str) -> str:
+    """What the files of a cell are called: its name, and the start of its input key."""
+    return f"{re.sub(r'[^A-Za-z0-9.-]+', '_', name)}-{key[:10]}"
 
 
 def gap_opens_at(history: tuple[Epoch, ...], images: int) -> int | None:
@@ -246,9 +286,15 @@ class RecordStore:
         return path
 
     def load(self) -> Iterator[Record]:
-        """Every record, by file name; raise `UserError` for one that cannot be read."""
+        """Every record of this schema version, by file name.
+
+        Raises `UserError` for a file that is damaged; one of another version is passed over, since
+        its key cannot be one of this version's.
+        """
         for path in sorted(self.folder.glob("*.json")):
-            yield read_record(path)
+            record = read_record(path)
+            if record is not None:
+                yield record
 
     def predictions(self, record: Record) -> Predictions:
         """The test predictions of a record that ended ok."""
@@ -264,11 +310,14 @@ class RecordStore:
             ) from None
 
 
-def read_record(path: Path) -> Record:
-    """Read one record; raise `UserError` if it is damaged or of another schema version."""
+def read_record(path: Path) -> Record | None:
+    """Read one record, None if it is of another schema version; raise `UserError` if damaged."""
+    content = path.read_bytes()
     try:
-        return Record.model_validate_json(path.read_bytes())
+        return Record.model_validate_json(content)
     except ValidationError as error:
+        if _other_version(content):
+            return None
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "document"
         raise UserError(
@@ -276,3 +325,12 @@ def read_record(path: Path) -> Record:
             where=str(path),
             hint="Delete the file; the next run of its matrix makes that cell again.",
         ) from None
+
+
+def _other_version(content: bytes) -> bool:
+    try:
+        document = json.loads(content)
+    except ValueError:
+        return False
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    return isinstance(version, int) and version != SCHEMA_VERSION

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.environment import usable_cores
+
 __all__ = ["feature_batches", "image_batches", "shuffled"]
 
 
@@ -64,7 +66,7 @@ def image_batches(
     # Rows are gathered one batch after another, so that `on_rows` is never called by two threads;
     # only the augmentation runs in parallel.
     gathered = _dataset(order, batch).map(load)
-    return gathered.map(prepare, num_parallel_calls=2, deterministic=True).prefetch(2)
+    return gathered.map(prepare, num_parallel_calls=usable_cores(), deterministic=True).prefetch(2)
 
 
 def feature_batches(

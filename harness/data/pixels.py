@@ -19,7 +19,8 @@ from harness.data.decode import resize
 from harness.data.manifest import Entry, Manifest
 from harness.data.sources import Progress, Source
 from harness.data.threads import in_threads
-from harness.files import require_space, whole_folder
+from harness.environment import code_sha256, current_environment
+from harness.files import is_whole, require_space, whole_folder
 
 __all__ = ["PixelCache", "build_pixels"]
 
@@ -43,11 +44,11 @@ def build_pixels(
     manifest: Manifest, source: Source, size: int, method: str, cache: Path, progress: Progress
 ) -> PixelCache:
     """Return the cache for these images at this size, decoding them if it is not there yet."""
-    key = hashlib.sha256(
-        f"{_SCHEMA}/{manifest.sha256}/{size}/{method}/pillow-{PIL.__version__}".encode()
-    ).hexdigest()[:24]
-    folder = cache / "pixels" / key
-    if not folder.exists():
+    # The machine has a part in the key because the seconds that decoding took are kept.
+    parts = (_SCHEMA, manifest.sha256, size, method, PIL.__version__, code_sha256())
+    text = "/".join(str(part) for part in (*parts, current_environment().fingerprint))
+    folder = cache / "pixels" / hashlib.sha256(text.encode()).hexdigest()[:24]
+    if not is_whole(folder):
         _decode_all(manifest, source, size, method, folder, progress)
     facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
     return PixelCache(folder, facts["seconds"])

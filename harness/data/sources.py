@@ -89,8 +89,18 @@ class FolderSource:
         return manifest
 
     def read(self, entry: Entry) -> NDArray[np.uint8]:
-        """Decode one file."""
-        return decode((self.root / entry.path).read_bytes())
+        """Decode one file; raise `UserError` if it is not the one that was listed."""
+        try:
+            content = (self.root / entry.path).read_bytes()
+        except OSError as error:
+            raise UserError(f"cannot be read: {error.strerror}", where=entry.path) from None
+        if hashlib.sha256(content).hexdigest() != entry.sha256:
+            raise UserError(
+                "the file has changed since the images were listed",
+                where=entry.path,
+                hint="Run again once nothing changes the folder any more.",
+            )
+        return decode(content)
 
     def _files(self) -> Iterator[Path]:
         if not self.root.is_dir():

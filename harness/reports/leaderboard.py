@@ -52,7 +52,7 @@ def render_leaderboard(folder: RunFolder) -> str:
         parts.append(_controls(random, ranked))
     if failed or missing:
         parts.append(_incomplete(failed, missing))
-    parts.append(_LEGEND)
+    parts.append(_legend(records))
     return "\n\n".join(parts) + "\n"
 
 
@@ -97,12 +97,13 @@ def _header(facts: RunFacts, records: Sequence[Record]) -> str:
         f"- machine: {'; '.join(machines)}",
         f"- harness commit: {', '.join(commits)}; first cell started {started}",
         (
-            f"- images: {images}; {len(first.data.classes)} classes ({', '.join(first.data.classes[:8])}"
+            f"- images ({facts.data}): {images}; {len(first.data.classes)} classes "
+            f"({', '.join(first.data.classes[:8])}"
             f"{', ...' if len(first.data.classes) > 8 else ''}); {first.data.left_out} files left out; "
             f"manifest {first.data.manifest_sha256[:12]}"
         ),
         *(f"- recipe {name}: {summary}" for name, summary in recipes.items()),
-        f"- weights: {', '.join(weights) or 'random only'}",
+        f"- weights: {', '.join(weights) or 'no file'}",
     ]
     return "\n".join(lines)
 
@@ -151,8 +152,10 @@ def _against_random(rows: Sequence[_Row], ranked: Sequence[_Row]) -> list[str]:
     lines = []
     for record, _ in rows:
         other = trained.get(identity(record))
-        if other and other.measured.test_accuracy and record.measured.test_accuracy:
-            points = 100 * (other.measured.test_accuracy - record.measured.test_accuracy)
+        ours = record.measured.test_accuracy
+        theirs = other.measured.test_accuracy if other else None
+        if other and ours is not None and theirs is not None:
+            points = 100 * (theirs - ours)
             lines.append(
                 f"- {record.cell.backbone}, {record.cell.label}: weights {other.weights.kind!r} are "
                 f"{points:+.1f} points against a random base"
@@ -188,6 +191,8 @@ def _frame(records: Sequence[Record]) -> pd.DataFrame:
         "weights": lambda record: record.weights.kind,
         "strategy": lambda record: record.cell.label,
         "recipe": lambda record: record.cell.recipe,
+        "device": lambda record: record.cell.device,
+        "precision": lambda record: record.cell.precision,
         "size (px)": lambda record: str(record.cell.size),
         "seed": lambda record: str(record.cell.seed),
         "test accuracy (%)": lambda record: _percent(record.measured.test_accuracy),
@@ -195,7 +200,7 @@ def _frame(records: Sequence[Record]) -> pd.DataFrame:
         "test loss": lambda record: _number(record.measured.test_loss, 3),
         "gap (points)": lambda record: _number(record.gap, 1, 100),
         "gap opens (epoch)": lambda record: _count(record.gap_opens_at),
-        "best epoch": lambda record: _count(record.measured.best.epoch if record.measured.best else None),
+        "epoch": lambda record: _count(record.measured.chosen.epoch if record.measured.chosen else None),
         "train (ms/step)": lambda record: _step(record, "train_step"),
         "inference (ms/step)": lambda record: _step(record, "inference_step"),
         "to result (s)": lambda record: _number(
@@ -209,7 +214,7 @@ def _frame(records: Sequence[Record]) -> pd.DataFrame:
     }
     cells = {name: [render(record) for record in records] for name, render in columns.items()}
     # Said only where it tells rows apart.
-    same = {name for name in ("weights", "recipe") if len(set(cells[name])) == 1}
+    same = {name for name in ("weights", "recipe", "device", "precision") if len(set(cells[name])) == 1}
     return pd.DataFrame({name: column for name, column in cells.items() if name not in same})
 
 
@@ -241,39 +246,34 @@ def _count(value: int | None) -> str:
 
 
 def _table(frame: pd.DataFrame) -> str:
-    numeric = ("(", "seed", "test loss", "best epoch", "rank")
+    numeric = ("(", "seed", "test loss", "epoch", "rank")
     align = ["right" if any(mark in name for mark in numeric) else "left" for name in frame.columns]
     return frame.to_markdown(index=False, disable_numparse=True, colalign=align) or ""
 
 
-_LEGEND = "\n".join(
-    [
-        "## How to read this",
-        "",
-        (
-            "- A row's rank is one plus the number of rows that are significantly better: exact McNemar "
-            "tests on the same test images, Holm's correction over all pairs of the table. Rows of one "
-            "rank are ties."
-        ),
-        (
-            "- The interval is Wilson's, from the number of test images alone; it does not include the "
-            "spread over seeds."
-        ),
-        "- Epochs are chosen on validation loss; the test images are read once, after that.",
-        (
-            "- The gap is training minus validation accuracy at the chosen epoch; training accuracy is "
-            "a running mean with dropout and augmentation on. It opens at the first epoch from which "
-            "it stays larger than the validation set's 95 % half-width."
-        ),
-        (
-            "- Train and inference times are medians over blocks of steps of one batch (32 images "
-            "unless the recipe says otherwise), after warm-up, in a pass of their own; the train step "
-            "of fast extraction is a step of its head on cached features."
-        ),
-        (
-            "- To result: decoding, feature extraction, training and validation, as if nothing had been "
-            "cached. Peak memory: anonymous memory of the cell's process, about 0.6 GB of which is "
-            "TensorFlow itself."
-        ),
-    ]
-)
+def _legend(records: Sequence[Record]) -> str:
+    inherited = max((record.memory.inherited_bytes for record in records if record.memory), default=0)
+    last = sorted({record.recipe.name for record in records if record.recipe.select == "last"})
+    exception = f" (recipe {', '.join(last)}: the last epoch)" if last else ""
+    notes = (
+        "A row's rank is one plus the number of rows that are significantly better: exact McNemar "
+        "tests on the same test images, Holm's correction over all pairs of the table. Rows of one "
+        "rank are ties.",
+        "The interval is Wilson's, from the number of test images alone; it does not include the "
+        "spread over seeds, and very near 100 % it covers less than 95 %.",
+        f"Epochs are chosen on validation loss{exception}; the test images are read once, after that.",
+        "The gap is training minus validation accuracy at the chosen epoch; training accuracy is a "
+        "running mean with dropout and augmentation on. It opens at the first epoch of the last phase "
+        "from which it stays larger than the validation set's 95 % half-width.",
+        "Train and inference times are medians over blocks of steps of one resident batch (32 images "
+        "unless the recipe says otherwise), after warm-up, in a pass of their own; loading and "
+        "augmentation are not in them. The train step of fast extraction is a step of its head on "
+        "cached features.",
+        "To result: decoding, feature extraction, training and validation, as if nothing had been cached.",
+        f"Peak memory: {_MEMORY} of the cell's process, {inherited / 1e6:,.0f} MB of which it held "
+        "before it began (Keras and TensorFlow).",
+    )
+    return "\n".join(["## How to read this", "", *(f"- {note}" for note in notes)])
+
+
+_MEMORY = "anonymous memory (resident memory where the system does not tell it)"

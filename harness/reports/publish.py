@@ -1,5 +1,6 @@
 """Copying a run to where results are committed: its compact records and its leaderboard."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -34,7 +35,14 @@ def publish_run(run: Path, results: Path) -> list[Path]:
     target.records.folder.mkdir(parents=True)
     target.write_facts(facts)
     for record, predictions in rows:
-        target.records.save(record, predictions)
+        target.records.save(
+            record.model_copy(update={"reason": _without_folders(record.reason)}), predictions
+        )
     leaderboard = results / "leaderboards" / f"{facts.matrix}.md"
     write_whole(leaderboard, render_leaderboard(target))
     return [target.path, leaderboard]
+
+
+def _without_folders(reason: str) -> str:
+    """A reason with only the last part of every absolute path; addresses stay whole."""
+    return re.sub(r"(?<![\w:/.~-])(?:~|/|[A-Za-z]:\\)[^\s,;]*[/\\](?=[^\s,;/\\])", "", reason)

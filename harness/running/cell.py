@@ -5,7 +5,6 @@ This runs in the worker's process.  Accuracy comes first, because timing trains 
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 import keras
@@ -14,34 +13,50 @@ import numpy as np
 from harness.backbones import backbone
 from harness.data.manifest import Manifest
 from harness.data.pixels import PixelCache
-from harness.environment import library_versions
-from harness.records import Measured, Predictions, Seconds
+from harness.environment import code_sha256
+from harness.records import Measured, Predictions, Seconds, StepTimes
 from harness.running.job import Job, Outcome, Progress
 from harness.timing.steps import time_inference, time_training
 from harness.training.base import build_base, calibrate, preprocess
 from harness.training.classifier import loss_name
-from harness.training.fit import OPTIMIZERS, DivergedError, Fitted, Trainer
+from harness.training.fit import OPTIMIZERS, Fitted, Trainer
 from harness.training.freezing import compile_at_depth
 from harness.training.splits import open_splits
 
-__all__ = ["run_cell"]
+__all__ = ["CellFailedError", "run_cell"]
 
 _CALIBRATION_IMAGES = 64
+
+
+class CellFailedError(Exception):
+    """A cell went wrong after it had begun; carries the cause and what was measured until then."""
+
+    def __init__(self, error: Exception, measured: Measured) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.measured = measured
 
 
 def run_cell(job: Job, report: Callable[[Progress], None]) -> Outcome:
     """Train, test and time one cell.
 
-    Raises whatever goes wrong, except a diverged training, which is an outcome.
+    Raises `CellFailedError` for what goes wrong from the first phase on, and whatever went wrong
+    before that as it is.
     """
     began = time.perf_counter()
     planned, cell = job.planned, job.planned.cell
+    if planned.weights is None:
+        raise ValueError("a cell without weights was not skipped")
+    # A user's keras.json must not change what a cell computes.
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
     keras.config.set_dtype_policy(cell.precision)
     keras.utils.set_random_seed(cell.seed)
     manifest = Manifest.load(job.manifest)
     train, validation, test = open_splits(manifest, PixelCache(job.pixels, job.decode_seconds).open())
     row = backbone(cell.backbone)
-    base = build_base(row, cell.size, planned.weights.path if planned.weights else None)
+    base = build_base(row, cell.size, planned.weights.path)
     if cell.weights == "random":
         rows = np.random.default_rng(cell.seed).permutation(len(train.ids))[:_CALIBRATION_IMAGES]
         calibrate(base, _prepared(row, planned.recipe.preprocessing, train.pixels[np.sort(rows)]))
@@ -77,24 +92,29 @@ def run_cell(job: Job, report: Callable[[Progress], None]) -> Outcome:
             seconds=seconds,
             devices=devices,
             threads=threads,
+            extraction_peak_bytes=max((part.peak_bytes for part in trainer.extraction.values()), default=0),
             **more,
         )
 
     try:
         fitted = trainer.fit(planned.phases)
-    except DivergedError as error:
-        return Outcome("diverged", str(error), measured())
-    test_began = time.perf_counter()
-    labels, probabilities, scored = trainer.predict_test(fitted)
-    test_seconds = time.perf_counter() - test_began
-    report(Progress("timing", 1, 1, 0, 1))
-    inference = time_inference(fitted.model.full, _batch(train.pixels, planned.recipe.batch))
-    training = _time_training(trainer, fitted)
+        test_began = time.perf_counter()
+        labels, probabilities, scored = trainer.predict_test(fitted)
+        test_seconds = time.perf_counter() - test_began
+        report(Progress("timing", 1, 1, 0, 1))
+        inference = time_inference(fitted.model.full, _batch(train.pixels, planned.recipe.batch))
+        training, jit = _time_training(trainer, fitted)
+    except Exception as error:
+        raise CellFailedError(error, measured()) from error
     return Outcome(
         "ok",
         "",
         measured(
             best=fitted.best,
+            chosen=fitted.chosen,
+            variables_trained=fitted.variables,
+            variables_moved=fitted.moved,
+            jit=jit,
             test_accuracy=scored.accuracy,
             test_loss=scored.loss,
             test_images=len(test.ids),
@@ -120,8 +140,11 @@ def _batch(rows: Any, size: int) -> Any:
     return np.asarray(rows[np.sort(np.arange(size) % len(rows))], dtype=np.float32)
 
 
-def _time_training(trainer: Trainer, fitted: Fitted) -> Any:
-    """Time the last phase's step: on live images, or on cached features where it used those."""
+def _time_training(trainer: Trainer, fitted: Fitted) -> tuple[StepTimes, bool]:
+    """Time the last phase's step, on live images or on cached features as it was trained.
+
+    Returns the times, and whether the step was compiled with XLA.
+    """
     recipe, phase, model = trainer.recipe, fitted.phase, fitted.model
     live = phase.augmented or model.trunk is None
     trained = model.full if live else model.classifier
@@ -129,7 +152,8 @@ def _time_training(trainer: Trainer, fitted: Fitted) -> Any:
     compile_at_depth(trained, trainer.base, model.cut, optimizer, loss_name(trainer.classes))
     arrays = (trainer.train.pixels,) if live else trainer.train_features
     labels = _batch(trainer.train.labels, recipe.batch)
-    return time_training(trained, [_batch(array, recipe.batch) for array in arrays], labels)
+    times = time_training(trained, [_batch(array, recipe.batch) for array in arrays], labels)
+    return times, bool(trained.jit_compile)
 
 
 def _feature_facts(job: Job, manifest: Manifest) -> dict[str, Any]:
@@ -137,14 +161,15 @@ def _feature_facts(job: Job, manifest: Manifest) -> dict[str, Any]:
     random = {"seed": cell.seed, "calibration": _CALIBRATION_IMAGES} if cell.weights == "random" else {}
     return {
         "backbone": cell.backbone,
-        "weights": asdict(planned.weights)["sha256"] if planned.weights else "",
+        "weights": planned.weights.sha256 if planned.weights else "",
         "preprocessing": planned.recipe.preprocessing,
         "resize": planned.recipe.resize,
         "size": cell.size,
         "precision": cell.precision,
         "device": cell.device,
         "manifest": manifest.sha256,
-        "libraries": library_versions(),
+        "code": code_sha256(),
+        "environment": job.environment,
         **random,
     }
 

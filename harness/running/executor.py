@@ -131,7 +131,7 @@ class _Watch:
                 if not self._pipe.poll(_SAMPLE_SECONDS):
                     continue
                 message = self._pipe.recv()
-            except EOFError:
+            except (EOFError, OSError):  # OSError: it was killed in the middle of a message
                 self._process.join()
                 return None
             if isinstance(message, Outcome):

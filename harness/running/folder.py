@@ -118,7 +118,8 @@ class RunFolder:
         if not self.path.exists() or not any(self.path.iterdir()):
             return
         if not self._facts.exists():
-            if {path.name for path in self.path.iterdir()} <= {"lock", self._facts.name + PARTIAL_SUFFIX}:
+            rest = [path for path in self.path.iterdir() if path.suffix != PARTIAL_SUFFIX]
+            if [path.name for path in rest] in ([], ["lock"]):
                 return
             raise UserError(
                 "the output folder holds other files and no run",
@@ -126,6 +127,12 @@ class RunFolder:
                 hint="Name a new or empty folder with --out.",
             )
         there = self.facts()
+        if there.matrix == facts.matrix and there.data != facts.data:
+            raise UserError(
+                f"the output folder holds a run of another matrix of the name {facts.matrix!r}",
+                where=str(self.path),
+                hint="Name another folder with --out, or rename the matrix.",
+            )
         if there.matrix != facts.matrix:
             raise UserError(
                 f"the output folder holds a run of matrix {there.matrix!r}, not {facts.matrix!r}",

@@ -11,7 +11,10 @@ __all__ = ["Job", "Outcome", "Progress"]
 
 @dataclass(frozen=True)
 class Job:
-    """One cell to run: its plan, the images (manifest and decoded pixels), caches and a log."""
+    """One cell to run: its plan, the images (manifest and decoded pixels), caches and a log.
+
+    `environment` is the fingerprint of machine and versions.
+    """
 
     planned: Planned
     manifest: Path
@@ -19,6 +22,7 @@ class Job:
     decode_seconds: float
     cache: Path
     log: Path
+    environment: str
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harness.environment import library_versions, settings, usable_cores
+from harness.environment import code_sha256, library_versions, settings, usable_cores
 from harness.matrix import Cell, Matrix
 from harness.recipes import Recipe
 from harness.records import SCHEMA_VERSION
@@ -49,8 +49,8 @@ def input_key(planned: Planned, manifest_sha256: str) -> str:
     """The hash of everything that a cell's result depends on; resume and caches trust it.
 
     Names and summaries have no part in it, nor has the order of keys in a file; the effective
-    recipe, the images, the weights' content, library versions, the settings and cores that move
-    the last digits, and the schema have.
+    recipe, the images, the weights' content, library versions, this package's own code, the settings
+    and cores that move the last digits, and the schema have.
     """
     facts = {
         "schema": SCHEMA_VERSION,
@@ -60,6 +60,7 @@ def input_key(planned: Planned, manifest_sha256: str) -> str:
         "manifest": manifest_sha256,
         "weights": planned.weights.sha256 if planned.weights else None,
         "libraries": library_versions(),
+        "code": code_sha256(),
         "settings": settings(),
         "cores": usable_cores(),
     }

@@ -1,20 +1,21 @@
 """A run: every cell of a matrix brought to a record, finished ones returned as they are.
 
-The order is: list the images, plan, fetch missing weights, decode, then cell by cell.  Whatever
-can be found wrong is found before the first cell starts.
+The order is: list the images, plan, fetch missing weights, decode, then cell by cell.  What can
+be found wrong without building a model is found before the first cell starts.
 """
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness.backbones import backbone
 from harness.data.manifest import Manifest
 from harness.data.pixels import PixelCache, build_pixels
 from harness.data.sources import Source, open_source
 from harness.environment import commit, current_environment
 from harness.errors import UserError
 from harness.matrix import Matrix
-from harness.records import DataFacts, Measured, Memory, Record, WeightsFacts, gap_opens_at
+from harness.records import DataFacts, Measured, Memory, Record, WeightsFacts, file_stem, gap_opens_at
 from harness.running.executor import Executor
 from harness.running.folder import PlannedCell, RunFacts, RunFolder
 from harness.running.job import Job, Outcome
@@ -55,6 +56,12 @@ def run_matrix(request: Request, executor: Executor, view: RunView) -> list[Reco
 
     Raises `UserError` before anything runs if the input cannot be used.
     """
+    if request.cache.resolve().is_relative_to(request.out.resolve()):
+        raise UserError(
+            "the cache would lie inside the run's folder",
+            where=str(request.cache),
+            hint="Name a folder elsewhere with --cache; caches are shared by runs.",
+        )
     source = open_source(request.matrix.data, request.data, request.cache)
     with view.step("listing images") as progress:
         manifest = source.manifest(progress)
@@ -138,6 +145,8 @@ def _fetch_missing(
             continue
         cell = planned.cell
         weights = find_weights(cell.backbone, cell.weights, request.weights_dir)
+        if weights is not None:
+            weights = replace(weights, origin=backbone(cell.backbone).weights.url)
         skip = "" if weights else problems.get(cell.backbone, "the download left no file")
         fetched.append(replace(planned, weights=weights, skip=skip))
     return fetched
@@ -175,9 +184,7 @@ def _one(run: _Run, planned: Planned, pixels: dict[tuple[int, str], PixelCache])
     """Run one cell, or skip it for its reason, and store its record."""
     started = datetime.now(UTC).isoformat(timespec="seconds")
     run.view.started(planned.cell)
-    outcome = Outcome("skipped", planned.skip, Measured())
-    memory = None
-    record = _record(run, planned, outcome, memory, started)
+    outcome, memory = Outcome("skipped", planned.skip, Measured()), None
     if not planned.skip:
         decoded = pixels[planned.cell.size, planned.recipe.resize]
         job = Job(
@@ -186,21 +193,26 @@ def _one(run: _Run, planned: Planned, pixels: dict[tuple[int, str], PixelCache])
             pixels=decoded.folder.resolve(),
             decode_seconds=decoded.seconds,
             cache=run.request.cache.resolve(),
-            log=(run.folder.logs / f"{record.file_stem}.log").resolve(),
+            log=(run.folder.logs / f"{file_stem(planned.cell.name, _key(run, planned))}.log").resolve(),
+            environment=current_environment().fingerprint,
         )
         limit = 60 * run.request.matrix.minutes_per_cell
         outcome, memory = run.executor.run(job, limit, run.view.progress)
-        record = _record(run, planned, outcome, memory, started)
+    record = _record(run, planned, outcome, memory, started)
     run.folder.records.save(record, outcome.predictions)
     return record
 
 
 def _record(run: _Run, planned: Planned, outcome: Outcome, memory: Memory | None, started: str) -> Record:
-    history, best = outcome.measured.history, outcome.measured.best
+    history, chosen = outcome.measured.history, outcome.measured.chosen
     counts = run.manifest.counts()
     gap = None
-    if best is not None and best.accuracy is not None and best.validation_accuracy is not None:
-        gap = best.accuracy - best.validation_accuracy
+    if chosen is not None and chosen.accuracy is not None and chosen.validation_accuracy is not None:
+        gap = chosen.accuracy - chosen.validation_accuracy
+    if memory is not None:
+        # Features that an earlier cell extracted are a part of this one's cost too.
+        peak = max(memory.peak_bytes, outcome.measured.extraction_peak_bytes)
+        memory = memory.model_copy(update={"peak_bytes": peak})
     weights = planned.weights
     return Record(
         status=outcome.status,

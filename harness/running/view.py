@@ -109,7 +109,8 @@ class RunView:
         self._done += 1
         again = self._cell is None
         if self._cell is not None:
-            self._run_seconds.append(time.monotonic() - self._cell_began)
+            if record.status != "skipped":
+                self._run_seconds.append(time.monotonic() - self._cell_began)
             self._bars.remove_task(self._cell)
             self._cell = None
         if self._cells is not None:

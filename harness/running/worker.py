@@ -8,11 +8,13 @@ has TensorFlow loaded and nothing run.  One process a cell is the only way to gi
 import multiprocessing
 import os
 import signal
+import socket
 import threading
 import time
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -20,13 +22,17 @@ import tensorflow as tf
 
 from harness.backbones import backbone
 from harness.errors import UserError
+from harness.files import PARTIAL_SUFFIX
 from harness.records import Measured
-from harness.running.cell import run_cell
+from harness.running.cell import CellFailedError, run_cell
 from harness.running.job import Job, Outcome, Progress
+from harness.training.fit import DivergedError
+from harness.weights import keras_home
 
 __all__ = ["fetch_main", "worker_main"]
 
 _REPORT_EVERY = 0.2
+_STALLED_SECONDS = 60.0
 
 
 def worker_main(job: Job, pipe: Connection) -> None:
@@ -55,8 +61,18 @@ def fetch_main(name: str, log: Any, pipe: Connection) -> None:
     """Download a backbone's ImageNet weights into Keras' cache; send "" or what went wrong."""
     _begin(log)
     file = backbone(name).weights
+    # A connection that stalls is an error, not an end to waiting.
+    socket.setdefaulttimeout(_STALLED_SECONDS)
     try:
-        keras.utils.get_file(file.name, file.url, cache_subdir="models", file_hash=file.md5)
+        # Under a name of its own first: Keras writes straight to the final one, and whatever is
+        # left there by an interruption would be taken for the file from then on.
+        partial = keras.utils.get_file(
+            f"{file.name}.{os.getpid()}{PARTIAL_SUFFIX}",
+            file.url,
+            cache_subdir="models",
+            file_hash=file.md5,
+        )
+        Path(partial).replace(keras_home() / "models" / file.name)
         pipe.send("")
     except Exception as error:  # Keras raises plain exceptions for what the network does
         pipe.send(str(error))
@@ -67,14 +83,21 @@ def _outcome(work: Callable[[], Outcome]) -> Outcome:
     """Turn every way in which a cell can end into an outcome with a reason."""
     try:
         return work()
-    except UserError as error:
-        return Outcome("skipped", str(error), Measured())
-    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-        traceback.print_exc()
-        return Outcome("oom", f"out of memory: {_first_line(error)}", Measured())
+    except CellFailedError as failed:
+        return _failure(failed.error, failed.measured)
     except Exception as error:
-        traceback.print_exc()
-        return Outcome("crashed", f"{type(error).__name__}: {_first_line(error)}", Measured())
+        return _failure(error, Measured())
+
+
+def _failure(error: Exception, measured: Measured) -> Outcome:
+    if isinstance(error, UserError):
+        return Outcome("skipped", str(error), measured)
+    traceback.print_exception(error)
+    if isinstance(error, DivergedError):
+        return Outcome("diverged", str(error), measured)
+    if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
+        return Outcome("oom", f"out of memory: {_first_line(error)}", measured)
+    return Outcome("crashed", f"{type(error).__name__}: {_first_line(error)}", measured)
 
 
 def _first_line(error: Exception) -> str:

@@ -41,8 +41,8 @@ def measure(
     """Time a step that may be asynchronous.
 
     Warm-up ends when the medians of the last three blocks and of the three before them differ
-    by less than 5 %, or after ten seconds; `stable` says which.  Then at least ten blocks and one
-    second are measured, thirty seconds at the most.
+    by less than 5 %, or after ten seconds and six blocks; `stable` says which.  Then at least ten
+    blocks and one second are measured, thirty seconds at the most.
     """
 
     def block(steps: int) -> float:
@@ -57,10 +57,11 @@ def measure(
     steps = max(1, round(_BLOCK_SECONDS / max(block(1), 1e-6)))
     warm: list[float] = []
     began, stable = clock(), False
-    while not stable and clock() - began < _MAX_SECONDS / 3:
+    enough = 2 * _STABLE_BLOCKS
+    while not stable and (len(warm) < enough or clock() - began < _MAX_SECONDS / 3):
         warm.append(block(steps))
-        if len(warm) >= 2 * _STABLE_BLOCKS:
-            before = statistics.median(warm[-2 * _STABLE_BLOCKS : -_STABLE_BLOCKS])
+        if len(warm) >= enough:
+            before = statistics.median(warm[-enough:-_STABLE_BLOCKS])
             now = statistics.median(warm[-_STABLE_BLOCKS:])
             stable = abs(now / before - 1) < _STABLE_WITHIN
     blocks: list[float] = []

@@ -57,7 +57,9 @@ def build_head(recipe: Recipe, classes: int, features: Any) -> Any:
 def split_at(base: Any, head: Any, row: Backbone, recipe: Recipe, cut: Cut) -> Classifier:
     """Cut a base and join its parts with a head; all models share their layers.
 
-    The base runs in inference mode everywhere (no dropout or stochastic depth inside it).
+    The base is called with `training=False`, but on Keras 3.15.1 the `training=True` of `fit` overrides
+    it: batch norm is held by its own `trainable=False`, and no row of the table has dropout inside
+    its base (a test fails when one is added).
     """
     images = keras.Input(base.input.shape[1:], dtype="float32", name="images")
     prepared = preprocess(row, recipe.preprocessing, images)

@@ -9,6 +9,7 @@ same trunk on the same images: seeds, heads and strategies.
 import hashlib
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.files import require_space, whole_folder
+from harness.files import FACTS, is_whole, require_space, whole_folder
+from harness.timing.memory import held_bytes
 
 __all__ = ["Features", "extract", "feature_key"]
 
@@ -30,12 +32,13 @@ _SCHEMA = 1
 class Features:
     """The frontier's tensors for one split, a row an image, and what computing them cost.
 
-    `seconds` is the time that extraction took when it was done; `reused` says whether that was
-    for an earlier cell.
+    `seconds` and `peak_bytes` (host memory) are what extraction took when it was done; `reused`
+    says whether that was for an earlier cell.
     """
 
     arrays: tuple[NDArray[Any], ...]
     seconds: float
+    peak_bytes: int
     reused: bool
 
 
@@ -59,14 +62,14 @@ def extract(
     `pixels` and `ids` are one split, in the manifest's order; `on_images` is called with the
     number of images just done.
     """
-    reused = folder.exists()
+    reused = is_whole(folder)
     if not reused:
         _compute(trunk, pixels, ids, folder, batch, on_images)
     facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
     if facts["ids"] != list(ids):
         raise RuntimeError(f"the feature cache {folder} holds other images than its name says")
     arrays = tuple(np.load(folder / f"{number}.npy", mmap_mode="r") for number in range(facts["tensors"]))
-    return Features(arrays, facts["seconds"], reused)
+    return Features(arrays, facts["seconds"], facts["peak_bytes"], reused)
 
 
 def _compute(
@@ -87,14 +90,20 @@ def _compute(
             )
             for number, shape in enumerate(shapes)
         ]
-        began = time.perf_counter()
+        began, peak = time.perf_counter(), 0
         for start in range(0, len(pixels), batch):
             rows = slice(start, start + batch)
             tensors = keras.tree.flatten(trunk.predict_on_batch(pixels[rows]))
             for array, tensor in zip(arrays, tensors, strict=True):
                 array[rows] = tensor
+            peak = max(peak, held_bytes(os.getpid()) or 0)
             on_images(len(pixels[rows]))
         for array in arrays:
             array.flush()
-        facts = {"ids": list(ids), "tensors": len(arrays), "seconds": time.perf_counter() - began}
-        (partial / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+        facts = {
+            "ids": list(ids),
+            "tensors": len(arrays),
+            "seconds": time.perf_counter() - began,
+            "peak_bytes": peak,
+        }
+        (partial / FACTS).write_text(json.dumps(facts), encoding="utf-8")

@@ -5,6 +5,7 @@ classifier on frozen features.  Nothing is timed in callbacks and none are used:
 Keras convert its logs in every step.
 """
 
+import itertools
 import math
 import time
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from harness.records import Epoch
 from harness.strategies import Phase
 from harness.training.classifier import Classifier, build_head, loss_name, split_at
 from harness.training.features import Features, extract, feature_key
-from harness.training.freezing import compile_at_depth, find_cut, frozen_hash
+from harness.training.freezing import Cut, compile_at_depth, find_cut, frozen_hash
 from harness.training.scoring import Score, predict, score
 from harness.training.splits import Split, TestSplit
 
@@ -40,12 +41,19 @@ class DivergedError(Exception):
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained classifier at its chosen epoch, with what the last phase did to the base."""
+    """A trained classifier at its chosen epoch, with what the last phase did.
+
+    `trainable` counts parameters, `variables` and `moved` count the trained variables and those of
+    them that changed.
+    """
 
     model: Classifier
     phase: Phase
     best: Epoch
+    chosen: Epoch
     trainable: int
+    variables: int
+    moved: int
     frozen_sha256: str
 
 
@@ -76,14 +84,19 @@ class Trainer:
     def fit(self, phases: tuple[Phase, ...]) -> Fitted:
         """Train every phase in order; the next one starts from the chosen epoch of the last.
 
-        Raises `DivergedError` when a loss is no longer finite.
+        Raises `DivergedError` when a loss is no longer finite, and `UserError` for a depth that the
+        base does not have, before anything is trained.
         """
+        cuts = [find_cut(self.base, self.row, parse_depth(phase.depth)) for phase in phases]
+        if any(later.index > earlier.index for earlier, later in itertools.pairwise(cuts)):
+            # The feature cache takes the trunk for the weights file's; it must not have been trained.
+            raise ValueError("a later phase freezes what an earlier one has trained")
         # The head's start depends on the seed alone, whatever building the base has drawn.
         keras.utils.set_random_seed(self.seed)
         head = build_head(self.recipe, self.classes, self.base.output)
         fitted = None
         for number, phase in enumerate(phases):
-            fitted = self._phase(number, phase, head)
+            fitted = self._phase(number, phase, cuts[number], head)
         if fitted is None:
             raise ValueError("a strategy without phases trains nothing")
         return fitted
@@ -92,11 +105,12 @@ class Trainer:
         """Labels, probabilities and score of the test images, whose labels open for this once."""
         features = self._features(fitted.model, "test", self.test.pixels, self.test.ids)
         probabilities = predict(fitted.model.classifier, features, self.recipe.batch)
+        if not np.isfinite(probabilities).all():
+            raise DivergedError("the test probabilities are not finite numbers")
         labels = self.test.read_labels()
         return labels, probabilities, score(probabilities, labels)
 
-    def _phase(self, number: int, phase: Phase, head: Any) -> Fitted:
-        cut = find_cut(self.base, self.row, parse_depth(phase.depth))
+    def _phase(self, number: int, phase: Phase, cut: Cut, head: Any) -> Fitted:
         model = split_at(self.base, head, self.row, self.recipe, cut)
         live = phase.augmented or model.trunk is None
         trained = model.full if live else model.classifier
@@ -109,20 +123,33 @@ class Trainer:
         features = () if live else self._features(model, "train", self.train.pixels, self.train.ids)
         self.train_features = features
 
-        best, weights, lowest = None, before, math.inf
+        best, chosen, weights, lowest = None, None, before, math.inf
         for epoch in range(1, phase.epochs + 1):
             done = self._epoch(number, phase, epoch, trained, features, model, validation)
             self.history.append(done)
             # A loss that is not finite has become None in the record's epoch.
             if done.loss is None or done.validation_loss is None:
                 raise DivergedError(f"the loss was not a finite number in epoch {epoch} of {phase.name}")
-            if self.recipe.select == "last" or done.validation_loss < lowest:
-                best, weights, lowest = done, _copies(variables), done.validation_loss
+            improved = done.validation_loss < lowest
+            if improved:
+                best, lowest = done, done.validation_loss
+            if improved or self.recipe.select == "last":
+                chosen, weights = done, _copies(variables)
         for variable, value in zip(variables, weights, strict=True):
             variable.assign(value)
-        self._check_moves(phase, before, weights, frozen)
-        assert best is not None  # a phase has at least one epoch
-        return Fitted(model, phase, best, sum(value.size for value in before), frozen)
+        moved = [not np.array_equal(old, new) for old, new in zip(before, weights, strict=True)]
+        self._check_moves(phase, cut, variables, moved, frozen)
+        assert best is not None and chosen is not None  # noqa: PT018 (a phase has an epoch)
+        return Fitted(
+            model=model,
+            phase=phase,
+            best=best,
+            chosen=chosen,
+            trainable=sum(value.size for value in before),
+            variables=len(moved),
+            moved=sum(moved),
+            frozen_sha256=frozen,
+        )
 
     def _epoch(
         self,
@@ -199,13 +226,19 @@ class Trainer:
         return found.arrays
 
     def _check_moves(
-        self, phase: Phase, before: list[NDArray[Any]], after: list[NDArray[Any]], frozen: str
+        self, phase: Phase, cut: Cut, variables: list[Any], moved: list[bool], frozen: str
     ) -> None:
-        """A training that moved what is frozen, or nothing at all, has no result."""
+        """A training that moved what is frozen, or nothing where it should, has no result."""
         if frozen_hash(self.base) != frozen:
             raise RuntimeError(f"frozen variables of the base changed during {phase.name}")
-        if all(np.array_equal(old, new) for old, new in zip(before, after, strict=True)):
-            raise RuntimeError(f"no variable moved during {phase.name}")
+        # The head always moves, so it must not stand in for the base.
+        tail = {id(variable) for variable in self.base.trainable_variables} if cut.boundary else set()
+        parts: dict[str, list[bool]] = {"the head": [], "the base": []}
+        for variable, changed in zip(variables, moved, strict=True):
+            parts["the base" if id(variable) in tail else "the head"].append(changed)
+        for part, changes in parts.items():
+            if (changes or part == "the head" or tail) and not any(changes):
+                raise RuntimeError(f"no variable of {part} moved during {phase.name}")
 
 
 def _copies(variables: list[Any]) -> list[NDArray[Any]]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from harness.backbones import Backbone
 from harness.depth import Depth
-from harness.errors import unknown
+from harness.errors import UserError, unknown
 from harness.training.base import batch_norms
 
 __all__ = ["Cut", "compile_at_depth", "find_cut", "frozen_hash"]
@@ -41,7 +41,7 @@ class Cut:
 def find_cut(base: Any, row: Backbone, depth: Depth) -> Cut:
     """Find the first operation that trains at a depth.
 
-    Raises `UserError` for a layer that the base does not have.
+    Raises `UserError` for a layer or a number of layers that the base does not have.
     """
     operations = list(base.operations)
     names = [operation.name for operation in operations]
@@ -54,7 +54,12 @@ def find_cut(base: Any, row: Backbone, depth: Depth) -> Cut:
             raise unknown(f"layer of {row.name}:", depth.layer, names[1:])
         index = names.index(depth.layer)
     elif depth.kind == "layers":
-        index = names.index(base.layers[-min(depth.count, len(base.layers) - 1)].name)
+        if depth.count >= len(base.layers):
+            raise UserError(
+                f"{str(depth)!r} is deeper than {row.name}, which has {len(base.layers) - 1} layers",
+                hint="Use 'all' to train the whole base.",
+            )
+        index = names.index(base.layers[-depth.count].name)
     else:
         pattern = re.compile(row.blocks[-depth.count])
         index = min(number for number, name in enumerate(names) if pattern.match(name))
@@ -71,7 +76,7 @@ def compile_at_depth(
     itself on and off with the device and the layers.
     """
     norms = {id(layer) for layer in batch_norms(base)}
-    # First the base as a whole: on a model, setting `trainable` sets every layer in it.
+    # The base itself must train for its layers to; each layer is then set by its place.
     base.trainable = True
     for index, operation in enumerate(base.operations):
         if isinstance(operation, keras.layers.Layer):

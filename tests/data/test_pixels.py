@@ -1,0 +1,102 @@
+"""The decoded-pixel cache: its rows, its key, and that it is whole or not there."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import nothing, png, put
+
+from harness.data.decode import resize
+from harness.data.pixels import PixelCache, build_pixels
+from harness.data.sources import FolderSource
+
+
+class Opened:
+    """A folder of images, opened: its source, manifest and cache."""
+
+    def __init__(self, data: Path) -> None:
+        self.cache = data.parent / "cache"
+        self.source = FolderSource(data, self.cache)
+        self.manifest = self.source.manifest(nothing)
+
+    def build(self, size: int = 8, method: str = "bilinear") -> PixelCache:
+        return build_pixels(self.manifest, self.source, size, method, self.cache, nothing)
+
+
+@pytest.fixture
+def opened(data: Path) -> Opened:
+    return Opened(data)
+
+
+def test_rows_are_the_images_of_the_manifest_in_its_order(opened: Opened):
+    pixels = opened.build().open()
+    assert (pixels.shape, pixels.dtype) == ((12, 8, 8, 3), np.uint8)
+    for row, entry in enumerate(opened.manifest.entries):
+        assert np.array_equal(pixels[row], resize(opened.source.read(entry), 8, "bilinear"))
+
+
+def test_pixels_are_mapped_and_cannot_be_written_to(opened: Opened):
+    pixels = opened.build().open()
+    assert isinstance(pixels, np.memmap)
+    assert not pixels.flags.writeable
+
+
+def test_a_finished_cache_is_returned_with_the_seconds_it_took(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+):
+    first = opened.build()
+    monkeypatch.setattr(FolderSource, "read", lambda *_: pytest.fail("decoded again"))
+    assert opened.build() == first
+    assert first.seconds > 0
+
+
+def test_another_size_or_method_is_another_cache(opened: Opened):
+    assert len({opened.build(*key).folder for key in [(8, "bilinear"), (9, "bilinear"), (8, "nearest")]}) == 3
+
+
+def test_other_images_are_another_cache(opened: Opened, data: Path):
+    before = opened.build().folder
+    put(data / "train" / "cats" / "new.png", png(99))
+    assert Opened(data).build().folder != before
+
+
+def test_renamed_images_are_the_same_cache(opened: Opened, data: Path):
+    before = opened.build().folder
+    (data / "train" / "cats" / "0.png").rename(data / "train" / "cats" / "renamed.png")
+    assert Opened(data).build().folder == before
+
+
+@pytest.mark.parametrize("how", [OSError("disk"), KeyboardInterrupt()], ids=["error", "interrupted"])
+def test_decoding_that_stops_leaves_no_half_cache(
+    opened: Opened, how: BaseException, monkeypatch: pytest.MonkeyPatch
+):
+    def stops(*_: object) -> None:
+        raise how
+
+    with monkeypatch.context() as broken:
+        broken.setattr(FolderSource, "read", stops)
+        with pytest.raises(type(how)):
+            opened.build()
+    assert not list((opened.cache / "pixels").iterdir())
+    assert opened.build().open().any()
+
+
+def test_progress_counts_up_to_all_images(opened: Opened):
+    seen: list[tuple[int, int]] = []
+    build_pixels(
+        opened.manifest,
+        opened.source,
+        8,
+        "nearest",
+        opened.cache,
+        lambda done, total: seen.append((done, total)),
+    )
+    assert seen == [(done, 12) for done in range(1, 13)]
+
+
+def test_a_reader_sees_the_images_of_its_own_manifest(opened: Opened, data: Path):
+    # Two manifests share a folder of caches; each key leads to its own rows.
+    put(data / "train" / "cats" / "new.png", png(99))
+    other = Opened(data)
+    assert len(opened.build().open()) == 12
+    assert len(other.build().open()) == 13

@@ -1,0 +1,321 @@
+"""The leaderboard, and trap 15: a failure is not a zero."""
+
+import re
+from collections.abc import Callable
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import ENVIRONMENT, Row, answers, failed_record, finished_run, record, row
+
+from harness.errors import UserError
+from harness.records import Record
+from harness.reports import leaderboard
+from harness.reports.leaderboard import read_run, render_leaderboard
+from harness.running.folder import RunFolder
+
+BEST = row(answers(98), backbone="MobileNet")
+SAME = row(answers(97, first=1), backbone="Xception")
+WORST = row(answers(60), backbone="VGG16")
+RANDOM = row(answers(99), backbone="MobileNet", weights="random")
+CRASHED = (failed_record("crashed", "it broke | badly\nin line two", backbone="ResNet50"), None)
+SKIPPED = (failed_record("skipped", "weights are not here", backbone="VGG19"), None)
+
+
+def rendered(folder: Path, *rows: Row, missing: tuple[str, ...] = ()) -> str:
+    return render_leaderboard(finished_run(folder, rows, missing))
+
+
+def section(text: str, title: str) -> str:
+    """The part of a leaderboard under one heading."""
+    parts = [part for part in text.split("\n## ") if part.startswith(title)]
+    assert len(parts) == 1, f"expected one section {title!r}, found {len(parts)}"
+    return parts[0]
+
+
+def table(part: str) -> list[dict[str, str]]:
+    """The rows of the one markdown table in a part."""
+    lines = [line for line in part.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    assert len({len(each) for each in cells}) == 1, "the table is broken"
+    return [dict(zip(cells[0], each, strict=True)) for each in cells[2:]]
+
+
+def ranked(text: str) -> list[tuple[str, str]]:
+    return [(each["backbone"], each["rank"]) for each in table(section(text, "Ranked"))]
+
+
+# Ranks
+
+
+def test_rows_stand_by_accuracy_and_those_the_images_cannot_tell_apart_share_a_rank(tmp_path: Path):
+    text = rendered(tmp_path, WORST, SAME, BEST)
+    assert ranked(text) == [("MobileNet", "1"), ("Xception", "1"), ("VGG16", "3")]
+    assert "2 of 3 rows share the first rank" in text
+
+
+def test_a_clear_winner_is_called_one(tmp_path: Path):
+    text = rendered(tmp_path, WORST, BEST)
+    assert ranked(text) == [("MobileNet", "1"), ("VGG16", "2")]
+    assert "The first row is significantly better than every other." in text
+
+
+def test_a_single_row_is_said_to_beat_nobody(tmp_path: Path):
+    text = rendered(tmp_path, BEST)
+    assert ranked(text) == [("MobileNet", "1")]
+    assert "significantly better than every other" not in text
+    assert "share the first rank" not in text
+
+
+def test_ties_are_ordered_by_loss_and_then_by_name(tmp_path: Path):
+    rows = [
+        row(answers(90), loss=0.3, backbone="VGG16"),
+        row(answers(90), loss=0.2, backbone="Xception"),
+        row(answers(90), loss=0.2, backbone="MobileNet"),
+    ]
+    assert [name for name, _ in ranked(rendered(tmp_path, *rows))] == ["MobileNet", "Xception", "VGG16"]
+
+
+def test_the_order_is_by_full_precision(tmp_path: Path):
+    # Both read 90.0 %.
+    rows = [row(answers(8999, 10000), backbone="VGG16"), row(answers(9001, 10000), backbone="Xception")]
+    assert [name for name, _ in ranked(rendered(tmp_path, *rows))] == ["Xception", "VGG16"]
+
+
+def test_the_leaderboard_does_not_depend_on_the_order_of_the_plan(tmp_path: Path):
+    texts = {
+        rendered(tmp_path / str(number), *rows)
+        for number, rows in enumerate(permutations([BEST, SAME, WORST]))
+    }
+    assert len({section(text, "Ranked") for text in texts}) == 1
+
+
+def test_rendering_twice_gives_the_same_bytes(tmp_path: Path):
+    folder = finished_run(tmp_path, [BEST, CRASHED, RANDOM])
+    assert render_leaderboard(folder) == render_leaderboard(folder)
+
+
+# Random weights
+
+
+def test_random_weights_are_never_ranked_and_stand_as_controls(tmp_path: Path):
+    text = rendered(tmp_path, RANDOM, BEST)
+    assert ranked(text) == [("MobileNet", "1")]
+    assert section(text, "Ranked").count("| MobileNet") == 1
+    (control,) = table(section(text, "Controls: random base, never ranked"))
+    assert control["test accuracy (%)"] == "99.0"
+    assert "rank" not in control
+
+
+def test_what_weights_are_worth_is_told_against_the_same_cell_without_them(tmp_path: Path):
+    control = row(answers(55), backbone="MobileNet", weights="random")
+    text = rendered(tmp_path, BEST, control)
+    assert "MobileNet, fast-extraction: weights 'imagenet' are +43.0 points against a random base" in text
+
+
+def test_cells_that_differ_in_more_than_weights_are_not_compared(tmp_path: Path):
+    control = row(answers(55), backbone="MobileNet", weights="random", seed=1)
+    assert "against a random base" not in rendered(tmp_path, BEST, control)
+
+
+def test_a_run_of_random_weights_alone_has_no_ranked_table(tmp_path: Path):
+    text = rendered(tmp_path, RANDOM)
+    assert "## Ranked" not in text
+    assert table(section(text, "Controls"))
+
+
+# Failures
+
+
+def check_failures_stand(render: Callable[[RunFolder], str], folder: Path) -> None:
+    """Fail unless every failed or missing cell stands there with status and reason, and not as a number."""
+    rows = [BEST, CRASHED, SKIPPED]
+    text = render(finished_run(folder, rows, ["DenseNet121/not/started"]))
+    for each in (CRASHED[0], SKIPPED[0]):
+        lines = [line for line in text.splitlines() if line.startswith("|") and each.cell.backbone in line]
+        assert lines, f"{each.name} is not in the report"
+        for line in lines:
+            assert each.status in line, f"{each.name} has no status"
+            assert each.reason.split()[0] in line, f"{each.name} has no reason"
+            assert not re.search(r"\|\s*(0\.0|nan|-)\s*\|", line), f"{each.name} has a number"
+    assert re.search(r"DenseNet121/not/started\s*\|\s*not run\s*\|", text), (
+        "a cell that was not run is missing"
+    )
+
+
+def drops_failures(folder: RunFolder) -> str:
+    """A broken renderer: what has no result is passed over."""
+    facts, records = read_run(folder)
+    done = [(each, folder.records.predictions(each)) for each in records if each.status == "ok"]
+    return leaderboard._header(facts, records) + leaderboard._ranked(done, named=False)
+
+
+def counts_failures_as_zero(folder: RunFolder) -> str:
+    """A broken renderer: what has no result has an accuracy of 0.0."""
+    _, records = read_run(folder)
+    rows = [(each.name, each.status, each.reason, each.measured.test_accuracy or 0.0) for each in records]
+    return "\n".join("| " + " | ".join(map(str, each)).replace("\n", " ") + " |" for each in rows)
+
+
+@pytest.mark.parametrize("broken", [drops_failures, counts_failures_as_zero])
+def test_the_check_refuses_a_renderer_that_hides_failures(broken: Callable[[RunFolder], str], tmp_path: Path):
+    with pytest.raises(AssertionError, match=r"is not in the report|has a number"):
+        check_failures_stand(broken, tmp_path)
+
+
+def test_failed_and_missing_cells_stand_with_status_and_reason_and_no_number(tmp_path: Path):
+    check_failures_stand(render_leaderboard, tmp_path)
+
+
+@pytest.mark.parametrize("status", ["oom", "timeout", "diverged", "crashed", "skipped"])
+def test_every_status_but_ok_stands_without_a_result(tmp_path: Path, status: str):
+    each = (failed_record(status, "for a reason"), None)
+    (line,) = table(section(rendered(tmp_path, each, BEST), "Without a result"))
+    assert line == {"cell": each[0].name, "status": status, "reason": "for a reason"}
+
+
+def test_a_reason_with_line_breaks_and_bars_does_not_break_the_table(tmp_path: Path):
+    (line,) = table(section(rendered(tmp_path, CRASHED), "Without a result"))
+    assert re.sub(r"\\", "", line["reason"]) == "it broke | badly in line two"
+
+
+def test_a_run_in_which_all_failed_is_a_report_without_ranks(tmp_path: Path):
+    text = rendered(tmp_path, CRASHED, SKIPPED)
+    assert "## Ranked" not in text
+    assert len(table(section(text, "Without a result"))) == 2
+
+
+def test_a_run_without_records_is_an_error(tmp_path: Path):
+    with pytest.raises(UserError, match="this run has no records yet"):
+        rendered(tmp_path, missing=("a/cell",))
+
+
+def test_a_folder_without_a_run_is_an_error(tmp_path: Path):
+    with pytest.raises(UserError, match="no run is in this folder"):
+        render_leaderboard(RunFolder(tmp_path))
+
+
+def test_records_of_an_earlier_plan_take_no_part(tmp_path: Path):
+    folder = finished_run(tmp_path, [BEST])
+    folder.records.save(*WORST)
+    assert [each.name for each in read_run(folder)[1]] == [BEST[0].name]
+
+
+def test_a_number_that_is_missing_is_a_dash(tmp_path: Path):
+    bare, predictions = row(answers(90))
+    measured = bare.measured.model_copy(update={"train_step": None, "seconds": None, "parameters": None})
+    (line,) = table(
+        section(rendered(tmp_path, (bare.model_copy(update={"measured": measured}), predictions)), "Ranked")
+    )
+    assert (line["train (ms/step)"], line["to result (s)"], line["parameters (M)"]) == ("-", "-", "-")
+    assert line["gap opens (epoch)"] == "-"
+
+
+# What a row says
+
+
+def test_a_row_is_in_the_units_of_its_heading(tmp_path: Path):
+    (line,) = table(section(rendered(tmp_path, row(answers(970, 1000), seed=3)), "Ranked"))
+    assert line == {
+        "rank": "1",
+        "backbone": "MobileNet-0.25",
+        "strategy": "fast-extraction",
+        "size (px)": "160",
+        "seed": "3",
+        "test accuracy (%)": "97.0",
+        "95 % interval": "95.7 to 97.9",
+        "test loss": "0.200",
+        "gap (points)": "5.0",
+        "gap opens (epoch)": "-",
+        "epoch": "2",
+        "train (ms/step)": "20.0",
+        "inference (ms/step)": "20.0",
+        "to result (s)": "10",
+        "parameters (M)": "0.22",
+        "trainable (M)": "0.07",
+        "peak memory (MB)": "1,200",
+    }
+
+
+def test_recipes_and_weights_are_told_where_they_tell_rows_apart(tmp_path: Path):
+    rows = [row(answers(90), recipe="smoke"), row(answers(80)), row(answers(70), weights="smoke-base")]
+    lines = table(section(rendered(tmp_path, *rows), "Ranked"))
+    assert [(line["recipe"], line["weights"]) for line in lines] == [
+        ("smoke", "imagenet"),
+        ("default", "imagenet"),
+        ("default", "smoke-base"),
+    ]
+
+
+def test_a_step_time_that_did_not_settle_is_marked(tmp_path: Path):
+    loose, predictions = row(answers(90))
+    step = loose.measured.train_step.model_copy(update={"stable": False})
+    measured = loose.measured.model_copy(update={"train_step": step})
+    (line,) = table(
+        section(rendered(tmp_path, (loose.model_copy(update={"measured": measured}), predictions)), "Ranked")
+    )
+    assert line["train (ms/step)"] == "20.0 (unstable)"
+    assert line["inference (ms/step)"] == "20.0"
+
+
+def test_the_header_names_command_machine_images_recipe_and_weights(tmp_path: Path):
+    header = rendered(tmp_path, BEST).split("\n## ")[0]
+    assert header.startswith("# Leaderboard: tiny\n")
+    for fact in (
+        "command: `transferbench run tiny.toml`",
+        "A Processor, 2 cores, 8 GiB, Linux x86_64; Python 3.11.0, Keras 3.0, TensorFlow 2.0 ",
+        f"(environment {ENVIRONMENT.fingerprint})",
+        "commit: 0123456789ab; first cell started 2025-01-02",
+        "100 train, 100 validation, 100 test; 2 classes (cats, dogs); 1 files left out; ",
+        "manifest aaaaaaaaaaaa",
+        "recipe default: ",
+        "w.h5 (bbbbbbbbbbbb, weights folder)",
+    ):
+        assert fact in header
+
+
+def test_the_legend_names_the_tests_behind_the_ranks(tmp_path: Path):
+    legend = section(rendered(tmp_path, BEST), "How to read this")
+    assert all(word in legend for word in ("McNemar", "Holm", "Wilson", "seeds"))
+
+
+# What is never ranked together
+
+
+def elsewhere(each: Row, **changed: object) -> Row:
+    """The same row from another machine, or on other images."""
+    moved: Record = each[0].model_copy(update=changed)
+    return moved, each[1]
+
+
+OTHER_IMAGES = record().data.model_copy(update={"manifest_sha256": "c" * 64})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        elsewhere(WORST, environment=ENVIRONMENT.model_copy(update={"processor": "Another"})),
+        elsewhere(WORST, data=OTHER_IMAGES),
+        row(answers(60), precision="mixed_float16"),
+        row(answers(60), device="gpu"),
+    ],
+    ids=["machine", "images", "precision", "device"],
+)
+def test_rows_that_cannot_be_compared_stand_in_tables_of_their_own(tmp_path: Path, other: Row):
+    text = rendered(tmp_path, BEST, other)
+    parts = [part for part in text.split("\n## ") if part.startswith("Ranked by test accuracy (environment")]
+    assert [[line["rank"] for line in table(part)] for part in parts] == [["1"], ["1"]]
+
+
+def test_missing_predictions_are_an_error_and_not_a_shorter_table(tmp_path: Path):
+    folder = finished_run(tmp_path, [BEST, WORST])
+    (tmp_path / "records" / f"{WORST[0].file_stem}.npz").unlink()
+    with pytest.raises(UserError, match="the predictions of a record cannot be read"):
+        render_leaderboard(folder)
+
+
+def test_a_helper_makes_as_many_right_answers_as_asked():
+    assert answers(98).correct.sum() == 98
+    assert answers(97, first=1).correct.sum() == 97
+    assert np.array_equal(answers(3, 5, first=1).correct, [False, True, True, True, False])

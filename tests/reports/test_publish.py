@@ -1,0 +1,91 @@
+"""Publishing copies all that is committed, and never costs an earlier publication."""
+
+from pathlib import Path
+
+import pytest
+from fakes import Row, answers, failed_record, finished_run, put, row
+
+from harness.errors import UserError
+from harness.reports.leaderboard import render_leaderboard
+from harness.reports.publish import publish_run
+from harness.running.folder import RunFolder
+
+ROWS: list[Row] = [
+    row(answers(90)),
+    row(answers(80), seed=1),
+    (failed_record("crashed", "it broke", seed=2), None),
+]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_records_and_leaderboard_go_to_where_they_are_committed(tmp_path: Path):
+    run = finished_run(tmp_path / "run", ROWS)
+    written = publish_run(run.path, tmp_path / "results")
+    assert written == [tmp_path / "results/records/tiny", tmp_path / "results/leaderboards/tiny.md"]
+    assert written[1].read_text() == render_leaderboard(run)
+
+
+def test_a_published_run_renders_the_same_leaderboard(tmp_path: Path):
+    run = finished_run(tmp_path / "run", ROWS)
+    published, _ = publish_run(run.path, tmp_path / "results")
+    assert render_leaderboard(RunFolder(published)) == render_leaderboard(run)
+
+
+def test_logs_locks_and_the_manifest_with_its_paths_are_not_published(tmp_path: Path):
+    run = finished_run(tmp_path / "run", ROWS)
+    put(run.logs / "x.log", b"/home/someone/photos")
+    put(run.manifest, b"/home/someone/photos")
+    put(run.path / "lock", b"")
+    published, _ = publish_run(run.path, tmp_path / "results")
+    assert {path.name for path in published.iterdir()} == {"run.json", "records"}
+
+
+def test_what_an_earlier_publication_had_more_is_gone(tmp_path: Path):
+    publish_run(finished_run(tmp_path / "old", ROWS).path, tmp_path / "results")
+    published, _ = publish_run(finished_run(tmp_path / "new", ROWS[:1]).path, tmp_path / "results")
+    assert len(list((published / "records").iterdir())) == 2
+
+
+def test_publishing_twice_changes_nothing(tmp_path: Path):
+    run = finished_run(tmp_path / "run", ROWS)
+    publish_run(run.path, tmp_path / "results")
+    first = contents(tmp_path / "results")
+    publish_run(run.path, tmp_path / "results")
+    assert contents(tmp_path / "results") == first
+
+
+def test_a_published_run_cannot_be_published_onto_itself(tmp_path: Path):
+    published, _ = publish_run(finished_run(tmp_path / "run", ROWS).path, tmp_path / "results")
+    before = contents(tmp_path / "results")
+    with pytest.raises(UserError, match="already where it would be published"):
+        publish_run(published, tmp_path / "results")
+    assert contents(tmp_path / "results") == before
+
+
+def test_a_run_that_cannot_be_read_leaves_the_earlier_publication_as_it_is(tmp_path: Path):
+    run = finished_run(tmp_path / "run", ROWS)
+    publish_run(run.path, tmp_path / "results")
+    before = contents(tmp_path / "results")
+    (run.records.folder / f"{ROWS[0][0].file_stem}.npz").write_bytes(b"damaged")
+    with pytest.raises(UserError, match="the predictions of a record cannot be read"):
+        publish_run(run.path, tmp_path / "results")
+    assert contents(tmp_path / "results") == before
+
+
+def test_a_run_without_records_is_not_published(tmp_path: Path):
+    run = finished_run(tmp_path / "run", [])
+    with pytest.raises(UserError, match="this run has no records yet"):
+        publish_run(run.path, tmp_path / "results")
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_reason_is_published_without_folders_of_the_machine(tmp_path: Path):
+    reason = "looked for x.h5 in /home/someone/models, ~/.keras/models; download https://host/a/x.h5"
+    run = finished_run(tmp_path / "run", [*ROWS[:1], (failed_record("skipped", reason, seed=2), None)])
+    published, leaderboard = publish_run(run.path, tmp_path / "results")
+    told = [record.reason for record in RunFolder(published).records.load() if record.reason]
+    assert told == ["looked for x.h5 in models, models; download https://host/a/x.h5"]
+    assert "someone" not in leaderboard.read_text()

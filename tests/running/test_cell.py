@@ -1,0 +1,130 @@
+"""One cell end to end, in this process: a manifest made by hand, real images, a small base."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from fakes_training import KERAS_ARRAYS, draw_images, quick_recipe
+
+from harness.data.manifest import Entry, Manifest
+from harness.matrix import Cell
+from harness.running import cell as cell_module
+from harness.running.cell import CellFailedError, run_cell
+from harness.running.job import Job, Outcome, Progress
+from harness.running.planner import Planned
+from harness.strategies import NO_DEPTH, Phase, strategy
+from harness.timing import steps
+from harness.training.fit import DivergedError, Fitted, Trainer
+from harness.weights import WeightsRef
+
+pytestmark = KERAS_ARRAYS
+
+COUNTS = {"train": 12, "validation": 8, "test": 10}
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Time for hundredths of a second instead of seconds."""
+    monkeypatch.setattr(steps, "_BLOCK_SECONDS", 0.01)
+    monkeypatch.setattr(steps, "_MIN_BLOCKS", 3)
+    monkeypatch.setattr(steps, "_MIN_SECONDS", 0.0)
+    monkeypatch.setattr(steps, "_MAX_SECONDS", 0.5)
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+def make_job(folder: Path, name: str, depth: str = NO_DEPTH) -> Job:
+    """A job for MobileNet-0.25 with random weights at 32 px."""
+    pixels, labels = draw_images(sum(COUNTS.values()), 32, seed=1)
+    splits = [split for split, count in COUNTS.items() for _ in range(count)]
+    entries = tuple(
+        Entry(f"id-{row}", split, ("bright-red", "bright-green")[labels[row]], f"{row}", f"{row:064}")
+        for row, split in enumerate(splits)
+    )
+    Manifest("by hand", ("bright-red", "bright-green"), entries, ()).save(folder / "manifest.json")
+    (folder / "pixels").mkdir()
+    np.save(folder / "pixels" / "pixels.npy", pixels)
+    recipe = quick_recipe(batch=4)
+    cell = Cell("MobileNet-0.25", "random", name, depth, recipe.name, 32, 0)
+    phases = strategy(name).phases(recipe, depth)
+    planned = Planned(cell, recipe, phases, WeightsRef("random", "", "random", "random"))
+    return Job(
+        planned=planned,
+        manifest=folder / "manifest.json",
+        pixels=folder / "pixels",
+        decode_seconds=1.5,
+        cache=folder / "cache",
+        log=folder / "log",
+        environment="fingerprint",
+    )
+
+
+@pytest.fixture
+def progress() -> list[Progress]:
+    return []
+
+
+def run(job: Job, progress: list[Progress]) -> Outcome:
+    return run_cell(job, progress.append)
+
+
+@pytest.mark.parametrize(
+    ("name", "depth", "boundary"),
+    [("fast-extraction", NO_DEPTH, ""), ("fine-tuning", "blocks:1", "conv_dw_13")],
+)
+def test_a_cell_measures_everything_that_its_record_needs(
+    tmp_path: Path, progress: list[Progress], name: str, depth: str, boundary: str
+) -> None:
+    job = make_job(tmp_path, name, depth)
+
+    outcome = run(job, progress)
+
+    found = outcome.measured
+    assert (outcome.status, outcome.reason) == ("ok", "")
+    assert [epoch.images for epoch in found.history] == [12] * sum(p.epochs for p in job.planned.phases)
+    assert found.best == found.chosen in found.history
+    assert found.variables_moved == found.variables_trained > 0
+    assert found.jit is False
+    assert found.boundary == boundary
+    assert found.parameters == 218_544 + 257
+    assert (found.parameters_trainable > 257) is (depth != NO_DEPTH)
+    assert found.test_images == 10
+    assert found.test_loss > 0
+    assert found.seconds.decode == 1.5
+    assert found.seconds.extraction > 0
+    assert found.seconds.cell > found.seconds.training > 0
+    assert found.train_step.batch == found.inference_step.batch == 4
+    assert [step.phase for step in progress][-1] == "timing"
+
+
+def test_the_predictions_are_those_of_the_test_images_with_their_true_labels(
+    tmp_path: Path, progress: list[Progress]
+) -> None:
+    outcome = run(make_job(tmp_path, "fast-extraction"), progress)
+
+    predictions = outcome.predictions
+    assert predictions.ids.tolist() == [f"id-{row}" for row in range(20, 30)]
+    # Classes are numbered in the manifest's order, and images alternate.
+    assert predictions.labels.tolist() == [0, 1] * 5
+    assert outcome.measured.test_accuracy == pytest.approx(predictions.correct.mean())
+
+
+def test_a_cell_that_fails_keeps_what_it_had_measured(
+    tmp_path: Path, progress: list[Progress], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Diverging(Trainer):
+        def fit(self, phases: tuple[Phase, ...]) -> Fitted:
+            super().fit(phases)
+            raise DivergedError("the loss was not a finite number in epoch 2 of head")
+
+    monkeypatch.setattr(cell_module, "Trainer", Diverging)
+
+    with pytest.raises(CellFailedError) as raised:
+        run(make_job(tmp_path, "fast-extraction"), progress)
+
+    assert isinstance(raised.value.error, DivergedError)
+    assert len(raised.value.measured.history) == 2
+    assert raised.value.measured.seconds.training > 0
+    assert raised.value.measured.test_accuracy is None

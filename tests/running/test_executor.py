@@ -1,0 +1,179 @@
+"""Real workers: how a cell's process ends, and that nothing outlives its parent."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from harness.data.pixels import build_pixels
+from harness.data.sources import SyntheticSource
+from harness.matrix import Cell, DataSpec
+from harness.recipes import RECIPES, Schedule
+from harness.records import RecordStore
+from harness.running.executor import LocalExecutor
+from harness.running.job import Job
+from harness.running.planner import Planned
+from harness.strategies import strategy
+from harness.weights import WeightsRef, find_weights
+
+MATRIX = """
+name = "tiny"
+data = { source = "synthetic", train = 8, validation = 8, test = 8 }
+
+[recipe.tiny]
+fast_extraction = { epochs = 1, learning_rate = 1e-3 }
+
+[[grid]]
+backbones = ["MobileNet-0.25"]
+weights = ["random"]
+strategies = ["fast-extraction"]
+recipes = ["tiny"]
+sizes = [32]
+seeds = [0, 1]
+"""
+GRACE_SECONDS = 30
+
+
+@pytest.fixture(scope="module")
+def executor() -> LocalExecutor:
+    return LocalExecutor()
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    spec = DataSpec(source="synthetic", train=8, validation=8, test=8)
+    source = SyntheticSource(spec)
+    manifest = source.manifest(lambda done, total: None)
+    manifest.save(tmp_path / "manifest.json")
+    pixels = build_pixels(manifest, source, 32, "bilinear", tmp_path, lambda done, total: None)
+    cell = Cell("MobileNet-0.25", "random", "fast-extraction", "none", "smoke", 32, 0)
+    recipe = RECIPES["smoke"].model_copy(update={"fast_extraction": Schedule(epochs=1, learning_rate=1e-3)})
+    weights = find_weights(cell.backbone, cell.weights, None)
+    phases = strategy(cell.strategy).phases(recipe, cell.depth)
+    return Job(
+        planned=Planned(cell, recipe, phases, weights),
+        manifest=tmp_path / "manifest.json",
+        pixels=pixels.folder,
+        decode_seconds=pixels.seconds,
+        cache=tmp_path,
+        log=tmp_path / "worker.log",
+        environment="test",
+    )
+
+
+def with_weights(job: Job, path: Path) -> Job:
+    planned = job.planned
+    cell = replace(planned.cell, weights="imagenet")
+    weights = WeightsRef("imagenet", path.name, "0" * 64, "weights folder", path)
+    return replace(job, planned=replace(planned, cell=cell, weights=weights))
+
+
+def test_a_cell_comes_back_with_its_measurements_and_its_memory(executor: LocalExecutor, job: Job) -> None:
+    seen = []
+    outcome, memory = executor.run(job, 300, seen.append)
+    assert (outcome.status, outcome.reason) == ("ok", "")
+    assert outcome.measured.test_images == 8
+    assert outcome.predictions is not None
+    assert np.isfinite(outcome.predictions.probabilities).all()
+    assert memory is not None
+    assert memory.peak_bytes >= memory.inherited_bytes > 0
+    assert any(progress.phase == "head" for progress in seen)
+
+
+def test_a_cell_over_its_time_is_ended_as_a_timeout(executor: LocalExecutor, job: Job) -> None:
+    outcome, _ = executor.run(job, 0.0, lambda progress: None)
+    assert outcome.status == "timeout"
+
+
+def test_a_worker_that_is_killed_is_a_crash_with_its_signal(executor: LocalExecutor, job: Job) -> None:
+    def kill_worker(_: object) -> None:
+        workers = [
+            child
+            for server in psutil.Process().children()
+            for child in server.children()
+            if child.status() != psutil.STATUS_ZOMBIE
+        ]
+        for worker in workers:
+            worker.send_signal(signal.SIGSEGV)
+
+    outcome, _ = executor.run(job, 300, kill_worker)
+    assert outcome.status == "crashed"
+    assert "SIGSEGV" in outcome.reason
+    assert job.log.name in outcome.reason
+
+
+def test_weights_of_another_architecture_are_a_reason_and_not_a_traceback(
+    executor: LocalExecutor, job: Job, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "mobilenet_2_5_224_tf_no_top.h5"
+    wrong.write_bytes(b"not a weights file")
+    outcome, _ = executor.run(with_weights(job, wrong), 300, lambda progress: None)
+    assert outcome.status == "skipped"
+    assert "does not fit MobileNet-0.25" in outcome.reason
+
+
+def test_an_exception_in_a_cell_is_a_crash_that_names_it(executor: LocalExecutor, job: Job) -> None:
+    (job.pixels / "pixels.npy").unlink()
+    outcome, _ = executor.run(job, 300, lambda progress: None)
+    assert outcome.status == "crashed"
+    assert "FileNotFoundError" in outcome.reason
+    assert "Traceback" in job.log.read_text()
+
+
+def start_run(tmp_path: Path) -> tuple[subprocess.Popen[str], list[str]]:
+    (tmp_path / "tiny.toml").write_text(MATRIX)
+    command = [sys.executable, "-m", "harness.cli", "run", "tiny.toml", "--out", "run", "--cache", "cache"]
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "COLUMNS": "200"},
+        start_new_session=True,
+    )
+    return process, command
+
+
+def until_second_cell(process: subprocess.Popen[str]) -> None:
+    assert process.stdout is not None
+    started = 0
+    for line in process.stdout:
+        started += line.startswith("started")
+        if started == 2:
+            return
+    pytest.fail("the run ended before its second cell began")
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_an_ended_run_leaves_no_worker_and_no_half_record_and_goes_on_where_it_stopped(
+    tmp_path: Path, how: signal.Signals
+) -> None:
+    process, command = start_run(tmp_path)
+    until_second_cell(process)
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(how)
+    process.communicate(timeout=GRACE_SECONDS)
+    assert process.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
+    _, alive = psutil.wait_procs(family, timeout=GRACE_SECONDS)
+    assert alive == []
+
+    store = RecordStore(tmp_path / "run" / "records")
+    kept = list(store.load())
+    assert [record.status for record in kept] == ["ok"]
+    before = {
+        path: path.stat().st_mtime_ns for path in store.folder.iterdir() if kept[0].file_stem in path.name
+    }
+
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "finished before" in done.stdout
+    assert [record.status for record in store.load()] == ["ok", "ok"]
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert not list((tmp_path / "run").rglob("*.partial"))

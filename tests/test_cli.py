@@ -1,0 +1,422 @@
+"""The command line: exit codes, messages, and what must not be imported."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fakes import (
+    MATRIX,
+    FakeExecutor,
+    answers,
+    failed,
+    failed_record,
+    finished_run,
+    image_folder,
+    matrix_file,
+    put,
+    row,
+)
+
+import harness.running.executor
+from harness import __version__, cli
+from harness.backbones import backbone
+from harness.data.sources import FolderSource
+from harness.running.folder import RunFolder
+
+FIRST = "MobileNet-0.25/random/fast-extraction/none/default/32px/seed0/cpu/float32"
+PRETRAINED = MATRIX.replace('"random"', '"imagenet"')
+FOLDER = MATRIX.replace('data = { source = "synthetic", train = 4, validation = 4, test = 4 }\n', "")
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_keras_home: Path) -> None:  # noqa: ARG001
+    """A working directory and settings of this test's own, and a terminal that does not wrap."""
+    for name in ("DATA", "WEIGHTS", "CACHE"):
+        monkeypatch.delenv(f"TRANSFERBENCH_{name}", raising=False)
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "250")
+    monkeypatch.setenv("TRANSFERBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def executor(monkeypatch: pytest.MonkeyPatch) -> FakeExecutor:
+    """Takes the place of the executor that `transferbench run` makes."""
+    fake = FakeExecutor()
+    monkeypatch.setattr(harness.running.executor, "LocalExecutor", lambda: fake)
+    return fake
+
+
+class Ended:
+    """How a command ended."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    def run(*words: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["transferbench", *map(str, words)])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        shown = capsys.readouterr()
+        return Ended(int(caught.value.code or 0), shown.out, shown.err)
+
+    return run
+
+
+# The command itself
+
+
+def test_the_version_is_printed(command):
+    ended = command("--version")
+    assert (ended.code, ended.out) == (0, f"transferbench {__version__}\n")
+
+
+def test_help_lists_the_commands_and_the_exit_codes(command):
+    ended = command("--help")
+    assert ended.code == 0
+    for word in ("plan", "run", "report", "publish", "NO_COLOR", "130"):
+        assert word in ended.out
+
+
+@pytest.mark.parametrize("name", ["plan", "run", "report", "publish"])
+def test_the_help_of_a_command_has_an_example(name: str, command):
+    assert f"Example: transferbench {name} " in command(name, "--help").out
+
+
+@pytest.mark.parametrize("words", [["plam"], ["plan"], ["plan", "m.toml", "--offlin"], ["report", "a", "b"]])
+def test_a_command_that_is_not_understood_exits_with_2(words: list[str], command):
+    assert command(*words).code == 2
+
+
+def test_plan_report_and_help_import_neither_tensorflow_nor_keras(tmp_path: Path):
+    finished_run(tmp_path / "run", [row(answers(90))])
+    matrix_file(tmp_path)
+    script = """
+import sys
+from harness import cli
+for words in (["--help"], ["plan", "matrix.toml"], ["report", "run"], ["publish", "run"]):
+    sys.argv = ["transferbench", *words]
+    try:
+        cli.main()
+    except SystemExit as end:
+        assert not end.code, (words, end.code)
+import harness.running.executor, harness.running.run, harness.running.view
+print("imported:", sorted({"tensorflow", "keras"} & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "imported: []"
+
+
+def test_the_installed_command_ends_with_a_message_and_no_traceback(tmp_path: Path):
+    script = Path(sys.executable).with_name("transferbench")
+    done = subprocess.run(
+        [script, "plan", "no.toml"], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "transferbench: no matrix file no.toml\nMatrices are TOML files.\n"
+
+
+# plan
+
+
+def test_plan_shows_every_cell_as_a_row(tmp_path: Path, command):
+    ended = command("plan", matrix_file(tmp_path))
+    assert ended.code == 0
+    assert "4 cells" in ended.out
+    assert ended.out.count("MobileNet-0.25") == 4
+    for word in ("fine-tuning", "blocks:1", "default", "32", "random"):
+        assert word in ended.out
+
+
+def test_plan_says_why_a_cell_will_be_skipped(tmp_path: Path, command):
+    ended = command("plan", matrix_file(tmp_path, PRETRAINED), "--offline")
+    assert ended.code == 0
+    assert "skipped: the ImageNet weights of MobileNet-0.25 are not here" in " ".join(ended.out.split())
+
+
+def test_plan_says_what_will_be_downloaded(tmp_path: Path, command):
+    assert command("plan", matrix_file(tmp_path, PRETRAINED)).out.count("weights will be downloaded") == 4
+
+
+def test_plan_as_json_is_a_list_of_cells(tmp_path: Path, command):
+    rows = json.loads(command("plan", matrix_file(tmp_path), "--json").out)
+    assert rows[0]["name"] == FIRST
+    assert (
+        rows[0] | {"backbone": "MobileNet-0.25", "depth": "none", "size": 32, "seed": 0, "skip": None}
+        == rows[0]
+    )
+
+
+def test_plan_as_json_carries_the_whole_reason(tmp_path: Path, command):
+    rows = json.loads(command("plan", matrix_file(tmp_path, PRETRAINED), "--json", "--offline").out)
+    assert all(backbone("MobileNet-0.25").weights.url in each["skip"] for each in rows)
+
+
+def test_weights_in_the_named_folder_are_not_missing(tmp_path: Path, command):
+    put(tmp_path / "shelf" / backbone("MobileNet-0.25").weights.name, b"weights")
+    words = [
+        "plan",
+        matrix_file(tmp_path, PRETRAINED),
+        "--offline",
+        "--json",
+        "--weights-dir",
+        tmp_path / "shelf",
+    ]
+    assert {each["skip"] for each in json.loads(command(*words).out)} == {None}
+
+
+@pytest.mark.parametrize("name", ["plan", "run"])
+def test_a_weights_folder_that_is_not_there_is_refused(name: str, tmp_path: Path, command):
+    ended = command(name, matrix_file(tmp_path), "--weights-dir", "shelf")
+    assert ended.code == 2
+    assert ended.err.startswith("transferbench: shelf: no such folder\n--weights-dir names a folder")
+
+
+@pytest.mark.parametrize("name", ["plan", "run"])
+def test_a_mistake_in_a_matrix_is_told_with_file_and_line(name: str, tmp_path: Path, command, executor):
+    matrix_file(tmp_path, MATRIX.replace("MobileNet-0.25", "MobileNet-0.3"))
+    ended = command(name, "matrix.toml")
+    assert ended.code == 2
+    assert ended.err.startswith(
+        "transferbench: matrix.toml:5: unknown backbone 'MobileNet-0.3'\nDid you mean MobileNet-0.25"
+    )
+    assert executor.jobs == []
+    assert not (tmp_path / "results").exists()
+
+
+def test_markup_in_a_message_is_shown_as_it_is(tmp_path: Path, command):
+    matrix_file(tmp_path, MATRIX.replace("MobileNet-0.25", "[bold]x[/bold]"))
+    assert "unknown backbone '[bold]x[/bold]'" in command("plan", "matrix.toml").err
+
+
+def test_colour_is_used_on_a_terminal_and_switched_off_by_no_color(
+    tmp_path: Path, command, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    matrix_file(tmp_path, PRETRAINED)
+    assert "\x1b[33m" in command("plan", "matrix.toml", "--offline").out
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[33m" not in command("plan", "matrix.toml", "--offline").out
+
+
+# run
+
+
+def test_a_run_ends_with_the_leaderboard_and_where_it_lies(tmp_path: Path, command, executor):
+    ended = command("run", matrix_file(tmp_path), "--out", "out")
+    assert ended.code == 0
+    assert executor.ran[0] == FIRST
+    assert "Controls: random base, never ranked" in ended.out
+    assert "How to read this" not in ended.out
+    assert ended.out.endswith("leaderboard: out/leaderboard.md\n")
+    assert (tmp_path / "out" / "leaderboard.md").read_text().startswith("# Leaderboard: tiny\n")
+
+
+def test_a_run_goes_to_results_under_its_name_by_default(tmp_path: Path, command, executor):
+    command("run", matrix_file(tmp_path))
+    assert len(executor.ran) == 4
+    assert (tmp_path / "results" / "runs" / "tiny" / "leaderboard.md").is_file()
+
+
+def test_a_run_with_a_failed_cell_exits_with_1_and_says_where_the_reason_is(
+    tmp_path: Path, command, executor
+):
+    executor.outcomes = {FIRST: failed("crashed", "it broke")}
+    ended = command("run", matrix_file(tmp_path), "--out", "out")
+    assert ended.code == 1
+    assert "it broke" in ended.out
+    assert ended.err == "transferbench: 1 of 4 cells have no result; the leaderboard says why\n"
+
+
+def test_a_run_without_weights_exits_with_1_and_says_how_to_get_them(tmp_path: Path, command, executor):
+    ended = command("run", matrix_file(tmp_path, PRETRAINED), "--out", "out", "--offline")
+    assert ended.code == 1
+    assert executor.ran == []
+    leaderboard = (tmp_path / "out" / "leaderboard.md").read_text()
+    file = backbone("MobileNet-0.25").weights
+    assert f"looked for {file.name} in {tmp_path / 'keras-home' / 'models'}" in leaderboard
+    assert f"download {file.url}" in leaderboard
+
+
+def test_an_interrupted_run_exits_with_130_and_goes_on_with_the_same_command(
+    tmp_path: Path, command, executor
+):
+    second = FIRST.replace("seed0", "seed1")
+    executor.outcomes = {second: KeyboardInterrupt()}
+    words = ["run", matrix_file(tmp_path), "--out", "out"]
+    ended = command(*words)
+    assert ended.code == 130
+    assert ended.err == (
+        "transferbench: interrupted; finished cells are kept in out, the same command goes on from there\n"
+    )
+    executor.outcomes = {}
+    executor.jobs.clear()
+    assert command(*words).code == 0
+    assert executor.ran[0] == second
+    assert len(executor.ran) == 3
+
+
+def test_an_interruption_while_images_are_listed_exits_with_130(
+    tmp_path: Path, command, executor, monkeypatch: pytest.MonkeyPatch
+):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FolderSource, "manifest", interrupted)
+    ended = command("run", matrix_file(tmp_path, FOLDER), "--data", tmp_path)
+    assert ended.code == 130
+    assert executor.jobs == []
+
+
+def test_an_interruption_outside_a_run_exits_with_130(
+    tmp_path: Path, command, monkeypatch: pytest.MonkeyPatch
+):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("harness.matrix.load_matrix", interrupted)
+    assert command("plan", matrix_file(tmp_path)).code == 130
+
+
+def test_data_is_taken_from_the_option_or_the_environment(
+    tmp_path: Path, command, executor, monkeypatch: pytest.MonkeyPatch
+):
+    image_folder(tmp_path / "photos")
+    matrix_file(tmp_path, FOLDER)
+    assert command("run", "matrix.toml", "--out", "a", "--data", "photos").code == 0
+    monkeypatch.setenv("TRANSFERBENCH_DATA", str(tmp_path / "photos"))
+    assert command("run", "matrix.toml", "--out", "b").code == 0
+    assert len(executor.ran) == 8
+
+
+def test_a_folder_named_for_a_matrix_that_draws_its_images_is_refused(tmp_path: Path, command, executor):
+    image_folder(tmp_path / "photos")
+    ended = command("run", matrix_file(tmp_path), "--data", "photos")
+    assert ended.code == 2
+    assert "this matrix draws its images, so --data has no part in it" in ended.err
+    assert executor.jobs == []
+
+
+def test_a_folder_from_the_environment_has_no_part_in_drawn_images_and_their_command(
+    tmp_path: Path, command, executor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TRANSFERBENCH_DATA", str(tmp_path / "photos"))
+    assert command("run", matrix_file(tmp_path), "--out", "out").code == 0
+    assert "--data" not in RunFolder(tmp_path / "out").facts().command
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "the matrix reads a folder of images, and no folder was named"),
+        (["--data", "nowhere"], "nowhere: no such folder"),
+        (["--data", "matrix.toml"], "matrix.toml: expected a folder, found a file"),
+    ],
+)
+def test_data_that_cannot_be_used_exits_with_2_and_makes_nothing(
+    words: list[str], message: str, tmp_path: Path, command, executor
+):
+    matrix_file(tmp_path, FOLDER)
+    ended = command("run", "matrix.toml", *words)
+    assert ended.code == 2
+    assert f"transferbench: {message}\n" in ended.err
+    assert executor.jobs == []
+    assert not (tmp_path / "results").exists()
+
+
+def test_an_output_folder_of_another_matrix_exits_with_2(tmp_path: Path, command, executor):
+    finished_run(tmp_path / "out", [row(answers(90))])
+    matrix_file(tmp_path, MATRIX.replace('"tiny"', '"other"'))
+    ended = command("run", "matrix.toml", "--out", "out")
+    assert ended.code == 2
+    assert "out: the output folder holds a run of matrix 'tiny', not 'other'\n" in ended.err
+    assert executor.jobs == []
+
+
+def test_images_that_are_left_out_are_named(tmp_path: Path, command, executor):
+    put(image_folder(tmp_path / "photos") / "train" / "cats" / "empty.jpg", b"")
+    ended = command("run", matrix_file(tmp_path, FOLDER), "--data", "photos")
+    assert ended.code == 0
+    assert "1 files left out:\n  train/cats/empty.jpg: the file is empty\n" in ended.out
+    assert executor.jobs
+
+
+@pytest.mark.parametrize("given", ["--data DIR", "--data=DIR", "environment"])
+def test_the_command_that_is_kept_does_the_same_again_and_tells_no_path_of_the_machine(
+    given: str, tmp_path: Path, command, executor, monkeypatch: pytest.MonkeyPatch
+):
+    photos = image_folder(tmp_path / "photos")
+    matrix = matrix_file(tmp_path, FOLDER)
+    if given == "environment":
+        monkeypatch.setenv("TRANSFERBENCH_DATA", str(photos))
+    words = [] if given == "environment" else given.replace("DIR", str(photos)).split()
+    command("run", matrix, *words, "--out", "out", "--offline")
+    kept = RunFolder(Path("out")).facts().command
+    assert kept.startswith("transferbench run matrix.toml --data photos")
+    assert kept.endswith("--out out --offline")
+    assert str(tmp_path) not in kept
+    assert executor.jobs
+
+
+# report and publish
+
+
+def test_report_writes_the_leaderboard_again_from_records_alone(tmp_path: Path, command):
+    finished_run(tmp_path / "run", [row(answers(90)), (failed_record("oom", "too large", seed=1), None)])
+    ended = command("report", "run")
+    assert (ended.code, ended.out) == (0, "run/leaderboard.md\n")
+    text = (tmp_path / "run" / "leaderboard.md").read_text()
+    assert "90.0" in text
+    assert "too large" in text
+
+
+def test_report_after_a_run_changes_nothing(tmp_path: Path, command, executor):
+    command("run", matrix_file(tmp_path), "--out", "out")
+    before = (tmp_path / "out" / "leaderboard.md").read_bytes()
+    command("report", "out")
+    assert (tmp_path / "out" / "leaderboard.md").read_bytes() == before
+    assert len(executor.ran) == 4
+
+
+def test_report_writes_to_the_named_file(tmp_path: Path, command):
+    finished_run(tmp_path / "run", [row(answers(90))])
+    assert command("report", "run", "--out", "x/board.md").out == "x/board.md\n"
+    assert (tmp_path / "x" / "board.md").is_file()
+
+
+@pytest.mark.parametrize("name", ["report", "publish"])
+def test_a_run_that_is_not_there_exits_with_2(name: str, command):
+    ended = command(name, "nowhere")
+    assert ended.code == 2
+    assert "transferbench: nowhere: no run is in this folder (it has no run.json)\n" in ended.err
+
+
+@pytest.mark.parametrize("name", ["report", "publish"])
+def test_a_run_without_records_exits_with_2(name: str, tmp_path: Path, command):
+    finished_run(tmp_path / "run", [], ["a/cell"])
+    ended = command(name, "run")
+    assert ended.code == 2
+    assert "transferbench: run: this run has no records yet\nRun its matrix again" in ended.err
+
+
+def test_report_of_an_interrupted_run_names_the_cells_that_were_not_run(tmp_path: Path, command, executor):
+    executor.outcomes = {FIRST.replace("seed0", "seed1"): KeyboardInterrupt()}
+    command("run", matrix_file(tmp_path), "--out", "out")
+    command("report", "out")
+    assert (tmp_path / "out" / "leaderboard.md").read_text().count("| not run") == 3
+
+
+def test_publish_prints_the_two_places_it_wrote(tmp_path: Path, command):
+    finished_run(tmp_path / "run", [row(answers(90))])
+    ended = command("publish", "run")
+    assert (ended.code, ended.out) == (0, "results/records/tiny\nresults/leaderboards/tiny.md\n")

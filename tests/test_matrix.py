@@ -1,0 +1,238 @@
+"""What a matrix file means, and how its mistakes are told."""
+
+from pathlib import Path
+
+import pytest
+from fakes import matrix, matrix_file
+
+from harness.errors import UserError
+from harness.matrix import Matrix, load_matrix
+
+MATRICES = Path(__file__).parent.parent / "bench" / "matrices"
+
+GRID = """\
+name = "m"
+
+[[grid]]
+backbones = ["MobileNet"]
+strategies = ["fast-extraction"]
+"""
+"""The least that a matrix needs; what a test appends stands in line 6."""
+
+
+def problem(folder: Path, text: str) -> str:
+    """The message for a matrix that is refused, the file without its folder."""
+    with pytest.raises(UserError) as caught:
+        matrix(folder, text)
+    return str(caught.value).replace(f"{folder}/", "")
+
+
+def names(loaded: Matrix) -> list[str]:
+    return [cell.name for cell in loaded.cells()]
+
+
+# What a matrix means
+
+
+def test_axes_are_multiplied_out(tmp_path: Path):
+    loaded = matrix(
+        tmp_path, GRID + 'sizes = [160, 192]\nseeds = [0, 1, 2]\nweights = ["imagenet", "random"]'
+    )
+    assert len(names(loaded)) == 12
+
+
+def test_depths_apply_only_to_strategies_that_take_one(tmp_path: Path):
+    text = GRID.replace('"fast-extraction"', '"fast-extraction", "fine-tuning"')
+    cells = matrix(tmp_path, text + 'depths = ["blocks:1", "blocks:2"]').cells()
+    assert [(cell.strategy, cell.depth) for cell in cells] == [
+        ("fast-extraction", "none"),
+        ("fine-tuning", "blocks:1"),
+        ("fine-tuning", "blocks:2"),
+    ]
+
+
+def test_native_is_each_backbones_own_size(tmp_path: Path):
+    cells = matrix(tmp_path, GRID.replace('"MobileNet"', '"MobileNet", "Xception"')).cells()
+    assert [cell.size for cell in cells] == [224, 299]
+
+
+def test_a_cell_named_twice_stands_once(tmp_path: Path):
+    loaded = matrix(tmp_path, GRID + "sizes = [224, 'native']\n" + GRID.split("\n", 2)[2])
+    assert len(names(loaded)) == 1
+
+
+def test_a_cells_name_holds_every_axis(tmp_path: Path):
+    assert names(matrix(tmp_path, GRID)) == [
+        "MobileNet/imagenet/fast-extraction/none/default/224px/seed0/cpu/float32"
+    ]
+
+
+def test_cells_of_the_same_file_come_in_the_same_order(tmp_path: Path):
+    text = GRID + "seeds = [2, 0, 1]"
+    assert names(matrix(tmp_path, text)) == names(matrix(tmp_path, text))
+    assert [cell.seed for cell in matrix(tmp_path, text).cells()] == [2, 0, 1]
+
+
+def test_a_recipe_is_derived_from_another(tmp_path: Path):
+    text = GRID + 'recipes = ["long"]\n[recipe.long]\nbase = "smoke"\nfine_tuning = { epochs = 40 }\n'
+    long = matrix(tmp_path, text).recipes["long"]
+    assert long.fine_tuning.epochs == 40
+    assert long.fine_tuning.learning_rate == matrix(tmp_path, text).recipes["smoke"].fine_tuning.learning_rate
+    assert long.fast_extraction.epochs == 15
+
+
+def test_a_derived_recipe_has_the_name_of_its_table(tmp_path: Path):
+    recipe = matrix(tmp_path, GRID + "[recipe.long]\nbatch = 8").recipes["long"]
+    assert (recipe.name, recipe.summary) == ("long", "default, changed by the matrix")
+
+
+@pytest.mark.parametrize("path", sorted(MATRICES.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_matrix_of_the_repository_is_valid_and_named_after_its_file(path: Path):
+    loaded = load_matrix(path)
+    assert loaded.name == path.stem
+    assert loaded.cells()
+
+
+# What is refused, and how
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('"MobileNet"', '"MobilNet"'), "matrix.toml:4: unknown backbone 'MobilNet'\nDid you mean MobileNet"),
+        (
+            ('"fast-extraction"', '"fast-extract"'),
+            "matrix.toml:5: unknown strategy 'fast-extract'\nDid you mean fast-extraction",
+        ),
+        (
+            ("[[grid]]", "[[gird]]"),
+            "matrix.toml:3: unknown key 'gird'\nDid you mean grid? Choices: name, data, grid",
+        ),
+        (("backbones", "backbone"), "matrix.toml:4: unknown key 'backbone'\nDid you mean backbones?"),
+        (('["MobileNet"]', '"MobileNet"'), "matrix.toml:4: grid.backbones: input should be a valid tuple"),
+        (('["MobileNet"]', "[]"), "matrix.toml:4: grid.backbones: tuple should have at least 1 item"),
+        (('"m"', '"My Matrix"'), "matrix.toml:1: name: string should match pattern"),
+        (('name = "m"', ""), "matrix.toml: name: field required"),
+        (('name = "m"', "recipe = 3"), "matrix.toml:1: recipe: expected tables of recipes"),
+        (('name = "m"', "recipes = {}"), "matrix.toml:1: unknown key 'recipes'\nDid you mean recipe?"),
+        (("[[grid]]", "[[grid"), "matrix.toml: not valid TOML: "),
+        (('["MobileNet"]', '[""]'), "matrix.toml: unknown backbone ''"),
+    ],
+)
+def test_a_mistake_in_the_file_is_told_with_its_line(tmp_path: Path, change: tuple[str, str], message: str):
+    assert problem(tmp_path, GRID.replace(*change)).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('depths = ["block:1"]', "unknown depth 'block:1'\nChoices: none, all, blocks:N"),
+        ('depths = ["blocks:15"]', "'blocks:15' is deeper than MobileNet, which has 14 blocks\nUse 'all'"),
+        ('recipes = ["defualt"]', "unknown recipe 'defualt'\nDid you mean default? Choices: default, smoke."),
+        (
+            'weights = ["imagnet"]',
+            "unknown value of 'weights': 'imagnet'\nDid you mean imagenet? Choices: imagenet,",
+        ),
+        (
+            'devices = ["tpu"]',
+            "unknown value of 'devices': 'tpu'\nDid you mean gpu or cpu? Choices: cpu, gpu.",
+        ),
+        ("sizes = [31]", "MobileNet needs images of at least 32 px, got 31\nIts native size is 224 px."),
+        ("sizes = [0]", "MobileNet needs images of at least 32 px, got 0"),
+        ('sizes = ["nativ"]', "grid.sizes: input should be a valid integer"),
+        ("seeds = [-1]", "grid.seeds: input should be greater than or equal to 0, got -1"),
+        ("minutes = 3", "unknown key 'minutes'\n"),
+        ('weights = ["smoke-base"]', "the small base of this project is a MobileNet-0.25, not a MobileNet\n"),
+        ('[recipe]\nlong = "default"', None),
+    ],
+)
+def test_a_mistake_in_a_grid_is_told_with_its_line(tmp_path: Path, line: str, message: str | None):
+    expected = message or "recipe: expected tables of recipes"
+    assert problem(tmp_path, f"{GRID}{line}\n").startswith(f"matrix.toml:6: {expected}")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('base = "defalt"', "matrix.toml:7: unknown recipe 'defalt'\nDid you mean default?"),
+        ("base = 3", "matrix.toml:7: unknown recipe '3'"),
+        ('base = ["default"]', "matrix.toml: unknown recipe"),
+        ("batsh = 8", "matrix.toml:7: unknown key 'batsh'\nDid you mean batch?"),
+        ('name = "other"', "matrix.toml:6: unknown key 'name'"),
+        (
+            'head = "gap-liner"',
+            "matrix.toml:7: unknown value of 'head': 'gap-liner'\nDid you mean gap-linear",
+        ),
+        (
+            "fine_tuning = { epochs = 0 }",
+            "matrix.toml:7: fine_tuning.epochs: input should be greater than or equal",
+        ),
+        (
+            "augmentation = { rotatoin = 3 }",
+            "matrix.toml:7: unknown key 'rotatoin'\nDid you mean rotation? Choices: r",
+        ),
+        (
+            "augmentation = { zoom = nan }",
+            "matrix.toml:7: augmentation.zoom: input should be less than 1, got nan",
+        ),
+        ("augmentation = 3", "matrix.toml:7: augmentation: "),
+    ],
+)
+def test_a_mistake_in_a_recipe_is_told_with_its_line(tmp_path: Path, line: str, message: str):
+    assert problem(tmp_path, f"{GRID}[recipe.long]\n{line}\n").startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ('{ source = "foldr" }', "matrix.toml:2: unknown value of 'source': 'foldr'\nDid you mean folder?"),
+        ('{ sauce = "folder" }', "matrix.toml:2: unknown key 'sauce'\nDid you mean source?"),
+        ("{ train = 1 }", "matrix.toml:2: data.train: input should be greater than or equal to 2, got 1"),
+        ("3", "matrix.toml:2: data: "),
+    ],
+)
+def test_a_mistake_in_the_data_is_told_with_its_line(tmp_path: Path, table: str, message: str):
+    text = GRID.replace("\n\n", f"\ndata = {table}\n\n", 1)
+    assert problem(tmp_path, text).startswith(message)
+
+
+def test_a_word_in_a_comment_is_not_taken_for_its_place(tmp_path: Path):
+    text = GRID.replace("\n\n", "\n# not a MobilNet\n\n", 1).replace('"MobileNet"', '"MobilNet"')
+    assert problem(tmp_path, text).startswith("matrix.toml:5: ")
+
+
+def test_a_strategy_that_takes_a_depth_needs_one(tmp_path: Path):
+    text = GRID.replace("fast-extraction", "fine-tuning")
+    assert problem(tmp_path, text).startswith(
+        "matrix.toml:5: strategy 'fine-tuning' needs depths\nAdd for example"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "minimum"), [("Xception", 71), ("MobileNet", 32), ("VGG16", 32), ("DenseNet121", 32)]
+)
+def test_the_minimum_size_of_a_backbone_is_allowed_and_one_less_is_not(
+    tmp_path: Path, name: str, minimum: int
+):
+    text = GRID.replace('"MobileNet"', f'"{name}"')
+    assert matrix(tmp_path, f"{text}sizes = [{minimum}]").cells()[0].size == minimum
+    assert f"at least {minimum} px, got {minimum - 1}" in problem(tmp_path, f"{text}sizes = [{minimum - 1}]")
+
+
+def test_a_missing_file_names_the_matrices_beside_it(tmp_path: Path):
+    matrix_file(tmp_path)
+    with pytest.raises(UserError, match=r"no matrix file .*\nMatrices there: matrix.toml\."):
+        load_matrix(tmp_path / "matrx.toml")
+
+
+@pytest.mark.parametrize("name", ["", "matrix.toml/more.toml"])
+def test_a_folder_or_a_path_below_a_file_is_no_matrix(tmp_path: Path, name: str):
+    matrix_file(tmp_path)
+    with pytest.raises(UserError, match="no matrix file"):
+        load_matrix(tmp_path / name)
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path):
+    (tmp_path / "matrix.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match=r"matrix\.toml: not UTF-8 text"):
+        load_matrix(tmp_path / "matrix.toml")

@@ -1,0 +1,248 @@
+"""Records as strict JSON, the gap, and the store that keeps them."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fakes import answers, epoch, failed_record, measured, record
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from harness.errors import UserError
+from harness.records import Measured, Record, RecordStore, Seconds, StepTimes, gap_opens_at, read_record
+
+STATUSES = ["ok", "oom", "timeout", "diverged", "crashed", "skipped"]
+
+numbers = st.floats() | st.none()
+epochs = st.builds(
+    epoch,
+    st.integers(1, 100),
+    st.sampled_from(["head", "fine-tuning"]),
+    loss=numbers,
+    accuracy=numbers,
+    validation_loss=numbers,
+    validation_accuracy=numbers,
+)
+measurements = st.builds(
+    Measured,
+    history=st.lists(epochs, max_size=4).map(tuple),
+    best=st.none() | epochs,
+    chosen=st.none() | epochs,
+    test_accuracy=st.none() | st.floats(0, 1),
+    test_loss=numbers,
+)
+
+
+def constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def check_strict(text: str) -> Any:
+    """Parse JSON, refusing the NaN and Infinity that Python's parser lets through."""
+    return json.loads(text, parse_constant=constant)
+
+
+# Strict JSON
+
+
+@given(measurements)
+def test_a_record_is_strict_json_whatever_was_measured(result: Measured):
+    check_strict(record(measured=result).model_dump_json())
+
+
+def test_the_check_refuses_a_record_written_with_nan():
+    broken = json.dumps({"loss": float("nan")})
+    with pytest.raises(ValueError, match="NaN is not JSON"):
+        check_strict(broken)
+
+
+@given(measurements, st.sampled_from(STATUSES), st.text())
+def test_a_record_is_read_as_it_was_written(result: Measured, status: str, reason: str):
+    written = record(measured=result, status=status, reason=reason).model_dump_json()
+    assert Record.model_validate_json(written).model_dump_json() == written
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_not_finite_becomes_null(value: float):
+    kept = epoch(loss=value)
+    assert kept.loss is None
+    assert json.loads(kept.model_dump_json())["loss"] is None
+
+
+def test_a_missing_number_is_null_and_not_zero():
+    document = check_strict(failed_record("crashed", "it broke").model_dump_json())
+    assert document["measured"]["test_accuracy"] is None
+    assert document["measured"]["parameters"] is None
+
+
+# Schema
+
+
+def test_an_unknown_status_is_refused():
+    with pytest.raises(ValidationError, match="status"):
+        record(status="fine")
+
+
+def test_an_unknown_field_is_refused():
+    with pytest.raises(ValidationError, match="extra"):
+        Record.model_validate({**record().model_dump(), "speed": 3})
+
+
+def test_a_record_cannot_be_changed():
+    with pytest.raises(ValidationError, match="frozen"):
+        record().status = "crashed"
+
+
+def test_a_file_name_is_safe_and_tells_cells_and_keys_apart():
+    one, other = record(depth="from:a/b", strategy="fine-tuning"), record(key="1" * 64)
+    assert one.file_stem.replace("-", "").replace("_", "").replace(".", "").isalnum()
+    assert len({one.file_stem, other.file_stem, record().file_stem}) == 3
+
+
+def test_a_step_is_the_median_of_its_blocks_in_milliseconds():
+    steps = StepTimes(
+        batch=32,
+        first_seconds=9.0,
+        warm_up_steps=1,
+        stable=True,
+        steps_per_block=5,
+        block_seconds=(0.01, 0.5, 0.02),
+    )
+    assert steps.milliseconds == pytest.approx(20)
+
+
+def test_to_result_is_all_work_but_testing_and_timing():
+    seconds = Seconds(decode=1, extraction=2, training=4, validation=8, test=16, cell=64)
+    assert seconds.to_result == 15
+
+
+# The gap
+
+
+def history(*points: tuple[float | None, float | None], phase: str = "head") -> tuple:
+    return tuple(
+        epoch(number, phase, accuracy=train, validation_accuracy=validation)
+        for number, (train, validation) in enumerate(points, start=1)
+    )
+
+
+def test_the_gap_opens_at_the_first_epoch_from_which_it_stays():
+    # At 1,000 images and 0.9 the half-width is 0.0186.
+    points = history((0.95, 0.9), (0.9, 0.9), (0.93, 0.9), (0.99, 0.9))
+    assert gap_opens_at(points, 1000) == 3
+
+
+def test_a_gap_within_the_noise_of_the_validation_images_is_none():
+    points = history((0.915, 0.9), (0.915, 0.9))
+    assert gap_opens_at(points, 1000) is None
+    assert gap_opens_at(points, 100_000) == 1
+
+
+def test_a_gap_that_closes_again_is_none():
+    assert gap_opens_at(history((0.99, 0.9), (0.9, 0.9)), 1000) is None
+
+
+def test_only_the_last_phase_is_looked_at():
+    points = history((0.99, 0.8)) + history((0.9, 0.9), (0.99, 0.9), phase="fine-tuning")
+    assert gap_opens_at(points, 1000) == 2
+
+
+def test_an_epoch_without_a_number_is_not_a_gap():
+    assert gap_opens_at(history((None, 0.9)), 1000) is None
+
+
+# The store
+
+
+def test_records_come_back_whole_with_their_predictions(tmp_path: Path):
+    store, predictions = RecordStore(tmp_path), answers(7, 10)
+    written = record(measured=measured(predictions))
+    store.save(written, predictions)
+    assert list(store.load()) == [written]
+    read = store.predictions(written)
+    assert read.ids.tolist() == predictions.ids.tolist()
+    assert read.labels.tolist() == predictions.labels.tolist()
+    assert np.array_equal(read.probabilities, predictions.probabilities)
+    assert read.correct.sum() == 7
+
+
+def test_a_failed_cell_has_a_record_and_no_predictions(tmp_path: Path):
+    RecordStore(tmp_path).save(failed_record("oom", "too large"), None)
+    assert [path.suffix for path in tmp_path.iterdir()] == [".json"]
+
+
+def test_predictions_are_written_before_the_record_that_promises_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    written: list[str] = []
+    monkeypatch.setattr("harness.records.write_whole", lambda path, _: written.append(path.suffix))
+    RecordStore(tmp_path).save(record(), answers(1, 2))
+    assert written == [".npz", ".json"]
+
+
+def test_records_come_in_the_order_of_their_names(tmp_path: Path):
+    store = RecordStore(tmp_path)
+    for seed in (2, 0, 1):
+        store.save(record(seed=seed), None)
+    assert [each.cell.seed for each in store.load()] == [0, 1, 2]
+
+
+def test_a_half_written_record_is_not_read(tmp_path: Path):
+    path = RecordStore(tmp_path).save(record(), None)
+    path.rename(path.with_name(path.name + ".partial"))
+    assert not list(RecordStore(tmp_path).load())
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"null", b"[]", b'{"status": "ok"}', b"\xff\xfe"])
+def test_a_damaged_record_is_an_error_that_names_the_file(tmp_path: Path, content: bytes):
+    (tmp_path / "bad.json").write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        list(RecordStore(tmp_path).load())
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path / 'bad.json'}: not a record of schema version 1: ")
+    assert "Delete the file" in message
+
+
+def test_a_record_of_another_schema_is_passed_over(tmp_path: Path):
+    path = RecordStore(tmp_path).save(record(), None)
+    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 2'))
+    assert read_record(path) is None
+    assert list(RecordStore(tmp_path).load()) == []
+
+
+def test_a_record_holds_the_mean_time_of_a_step_beside_the_raw_blocks():
+    times = StepTimes(
+        batch=32,
+        first_seconds=1.0,
+        warm_up_steps=3,
+        stable=True,
+        steps_per_block=1,
+        block_seconds=(0.01, 0.02, 0.06),
+    )
+    assert json.loads(times.model_dump_json())["mean_seconds"] == pytest.approx(0.03)
+    assert StepTimes.model_validate_json(times.model_dump_json()) == times
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty", "cut", "text", "columns"])
+def test_damaged_predictions_are_an_error_that_names_the_file(tmp_path: Path, damage: str):
+    store, written = RecordStore(tmp_path), record()
+    store.save(written, answers(3, 10))
+    path = tmp_path / f"{written.file_stem}.npz"
+    if damage == "missing":
+        path.unlink()
+    elif damage == "columns":
+        np.savez(path, ids=np.zeros(3))
+    else:
+        path.write_bytes({"empty": b"", "text": b"not an archive", "cut": path.read_bytes()[:-40]}[damage])
+    with pytest.raises(UserError, match=r"the predictions of a record cannot be read") as caught:
+        store.predictions(written)
+    assert caught.value.where == str(path)
+
+
+def test_the_most_probable_class_is_the_answer():
+    predictions = answers(1, 4)
+    assert predictions.correct.tolist() == [True, False, False, False]

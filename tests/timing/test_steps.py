@@ -1,0 +1,237 @@
+"""Step times, on a clock and a device that are scripted: nothing here depends on the machine."""
+
+from collections.abc import Callable, Iterator
+from itertools import chain, repeat
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from fakes_training import KERAS_ARRAYS, copies, moved
+
+from harness.records import StepTimes
+from harness.timing import steps
+from harness.timing.steps import measure, time_inference, time_training
+
+pytestmark = KERAS_ARRAYS
+
+LAUNCH = 1e-4
+
+
+class Device:
+    """A device that returns from a step at once and is done when the step's cost has passed."""
+
+    def __init__(self, costs: Iterator[float]) -> None:
+        self.costs = costs
+        self.now = 0.0
+        self.done_at = 0.0
+        self.launched = 0
+
+    def step(self) -> None:
+        self.launched += 1
+        self.now += LAUNCH
+        self.done_at = max(self.done_at, self.now) + next(self.costs)
+
+    def sync(self) -> None:
+        self.now = max(self.now, self.done_at)
+
+    def clock(self) -> float:
+        return self.now
+
+
+Measure = Callable[[Device], StepTimes]
+
+
+def ours(device: Device) -> StepTimes:
+    return measure(device.step, batch=8, sync=device.sync, clock=device.clock)
+
+
+def without_sync(device: Device) -> StepTimes:
+    return measure(device.step, batch=8, sync=lambda: None, clock=device.clock)
+
+
+def one_step_of_warm_up(device: Device) -> StepTimes:
+    """What is usual: the first step is left out, and the next ones count."""
+
+    def block() -> float:
+        began = device.now
+        device.step()
+        device.sync()
+        return device.now - began
+
+    first = block()
+    blocks = tuple(block() for _ in range(10))
+    return StepTimes(
+        batch=8, first_seconds=first, warm_up_steps=1, stable=True, steps_per_block=1, block_seconds=blocks
+    )
+
+
+# Asynchronous devices (trap 4) --------------------------------------------------------------
+
+
+def require_true_time(run: Measure, cost: float) -> None:
+    """The time told is the device's, not that of launching the work."""
+    told = run(Device(repeat(cost)))
+
+    assert told.milliseconds == pytest.approx(1000 * cost, rel=0.02)
+    assert told.first_seconds == pytest.approx(cost, rel=0.05)
+
+
+@pytest.mark.parametrize("cost", [0.01, 0.05, 1.5])
+def test_the_time_of_an_asynchronous_step_is_that_of_its_work(cost: float) -> None:
+    require_true_time(ours, cost)
+
+
+def test_the_check_rejects_a_measure_that_does_not_wait_for_the_device() -> None:
+    with pytest.raises(AssertionError):
+        require_true_time(without_sync, 0.01)
+
+
+def test_work_that_was_launched_before_is_not_counted() -> None:
+    device = Device(repeat(0.01))
+    device.done_at = 100.0
+
+    assert ours(device).first_seconds == pytest.approx(0.01, rel=0.05)
+
+
+# Warm-up (trap 5) ---------------------------------------------------------------------------
+
+
+def warming_up() -> Iterator[float]:
+    """One slow first step, then twelve that get faster, then a steady 100 ms."""
+    return chain([3.0], (0.1 + 0.5 * 0.8**number for number in range(12)), repeat(0.1))
+
+
+def require_warm_up_left_out(run: Measure) -> None:
+    told = run(Device(warming_up()))
+
+    assert told.first_seconds == pytest.approx(3.0, rel=0.01)
+    assert told.stable
+    assert max(told.block_seconds) < 0.1 * 1.1
+
+
+def test_the_first_step_is_told_by_itself_and_warm_up_is_left_out() -> None:
+    require_warm_up_left_out(ours)
+
+
+def test_the_check_rejects_a_warm_up_of_one_step() -> None:
+    with pytest.raises(AssertionError):
+        require_warm_up_left_out(one_step_of_warm_up)
+
+
+def test_every_step_is_either_warm_up_or_in_a_block() -> None:
+    device = Device(warming_up())
+
+    told = ours(device)
+
+    assert told.warm_up_steps + told.steps_per_block * len(told.block_seconds) == device.launched
+
+
+@pytest.mark.parametrize("factor", [1.05, 1.3])
+def test_times_that_never_settle_are_flagged_unstable(factor: float) -> None:
+    told = ours(Device(0.2 * factor**number for number in range(100_000)))
+
+    assert not told.stable
+
+
+def test_warm_up_ends_after_ten_seconds_when_times_do_not_settle() -> None:
+    device = Device(0.2 * 1.05**number for number in range(100_000))
+
+    told = ours(device)
+
+    assert sum(0.2 * 1.05**number for number in range(2, told.warm_up_steps - 1)) < 10
+
+
+# Blocks -------------------------------------------------------------------------------------
+
+
+def test_short_steps_are_timed_in_blocks_of_a_tenth_of_a_second() -> None:
+    told = ours(Device(repeat(0.002)))
+
+    assert told.steps_per_block * 0.002 == pytest.approx(0.1, rel=0.1)
+
+
+def test_long_steps_are_timed_one_by_one() -> None:
+    assert ours(Device(repeat(0.8))).steps_per_block == 1
+
+
+def test_at_least_ten_blocks_and_the_least_time_are_measured() -> None:
+    short, long = ours(Device(repeat(0.002))), ours(Device(repeat(0.5)))
+
+    assert sum(short.block_seconds) * short.steps_per_block >= steps._MIN_SECONDS
+    assert len(short.block_seconds) >= 10
+    assert len(long.block_seconds) == 10
+
+
+def test_steady_steps_are_stable_however_long_they_take() -> None:
+    assert ours(Device(repeat(4.0))).stable
+
+
+def test_very_long_steps_stop_after_half_a_minute() -> None:
+    told = ours(Device(repeat(8.0)))
+
+    assert 30 < sum(told.block_seconds) < 30 + 2 * 8.0
+
+
+def test_the_raw_times_of_all_blocks_are_kept() -> None:
+    """One disturbed step is in the record, and the median does not follow it."""
+    costs = [0.1] * 200
+    costs[12] = 5.0
+
+    told = ours(Device(chain(costs, repeat(0.1))))
+
+    assert max(told.block_seconds) > 4
+    assert told.milliseconds == pytest.approx(100, rel=0.01)
+
+
+# Real models --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few milliseconds of measuring, on the real clock."""
+    monkeypatch.setattr(steps, "_BLOCK_SECONDS", 1e-4)
+    monkeypatch.setattr(steps, "_MIN_BLOCKS", 3)
+    monkeypatch.setattr(steps, "_MIN_SECONDS", 0.0)
+    monkeypatch.setattr(steps, "_MAX_SECONDS", 0.1)
+
+
+def two_inputs() -> Any:
+    keras.utils.set_random_seed(0)
+    inputs = [keras.Input((4,)), keras.Input((4,))]
+    model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(keras.layers.Add()(inputs)))
+    model.compile(optimizer=keras.optimizers.Adam(), loss="binary_crossentropy", jit_compile=False)
+    return model
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_training_step_is_the_models_own() -> None:
+    model = two_inputs()
+    before = copies(model.weights)
+    inputs = np.random.default_rng(0).normal(size=(2, 8, 4)).astype(np.float32)
+
+    told = time_training(model, list(inputs), np.ones(8, np.float32))
+
+    taken = told.warm_up_steps + told.steps_per_block * len(told.block_seconds)
+    assert int(model.optimizer.iterations) == taken
+    assert len(moved(model.weights, before)) == 2
+    assert told.batch == 8
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_inference_step_changes_no_weight() -> None:
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.BatchNormalization(), keras.layers.Dense(2)])
+    before = copies(model.weights)
+
+    told = time_inference(model, np.full((8, 4), 5, np.float32))
+
+    assert moved(model.weights, before) == set()
+    assert (told.batch, len(told.block_seconds) >= 3) == (8, True)
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_first_step_holds_the_tracing() -> None:
+    told = time_inference(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]), np.ones((8, 4)))
+
+    assert told.first_seconds > 2 * told.milliseconds / 1000

@@ -1,0 +1,295 @@
+"""The contract of every row of the table of backbones, checked against Keras itself.
+
+Every base has calibrated random weights and the smallest legal size; it is built once a row.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from fakes_training import (
+    KERAS_ARRAYS,
+    copies,
+    draw_images,
+    moved,
+    norm_hash,
+    prepared,
+    quick_recipe,
+    relative_gap,
+    trained_from,
+)
+from keras.src.utils import file_utils
+from numpy.typing import NDArray
+
+from harness.backbones import BACKBONES, Backbone
+from harness.depth import parse_depth
+from harness.training.base import batch_norms, build_base, calibrate, preprocess
+from harness.training.classifier import build_head, loss_name, split_at
+from harness.training.features import extract
+from harness.training.freezing import Cut, compile_at_depth, find_cut
+
+pytestmark = KERAS_ARRAYS
+
+DEPTHS = ("none", "layers:4", "blocks:1", "blocks:2", "all")
+IMAGES = 12
+
+
+@dataclass(frozen=True)
+class Built:
+    row: Backbone
+    base: Any
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    features: NDArray[np.float32]
+    momenta: tuple[list[float], list[float]]
+
+
+@pytest.fixture(scope="module", params=BACKBONES.values(), ids=lambda row: row.name)
+def built(request: pytest.FixtureRequest) -> Iterator[Built]:
+    row: Backbone = request.param
+    keras.utils.set_random_seed(0)
+    pixels, labels = draw_images(IMAGES, row.minimum_size, seed=5)
+    base = build_base(row, row.minimum_size, None)
+    images = prepared(row, pixels)
+    momenta = [layer.momentum for layer in batch_norms(base)]
+    calibrate(base, images)
+    calibrated = [layer.momentum for layer in batch_norms(base)]
+    features = np.asarray(base(images, training=False))
+    yield Built(row, base, pixels, labels, features, (momenta, calibrated))
+    keras.backend.clear_session()
+
+
+@pytest.fixture
+def untouched(built: Built) -> Iterator[Built]:
+    """The same base, whose weights are put back after the test."""
+    before = copies(built.base.weights)
+    yield built
+    for variable, value in zip(built.base.weights, before, strict=True):
+        variable.assign(value)
+
+
+def test_a_base_has_the_parameters_of_its_row(built: Built) -> None:
+    assert built.base.count_params() == built.row.parameters
+
+
+def test_every_block_pattern_finds_layers_and_blocks_follow_one_another(built: Built) -> None:
+    starts = [
+        find_cut(built.base, built.row, parse_depth(f"blocks:{count}")).index
+        for count in range(len(built.row.blocks), 0, -1)
+    ]
+
+    assert starts == sorted(set(starts))
+
+
+# What Keras would download ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("row", BACKBONES.values(), ids=lambda row: row.name)
+def test_the_weights_file_is_the_one_that_keras_asks_for(
+    row: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def get_file(fname: str, origin: str, file_hash: str | None = None, **_: Any) -> str:
+        asked.append((fname, origin, file_hash))
+        raise ConnectionError("captured")
+
+    monkeypatch.setattr(file_utils, "get_file", get_file)
+    size = row.native_size
+
+    with pytest.raises(ConnectionError, match="captured"):
+        getattr(keras.applications, row.constructor)(
+            weights="imagenet", include_top=False, input_shape=(size, size, 3), **row.arguments
+        )
+
+    assert asked == [(row.weights.name, row.weights.url, row.weights.md5)]
+
+
+@pytest.mark.parametrize("row", BACKBONES.values(), ids=lambda row: row.name)
+def test_a_base_cannot_be_smaller_than_the_minimum_of_its_row(row: Backbone) -> None:
+    with pytest.raises(ValueError, match="size"):
+        build_base(row, row.minimum_size - 1, None)
+
+
+# Preprocessing (trap 8) ---------------------------------------------------------------------
+
+
+def golden_pixels() -> NDArray[np.float32]:
+    """Raw pixels: both ends of the range, the middle, and distinct channels."""
+    corners = np.array([[0, 0, 0], [255, 255, 255], [127.5, 127.5, 127.5], [1, 2, 3]])
+    random = np.random.default_rng(8).integers(0, 256, (28, 3))
+    return np.concatenate([corners, random]).reshape(2, 4, 4, 3).astype(np.float32)
+
+
+def by_definition(mode: str, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The modes of `harness.backbones`, written out."""
+    raw = pixels.astype(np.float64)
+    if mode == "tf":
+        return raw / 127.5 - 1
+    if mode == "caffe":
+        return raw[..., ::-1] - (103.939, 116.779, 123.68)
+    if mode == "torch":
+        return (raw / 255 - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)
+    return raw
+
+
+def require_own_preprocessing(row: Backbone, run: Callable[[NDArray[Any]], Any]) -> None:
+    """Twice the same pixels give twice what Keras makes of them, and stay as they were."""
+    pixels = golden_pixels()
+    wanted = getattr(keras.applications, row.module).preprocess_input(golden_pixels())
+    for _ in range(2):
+        np.testing.assert_allclose(np.asarray(run(pixels)), wanted, rtol=1e-5, atol=1e-4)
+    np.testing.assert_array_equal(pixels, golden_pixels())
+
+
+def in_a_model(row: Backbone) -> Callable[[NDArray[Any]], Any]:
+    images = keras.Input((4, 4, 3))
+    return keras.Model(images, preprocess(row, "native", images)).predict_on_batch
+
+
+@pytest.mark.parametrize("row", BACKBONES.values(), ids=lambda row: row.name)
+def test_preprocessing_is_that_of_keras_and_leaves_the_pixels_alone(row: Backbone) -> None:
+    require_own_preprocessing(row, in_a_model(row))
+
+
+@pytest.mark.parametrize("row", BACKBONES.values(), ids=lambda row: row.name)
+def test_the_preprocessing_mode_of_a_row_says_what_happens_to_pixels(row: Backbone) -> None:
+    found = in_a_model(row)(golden_pixels())
+
+    np.testing.assert_allclose(found, by_definition(row.preprocessing, golden_pixels()), atol=1e-4)
+
+
+@pytest.mark.parametrize("row", BACKBONES.values(), ids=lambda row: row.name)
+def test_the_check_rejects_keras_preprocessing_called_on_the_array_itself(row: Backbone) -> None:
+    in_place = getattr(keras.applications, row.module).preprocess_input
+
+    with pytest.raises(AssertionError):
+        require_own_preprocessing(row, in_place)
+
+
+def test_the_check_rejects_the_preprocessing_of_another_backbone() -> None:
+    with pytest.raises(AssertionError):
+        require_own_preprocessing(BACKBONES["VGG16"], in_a_model(BACKBONES["DenseNet121"]))
+
+
+# Random weights (trap 31) -------------------------------------------------------------------
+
+
+def require_spread(features: NDArray[Any]) -> None:
+    """Features differ from one another, and from image to image."""
+    assert np.isfinite(features).all()
+    assert np.std(features) > 0.01
+    assert np.std(features, axis=0).max() > 0.001
+
+
+def test_a_calibrated_random_base_puts_out_features_with_spread(built: Built) -> None:
+    require_spread(built.features)
+
+
+@pytest.mark.parametrize("name", ["MobileNet", "MobileNet-0.25", "MobileNetV2"])
+def test_the_check_rejects_a_random_base_that_is_not_calibrated(name: str) -> None:
+    row = BACKBONES[name]
+    keras.utils.set_random_seed(0)
+    pixels, _ = draw_images(IMAGES, row.minimum_size, seed=5)
+    base = build_base(row, row.minimum_size, None)
+
+    with pytest.raises(AssertionError):
+        require_spread(np.asarray(base(prepared(row, pixels), training=False)))
+
+
+def test_calibration_leaves_the_momentum_as_it_was(built: Built) -> None:
+    before, after = built.momenta
+
+    assert after == before
+
+
+# Depths -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_one_step_moves_the_layers_from_the_cut_on_and_no_others(untouched: Built, depth: str) -> None:
+    base, row, recipe = untouched.base, untouched.row, quick_recipe()
+    head = build_head(recipe, 2, base.output)
+    cut = find_cut(base, row, parse_depth(depth))
+    full = split_at(base, head, row, recipe, cut).full
+    compile_at_depth(full, base, cut, keras.optimizers.Adam(1e-3), loss_name(2))
+    full.run_eagerly = True  # the same step without tracing it, which would take most of the time
+    variables = [*base.weights, *head.weights]
+    before, norms = copies(variables), norm_hash(base)
+
+    full.train_on_batch(untouched.pixels.astype(np.float32), untouched.labels.astype(np.float32))
+
+    head_paths = {variable.path for variable in head.weights}
+    assert moved(variables, before) == trained_from(base, cut.index) | head_paths
+    assert norm_hash(base) == norms
+
+
+def cached_output(built: Built, depth: str, folder: Path, *, eager: bool) -> NDArray[Any]:
+    """What tail makes of the cached frontier; eager runs save the time of tracing."""
+    base, row = built.base, built.row
+    features = keras.Input(base.output.shape[1:])
+    same = keras.Model(features, keras.layers.Activation("linear")(features), name="same")
+    model = split_at(base, same, row, quick_recipe(), find_cut(base, row, parse_depth(depth)))
+    model.trunk.run_eagerly = model.classifier.run_eagerly = eager
+    ids = [str(number) for number in range(IMAGES)]
+    cached = extract(model.trunk, built.pixels, ids, folder, batch=8, on_images=lambda _: None)
+    arrays = [np.asarray(array) for array in cached.arrays]
+    return model.classifier.predict_on_batch(arrays[0] if len(arrays) == 1 else arrays)
+
+
+@pytest.mark.parametrize("depth", [depth for depth in DEPTHS if depth != "all"])
+def test_the_whole_frontier_is_cached(built: Built, depth: str, tmp_path: Path) -> None:
+    """The tail makes of the cached tensors what the whole base makes of the images."""
+    found = cached_output(built, depth, tmp_path / "cache", eager=True)
+
+    assert relative_gap(found, built.features) < 1e-4
+
+
+def test_cached_features_equal_those_of_the_live_compiled_base(built: Built, tmp_path: Path) -> None:
+    images = keras.Input(built.pixels.shape[1:])
+    live = built.base(preprocess(built.row, "native", images), training=False)
+    wanted = keras.Model(images, live).predict_on_batch(built.pixels)
+
+    found = cached_output(built, "none", tmp_path / "cache", eager=False)
+
+    assert relative_gap(found, wanted) < 1e-4
+
+
+def require_same_in_training(base: Any, images: NDArray[Any]) -> None:
+    """With batch normalisation frozen, a base does in training what it does in inference.
+
+    Under `fit`, Keras 3.15.1 overrides the `training=False` that the base is called with, so a
+    base with dropout or stochastic depth inside would train on other features than are cached.
+    """
+    compile_at_depth(base, base, Cut(len(base.operations), ""), keras.optimizers.Adam(), "mse")
+    caller = keras.Model(base.input, base(base.input, training=False))
+    wanted = np.asarray(caller(images, training=False))
+    assert relative_gap(np.asarray(caller(images, training=True)), wanted) < 1e-4
+
+
+def test_a_frozen_base_does_in_training_what_it_does_in_inference(built: Built) -> None:
+    require_same_in_training(built.base, prepared(built.row, built.pixels))
+
+
+def test_the_check_rejects_a_base_with_dropout_inside() -> None:
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 3))
+    base = keras.Model(inputs, keras.layers.Dropout(0.5)(keras.layers.Conv2D(4, 3)(inputs)))
+
+    with pytest.raises(AssertionError):
+        require_same_in_training(base, draw_images(4, 8, seed=1)[0].astype(np.float32))
+
+
+def test_the_deeper_the_more_parameters_train(built: Built) -> None:
+    counts = {}
+    for depth in DEPTHS:
+        cut = find_cut(built.base, built.row, parse_depth(depth))
+        compile_at_depth(built.base, built.base, cut, keras.optimizers.Adam(), "mse")
+        counts[depth] = sum(variable.numpy().size for variable in built.base.trainable_variables)
+
+    assert counts["none"] == 0 < counts["blocks:1"] < counts["blocks:2"] < counts["all"]
+    assert 0 < counts["layers:4"] <= counts["blocks:2"]
