@@ -40,6 +40,10 @@ WeightsOption = Annotated[
         help="Folder with weight files under the names that Keras gives them; searched before Keras' cache.",
     ),
 ]
+CacheOption = Annotated[
+    Path | None,
+    typer.Option("--cache", envvar="TRANSFERBENCH_CACHE", help="Folder for decoded images and features."),
+]
 OfflineOption = Annotated[
     bool, typer.Option("--offline", help="Download nothing; cells without weights are skipped.")
 ]
@@ -107,10 +111,7 @@ def run(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder of the run; results/runs/NAME by default.")
     ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option("--cache", envvar="TRANSFERBENCH_CACHE", help="Folder for decoded images and features."),
-    ] = None,
+    cache: CacheOption = None,
     offline: OfflineOption = False,
 ) -> None:
     """Run a matrix: every cell in a process of its own, a record the moment it ends."""
@@ -137,7 +138,7 @@ def run(
         data=data,
         weights_dir=_folder(weights_dir),
         out=folder.path,
-        cache=cache or Path(platformdirs.user_cache_dir("transferbench")),
+        cache=_cache(cache),
         offline=offline,
         command=_command(
             matrix,
@@ -164,6 +165,104 @@ def run(
             f"{failed} of {len(records)} cells have no result; the leaderboard says why",
             EXIT_INCOMPLETE,
         )
+
+
+@app.command(epilog="Example: transferbench doctor --json")
+def doctor(
+    weights_dir: WeightsOption = None,
+    cache: CacheOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Tell what this machine has and lacks: versions, devices, folders, weights."""
+    from harness.doctor import examine, render
+    from harness.running.executor import LocalExecutor
+
+    found = examine(LocalExecutor().probe, _folder(weights_dir), _cache(cache))
+    typer.echo(json.dumps(found.as_dict(), indent=1) if as_json else render(found))
+    if found.problems:
+        raise SystemExit(EXIT_INCOMPLETE)
+
+
+@app.command(epilog="Example: transferbench prefetch bench/matrices/cats-dogs.toml")
+def prefetch(matrix: MatrixArgument, weights_dir: WeightsOption = None) -> None:
+    """Download the weights that a matrix needs, so that it can run with --offline later."""
+    from harness.matrix import load_matrix
+    from harness.running.executor import LocalExecutor
+    from harness.running.planner import make_plan
+    from harness.running.prefetch import fetch_missing
+    from harness.running.view import RunView
+
+    plan = make_plan(load_matrix(matrix), _folder(weights_dir), offline=False)
+    with RunView(Console()) as view:
+        fetched = fetch_missing(plan, _folder(weights_dir), LocalExecutor(), view)
+    for name in sorted({each.cell.backbone for each in fetched if each.weights and not each.skip}):
+        typer.echo(f"{name}: here")
+    missing = {each.cell.backbone: each.skip for each in fetched if each.skip}
+    if missing:
+        _stop("\n".join(missing.values()), EXIT_INCOMPLETE)
+
+
+@app.command(
+    epilog="Example: transferbench prepare PetImages --out photos --train 2000 --validation 1000 --test 1000"
+)
+def prepare(
+    source: Annotated[
+        Path, typer.Argument(help="A folder of images in any known layout, or a zip archive of one.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The folder to make; it must not exist or be empty.")],
+    train: Annotated[int, typer.Option(min=2, help="Training images.")] = 2000,
+    validation: Annotated[int, typer.Option(min=2, help="Validation images.")] = 1000,
+    test: Annotated[int, typer.Option(min=2, help="Test images.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed makes another split.")] = 0,
+    class_depth: Annotated[
+        int, typer.Option("--class-depth", min=1, help="How many nested folders make up a class.")
+    ] = 1,
+    link: Annotated[
+        bool, typer.Option("--link/--copy", help="Link to the originals instead of copying them.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Split full data into train, validation and test: stratified, repeatable, without leaks."""
+    from harness.data.manifest import SPLITS
+    from harness.data.prepare import prepare as make
+    from harness.running.view import RunView
+
+    counts = {"train": train, "validation": validation, "test": test}
+    console = Console(stderr=as_json)
+    with RunView(console) as view, view.step("decoding") as progress:
+        prepared = make(
+            source,
+            out,
+            counts,
+            seed=seed,
+            class_depth=class_depth,
+            how="link" if link else "copy",
+            progress=progress,
+        )
+    manifest = prepared.manifest
+    if as_json:
+        facts = {
+            "layout": prepared.layout,
+            "counts": manifest.counts(),
+            "left_out": [{"path": left.path, "reason": left.reason} for left in manifest.left_out],
+            "unused": prepared.unused,
+            "manifest_sha256": manifest.sha256,
+        }
+        typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
+        return
+    table = Table(title=f"{out}: read as {prepared.layout}", title_justify="left")
+    table.add_column("class", overflow="fold")
+    for split in SPLITS:
+        table.add_column(split, justify="right")
+    found = manifest.counts()
+    for label in manifest.classes:
+        table.add_row(escape(label), *(str(found[split][label]) for split in SPLITS))
+    console.print(table)
+    view.left_out(manifest)
+    console.print(
+        f"{prepared.unused} images were not needed; manifest {manifest.sha256[:12]}", highlight=False
+    )
+    console.print(f"next: transferbench run MATRIX --data {out}", highlight=False, soft_wrap=True)
 
 
 @app.command(epilog="Example: transferbench report results/runs/cats-dogs")
@@ -216,6 +315,10 @@ def _folder(path: Path | None) -> Path | None:
             "no such folder", where=str(path), hint="--weights-dir names a folder of weight files."
         )
     return path
+
+
+def _cache(path: Path | None) -> Path:
+    return path or Path(platformdirs.user_cache_dir("transferbench"))
 
 
 def _command(matrix: Path, options: dict[str, Path | None], *flags: str) -> str:

@@ -1,8 +1,8 @@
 """Writing files and folders so that a reader sees the whole of one or none of it."""
 
+import glob
 import hashlib
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,7 +53,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     (the first one wins) and what a dead one left is found and removed.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(folder.parent)
+    _remove_abandoned(folder)
     partial = folder.with_name(f"{folder.name}.{os.getpid()}{PARTIAL_SUFFIX}")
     partial.mkdir()
     try:
@@ -67,10 +67,11 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _remove_abandoned(parent: Path) -> None:
-    for partial in parent.glob(f"*{PARTIAL_SUFFIX}"):
-        owner = re.search(r"\.(\d+)\.partial$", partial.name)
-        if owner is None or not psutil.pid_exists(int(owner[1])) or int(owner[1]) == os.getpid():
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what dead processes left of this very folder; nothing else beside it is touched."""
+    for partial in folder.parent.glob(f"{glob.escape(folder.name)}.*{PARTIAL_SUFFIX}"):
+        owner = partial.name.removeprefix(f"{folder.name}.").removesuffix(PARTIAL_SUFFIX)
+        if owner.isdecimal() and (int(owner) == os.getpid() or not psutil.pid_exists(int(owner))):
             shutil.rmtree(partial, ignore_errors=True)
 
 

@@ -312,6 +312,7 @@ def test_a_folder_from_the_environment_has_no_part_in_drawn_images_and_their_com
 ):
     monkeypatch.setenv("TRANSFERBENCH_DATA", str(tmp_path / "photos"))
     assert command("run", matrix_file(tmp_path), "--out", "out").code == 0
+    assert executor.ran
     assert "--data" not in RunFolder(tmp_path / "out").facts().command
 
 

@@ -13,7 +13,6 @@ import numpy as np
 from harness.backbones import backbone
 from harness.data.manifest import Manifest
 from harness.data.pixels import PixelCache
-from harness.environment import code_sha256
 from harness.records import Measured, Predictions, Seconds, StepTimes
 from harness.running.job import Job, Outcome, Progress
 from harness.timing.steps import time_inference, time_training
@@ -168,7 +167,7 @@ def _feature_facts(job: Job, manifest: Manifest) -> dict[str, Any]:
         "precision": cell.precision,
         "device": cell.device,
         "manifest": manifest.sha256,
-        "code": code_sha256(),
+        "code": job.code,
         "environment": job.environment,
         **random,
     }

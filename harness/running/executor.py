@@ -35,7 +35,7 @@ class Executor(Protocol):
         """Run one cell to its end, whatever end that is."""
         ...
 
-    def fetch_weights(self, backbone: str, log: Path) -> str:
+    def fetch_weights(self, backbone: str) -> str:
         """Download a backbone's weights; return "" or what went wrong."""
         ...
 
@@ -68,18 +68,29 @@ class LocalExecutor:
             outcome = _death(process.exitcode, killed=_oom_kills() > kills_before, log=job.log)
         return outcome, watch.memory()
 
-    def fetch_weights(self, backbone: str, log: Path) -> str:
+    def fetch_weights(self, backbone: str) -> str:
         """Download a backbone's weights in a process of its own."""
-        process, pipe = self._start("fetch_main", backbone, log)
+        process, pipe = self._start("fetch_main", backbone)
         try:
             message: str = pipe.recv()
         except EOFError:
-            message = f"the download ended without a word; see {log}"
+            message = "the process that downloads ended without a word"
         finally:
             process.kill()
             process.join()
             pipe.close()
         return message
+
+    def probe(self) -> dict[str, Any]:
+        """What TensorFlow sees of this machine: devices, threads, build."""
+        process, pipe = self._start("probe_main")
+        try:
+            seen: dict[str, Any] = pipe.recv()
+        finally:
+            process.kill()
+            process.join()
+            pipe.close()
+        return seen
 
     def _start(self, target: str, *arguments: Any) -> tuple[BaseProcess, Connection]:
         ours, theirs = self._context.Pipe(duplex=False)

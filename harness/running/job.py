@@ -13,7 +13,9 @@ __all__ = ["Job", "Outcome", "Progress"]
 class Job:
     """One cell to run: its plan, the images (manifest and decoded pixels), caches and a log.
 
-    `environment` is the fingerprint of machine and versions.
+    `environment` is the fingerprint of machine and versions, `code` the hash of this package's own
+    modules when the run began: the worker was forked from what was imported then, whatever the files
+    hold by now.
     """
 
     planned: Planned
@@ -23,6 +25,7 @@ class Job:
     cache: Path
     log: Path
     environment: str
+    code: str
 
 
 @dataclass(frozen=True)

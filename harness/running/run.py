@@ -4,15 +4,14 @@ The order is: list the images, plan, fetch missing weights, decode, then cell by
 be found wrong without building a model is found before the first cell starts.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.backbones import backbone
 from harness.data.manifest import Manifest
 from harness.data.pixels import PixelCache, build_pixels
 from harness.data.sources import Source, open_source
-from harness.environment import commit, current_environment
+from harness.environment import code_sha256, commit, current_environment
 from harness.errors import UserError
 from harness.matrix import Matrix
 from harness.records import DataFacts, Measured, Memory, Record, WeightsFacts, file_stem, gap_opens_at
@@ -20,8 +19,8 @@ from harness.running.executor import Executor
 from harness.running.folder import PlannedCell, RunFacts, RunFolder
 from harness.running.job import Job, Outcome
 from harness.running.planner import Planned, input_key, make_plan
+from harness.running.prefetch import fetch_missing
 from harness.running.view import RunView
-from harness.weights import find_weights, keras_home, missing_reason
 
 __all__ = ["Request", "run_matrix"]
 
@@ -72,7 +71,7 @@ def run_matrix(request: Request, executor: Executor, view: RunView) -> list[Reco
     with folder.claim(facts):
         manifest.save(folder.manifest)
         if not request.offline:
-            plan = _fetch_missing(plan, request, folder, executor, view)
+            plan = fetch_missing(plan, request.weights_dir, executor, view)
             facts = _facts(request, manifest, plan)
             folder.write_facts(facts)
         run = _Run(request, folder, manifest, commit(), executor, view)
@@ -124,50 +123,6 @@ def _finished(folder: RunFolder, facts: RunFacts) -> dict[tuple[str, str], Recor
     }
 
 
-def _fetch_missing(
-    plan: list[Planned], request: Request, folder: RunFolder, executor: Executor, view: RunView
-) -> list[Planned]:
-    """Download the weights that are not here; cells whose download failed are skipped."""
-    names = sorted({each.cell.backbone for each in plan if each.weights is None})
-    if not names:
-        return plan
-    _require_writable_keras_home()
-    problems: dict[str, str] = {}
-    for name in names:
-        with view.step(f"downloading weights of {name}"):
-            problem = executor.fetch_weights(name, folder.logs / f"download-{name}.log")
-        if problem:
-            problems[name] = f"{missing_reason(name, request.weights_dir)} ({problem})"
-    fetched = []
-    for planned in plan:
-        if planned.weights is not None:
-            fetched.append(planned)
-            continue
-        cell = planned.cell
-        weights = find_weights(cell.backbone, cell.weights, request.weights_dir)
-        if weights is not None:
-            weights = replace(weights, origin=backbone(cell.backbone).weights.url)
-        skip = "" if weights else problems.get(cell.backbone, "the download left no file")
-        fetched.append(replace(planned, weights=weights, skip=skip))
-    return fetched
-
-
-def _require_writable_keras_home() -> None:
-    """Keras silently downloads to the system's temporary folder when it cannot write to its own."""
-    home = keras_home()
-    try:
-        (home / "models").mkdir(parents=True, exist_ok=True)
-        probe = home / "models" / ".transferbench-write-test"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise UserError(
-            f"weights have to be downloaded, and Keras' folder cannot be written: {error.strerror}",
-            where=str(home),
-            hint="Set KERAS_HOME to a writable folder, or use --weights-dir and --offline.",
-        ) from None
-
-
 def _decode(run: _Run, source: Source, pending: list[Planned]) -> dict[tuple[int, str], PixelCache]:
     """Decode and resize the images once for every size and method that a pending cell needs."""
     wanted = sorted({(each.cell.size, each.recipe.resize) for each in pending if not each.skip})
@@ -195,6 +150,7 @@ def _one(run: _Run, planned: Planned, pixels: dict[tuple[int, str], PixelCache])
             cache=run.request.cache.resolve(),
             log=(run.folder.logs / f"{file_stem(planned.cell.name, _key(run, planned))}.log").resolve(),
             environment=current_environment().fingerprint,
+            code=code_sha256(),
         )
         limit = 60 * run.request.matrix.minutes_per_cell
         outcome, memory = run.executor.run(job, limit, run.view.progress)

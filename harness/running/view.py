@@ -67,6 +67,10 @@ class RunView:
         counts = manifest.counts()
         parts = ", ".join(f"{sum(counts[split].values())} {split}" for split in SPLITS)
         self._console.print(f"{len(manifest.classes)} classes; images: {parts}", highlight=False)
+        self.left_out(manifest)
+
+    def left_out(self, manifest: Manifest) -> None:
+        """Name the files that take no part, and why."""
         if manifest.left_out:
             self._console.print(f"[yellow]{len(manifest.left_out)} files left out:[/]")
             for left in manifest.left_out[:_SHOWN]:

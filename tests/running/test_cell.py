@@ -58,6 +58,7 @@ def make_job(folder: Path, name: str, depth: str = NO_DEPTH) -> Job:
         cache=folder / "cache",
         log=folder / "log",
         environment="fingerprint",
+        code="code",
     )
 
 

@@ -64,6 +64,7 @@ def job(tmp_path: Path) -> Job:
         cache=tmp_path,
         log=tmp_path / "worker.log",
         environment="test",
+        code="test",
     )
 
 

@@ -1,0 +1,128 @@
+"""What this machine has and lacks for a run: versions, devices, folders, weights."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+from harness.backbones import BACKBONES, Backbone
+from harness.environment import Environment, current_environment
+from harness.weights import find_weights, keras_home
+
+__all__ = ["Findings", "Folder", "WeightsFound", "examine", "render"]
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder that runs write to: its path, whether that works, bytes in it and bytes free."""
+
+    name: str
+    path: str
+    writable: bool
+    bytes_used: int
+    bytes_free: int
+
+
+@dataclass(frozen=True)
+class WeightsFound:
+    """One backbone's ImageNet weights file and its state.
+
+    "verified" has the MD5 that Keras publishes, "differs" another; "unverified" means that Keras
+    publishes none, "missing" that no file was found.
+    """
+
+    backbone: str
+    file: str
+    state: str
+    origin: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything that `doctor` tells; `problems` are sentences, each with what to do."""
+
+    environment: Environment
+    tensorflow: dict[str, Any]
+    folders: tuple[Folder, ...]
+    weights: tuple[WeightsFound, ...]
+    problems: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The findings as plain values."""
+        return asdict(self) | {"environment": self.environment.model_dump()}
+
+
+def examine(probe: Callable[[], dict[str, Any]], weights_dir: Path | None, cache: Path) -> Findings:
+    """Look at the machine; `probe` asks TensorFlow, in another process, what it sees."""
+    seen = probe()
+    folders = (_folder("Keras", keras_home()), _folder("cache", cache))
+    problems = []
+    if not folders[0].writable:
+        problems.append(
+            f"Keras' folder {folders[0].path} cannot be written: Keras would silently keep downloads in the "
+            "system's temporary folder. Set KERAS_HOME, or use --weights-dir and --offline."
+        )
+    if not folders[1].writable:
+        problems.append(f"The cache {folders[1].path} cannot be written. Name another with --cache.")
+    if not seen["gpus"] and seen["built_for_cuda"] and shutil.which("nvidia-smi"):
+        problems.append(
+            "There is an NVIDIA driver, and TensorFlow sees no GPU. Install the gpu extra: "
+            "pip install 'transferbench[gpu]'."
+        )
+    weights = tuple(_weights(row, weights_dir) for row in BACKBONES.values())
+    problems += [
+        f"{found.file} has another MD5 than Keras publishes; its numbers are those of another file."
+        for found in weights
+        if found.state == "differs"
+    ]
+    return Findings(current_environment(), seen, folders, weights, tuple(problems))
+
+
+def render(found: Findings) -> str:
+    """The findings as text for a terminal."""
+    facts, seen = found.environment, found.tensorflow
+    libraries = ", ".join(f"{name} {version}" for name, version in facts.libraries.items())
+    threads = ", ".join(f"{name} {count or 'automatic'}" for name, count in seen["threads"].items())
+    memory = f"{facts.memory_bytes / 2**30:.0f} GiB"
+    lines = [
+        f"machine: {facts.processor}, {facts.cores} cores, {memory}, {facts.system}",
+        f"versions: Python {facts.python}, {libraries} (environment {facts.fingerprint})",
+        f"devices: {', '.join(seen['devices'])}",
+        f"threads: {threads}",
+        f"settings: {', '.join(f'{name}={value}' for name, value in facts.settings.items()) or 'none'}",
+    ]
+    lines += [
+        f"{folder.name} folder: {folder.path}, {'can' if folder.writable else 'cannot'} be written, "
+        f"{folder.bytes_used / 1e9:.1f} GB used, {folder.bytes_free / 1e9:.1f} GB free"
+        for folder in found.folders
+    ]
+    rows = [(each.backbone, each.state, each.origin, each.file) for each in found.weights]
+    table = tabulate(rows, headers=("ImageNet weights", "state", "where", "file"), tablefmt="simple")
+    problems = [f"problem: {problem}" for problem in found.problems] or ["no problems found"]
+    return "\n".join([*lines, "", table, "", *problems])
+
+
+def _folder(name: str, path: Path) -> Folder:
+    nearest = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    used = sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) if path.is_dir() else 0
+    writable = nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
+    return Folder(name, str(path), writable, used, shutil.disk_usage(nearest).free)
+
+
+def _weights(row: Backbone, folder: Path | None) -> WeightsFound:
+    found = find_weights(row.name, "imagenet", folder)
+    if found is None or found.path is None:
+        return WeightsFound(row.name, row.weights.name, "missing", "", "")
+    if row.weights.md5 is None:
+        state = "unverified"
+    else:
+        with found.path.open("rb") as file:
+            same = hashlib.file_digest(file, "md5").hexdigest() == row.weights.md5
+        state = "verified" if same else "differs"
+    return WeightsFound(row.name, row.weights.name, state, found.origin, found.sha256)

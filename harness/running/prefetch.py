@@ -1,0 +1,60 @@
+"""Downloading the weights that a plan needs, before anything runs or for a later run offline."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from harness.backbones import backbone
+from harness.errors import UserError
+from harness.running.executor import Executor
+from harness.running.planner import Planned
+from harness.running.view import RunView
+from harness.weights import find_weights, keras_home, missing_reason
+
+__all__ = ["fetch_missing"]
+
+
+def fetch_missing(
+    plan: list[Planned], weights_dir: Path | None, executor: Executor, view: RunView
+) -> list[Planned]:
+    """Download the weights that are not here; cells whose download failed are skipped with the reason.
+
+    Raises `UserError` if Keras' folder cannot be written.
+    """
+    names = sorted({each.cell.backbone for each in plan if each.weights is None})
+    if not names:
+        return plan
+    _require_writable_keras_home()
+    problems: dict[str, str] = {}
+    for name in names:
+        with view.step(f"downloading weights of {name}"):
+            problem = executor.fetch_weights(name)
+        if problem:
+            problems[name] = f"{missing_reason(name, weights_dir)} ({problem})"
+    fetched = []
+    for planned in plan:
+        if planned.weights is not None:
+            fetched.append(planned)
+            continue
+        cell = planned.cell
+        weights = find_weights(cell.backbone, cell.weights, weights_dir)
+        if weights is not None:
+            weights = replace(weights, origin=backbone(cell.backbone).weights.url)
+        skip = "" if weights else problems.get(cell.backbone, "the download left no file")
+        fetched.append(replace(planned, weights=weights, skip=skip))
+    return fetched
+
+
+def _require_writable_keras_home() -> None:
+    """Keras silently downloads to the system's temporary folder when it cannot write to its own."""
+    home = keras_home()
+    try:
+        (home / "models").mkdir(parents=True, exist_ok=True)
+        probe = home / "models" / ".transferbench-write-test"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(
+            f"weights have to be downloaded, and Keras' folder cannot be written: {error.strerror}",
+            where=str(home),
+            hint="Set KERAS_HOME to a writable folder, or use --weights-dir and --offline.",
+        ) from None

@@ -1,0 +1,64 @@
+"""What is committed says the same thing everywhere: README, leaderboards, records, CI."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.backbones import BACKBONES
+from harness.matrix import load_matrix
+from harness.reports.leaderboard import render_leaderboard
+from harness.running.folder import RunFolder
+from harness.strategies import STRATEGIES
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PUBLISHED = sorted(path.name for path in (ROOT / "results" / "records").iterdir())
+
+
+def commands() -> list[str]:
+    """The lines of README's shell blocks."""
+    return [
+        line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()
+    ]
+
+
+def test_ci_runs_the_test_command_that_readme_names():
+    (command,) = [line for line in commands() if line.endswith("nox -s tests")]
+    assert command in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_the_first_command_of_readme_runs_the_main_job():
+    assert commands()[0].endswith("nox -s smoke")
+
+
+def test_readme_names_every_backbone_and_every_strategy():
+    assert [name for name in (*BACKBONES, *STRATEGIES) if name not in README] == []
+
+
+def test_the_matrix_that_readme_shows_can_be_read(tmp_path: Path):
+    (text,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+    assert load_matrix(tmp_path / "mine.toml").cells()
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "bench" / "matrices").glob("*.toml")), ids=lambda path: path.stem
+)
+def test_every_matrix_can_be_read_and_says_what_it_costs_and_gives(path: Path):
+    assert load_matrix(path).cells()
+    opening = path.read_text(encoding="utf-8").split("\nname")[0]
+    assert [word for word in ("What:", "Cost:", "Expect:", "Command:") if word not in opening] == []
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_committed_leaderboard_is_what_its_committed_records_render(name: str):
+    committed = (ROOT / "results" / "leaderboards" / f"{name}.md").read_text(encoding="utf-8")
+    assert render_leaderboard(RunFolder(ROOT / "results" / "records" / name)) == committed
+
+
+def test_readme_shows_the_ranked_table_of_the_committed_leaderboard():
+    committed = (ROOT / "results" / "leaderboards" / "cats-dogs.md").read_text(encoding="utf-8")
+    table = "\n".join(line for line in committed.splitlines() if line.startswith("|"))
+    assert table
+    assert table in README

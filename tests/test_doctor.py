@@ -1,0 +1,85 @@
+"""What `doctor` finds: folders, weights and their hashes, and what is a problem."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import put
+
+from harness import doctor
+from harness.backbones import BACKBONES
+from harness.doctor import Findings, examine, render
+
+SEEN: dict[str, Any] = {
+    "devices": ["/physical_device:CPU:0"],
+    "gpus": 0,
+    "built_for_cuda": True,
+    "cuda": "12",
+    "threads": {"intra_op": 0, "inter_op": 2},
+}
+
+
+def found(tmp_path: Path, weights: Path | None = None) -> Findings:
+    return examine(lambda: SEEN, weights, tmp_path / "cache")
+
+
+def state(findings: Findings, name: str) -> str:
+    return {each.backbone: each.state for each in findings.weights}[name]
+
+
+@pytest.fixture(autouse=True)
+def _no_driver(monkeypatch: pytest.MonkeyPatch, empty_keras_home: Path) -> None:  # noqa: ARG001
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+
+
+def test_a_machine_without_weights_misses_them_all_and_has_no_problem(tmp_path: Path):
+    findings = found(tmp_path)
+    assert {each.state for each in findings.weights} == {"missing"}
+    assert findings.problems == ()
+
+
+def test_weights_with_the_published_hash_are_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    row = BACKBONES["VGG16"]
+    put(tmp_path / row.weights.name, b"weights")
+    file = replace(row.weights, md5=hashlib.md5(b"weights").hexdigest())
+    monkeypatch.setitem(BACKBONES, "VGG16", replace(row, weights=file))
+    assert state(found(tmp_path, tmp_path), "VGG16") == "verified"
+
+
+def test_weights_with_another_hash_are_a_problem(tmp_path: Path):
+    put(tmp_path / BACKBONES["VGG16"].weights.name, b"something else")
+    findings = found(tmp_path, tmp_path)
+    assert state(findings, "VGG16") == "differs"
+    assert any("vgg16" in problem for problem in findings.problems)
+
+
+def test_weights_without_a_published_hash_are_unverified(tmp_path: Path):
+    put(tmp_path / BACKBONES["MobileNet"].weights.name, b"weights")
+    assert state(found(tmp_path, tmp_path), "MobileNet") == "unverified"
+
+
+def test_a_keras_folder_that_cannot_be_written_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    put(tmp_path / "file", b"")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "file" / "keras"))
+    (problem,) = found(tmp_path).problems
+    assert "KERAS_HOME" in problem
+
+
+def test_a_driver_without_a_visible_gpu_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: f"/usr/bin/{name}")
+    (problem,) = found(tmp_path).problems
+    assert "gpu extra" in problem
+
+
+def test_used_space_is_counted(tmp_path: Path):
+    put(tmp_path / "cache" / "pixels" / "x.npy", b"12345")
+    assert found(tmp_path).folders[1].bytes_used == 5
+
+
+def test_the_text_names_devices_threads_weights_and_problems(tmp_path: Path):
+    put(tmp_path / BACKBONES["VGG16"].weights.name, b"something else")
+    text = render(found(tmp_path, tmp_path))
+    for part in ("/physical_device:CPU:0", "intra_op automatic, inter_op 2", "differs", "problem: vgg16"):
+        assert part in text
