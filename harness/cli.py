@@ -250,7 +250,8 @@ def prepare(
         }
         typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
         return
-    table = Table(title=f"{out}: read as {prepared.layout}", title_justify="left")
+    console.print(f"{source}: {prepared.layout}", highlight=False, soft_wrap=True, markup=False)
+    table = Table()
     table.add_column("class", overflow="fold")
     for split in SPLITS:
         table.add_column(split, justify="right")

@@ -69,10 +69,19 @@ def test_what_a_dead_process_left_is_removed_and_what_a_living_one_makes_is_kept
     living = tmp_path / f"g.{os.getppid()}.partial"
     dead.mkdir()
     living.mkdir()
-    with whole_folder(tmp_path / "f"):
+    with whole_folder(tmp_path / "g"):
         pass
     assert not dead.exists()
     assert living.exists()
+
+
+def test_nothing_else_beside_a_folder_is_touched(tmp_path: Path):
+    others = [tmp_path / f"f.{DEAD}.partial", tmp_path / "g.mine.partial", tmp_path / "mine.partial"]
+    for other in others:
+        other.mkdir()
+    with whole_folder(tmp_path / "g"):
+        pass
+    assert all(other.exists() for other in others)
 
 
 def test_too_little_space_is_told_with_both_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

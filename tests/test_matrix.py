@@ -126,7 +126,10 @@ def test_a_mistake_in_the_file_is_told_with_its_line(tmp_path: Path, change: tup
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('depths = ["block:1"]', "unknown depth 'block:1'\nChoices: none, all, blocks:N"),
+        (
+            'depths = ["block:1"]',
+            "unknown depth 'block:1'\nDid you mean blocks:N? Choices: none, all, blocks:N",
+        ),
         ('depths = ["blocks:15"]', "'blocks:15' is deeper than MobileNet, which has 14 blocks\nUse 'all'"),
         ('recipes = ["defualt"]', "unknown recipe 'defualt'\nDid you mean default? Choices: default, smoke."),
         (
