@@ -44,6 +44,9 @@ CacheOption = Annotated[
     Path | None,
     typer.Option("--cache", envvar="TRANSFERBENCH_CACHE", help="Folder for decoded images and features."),
 ]
+ClassDepthOption = Annotated[
+    int, typer.Option("--class-depth", min=1, help="How many nested folders make up a class.")
+]
 OfflineOption = Annotated[
     bool, typer.Option("--offline", help="Download nothing; cells without weights are skipped.")
 ]
@@ -167,6 +170,38 @@ def run(
         )
 
 
+@app.command(epilog="Example: transferbench inspect photos --plot photos.png --run results/runs/cats-dogs")
+def inspect(
+    folder: Annotated[Path, typer.Argument(help="A folder of images in any known layout, or a zip archive.")],
+    class_depth: ClassDepthOption = 1,
+    run_folder: Annotated[
+        Path | None,
+        typer.Option("--run", metavar="RUN", help="A run on this folder; adds mislabelled suspects."),
+    ] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Also draw a picture (PNG or SVG).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Look at a data set: counts, sizes, damage, duplicates, leaks, imbalance, suspects."""
+    from dataclasses import asdict
+
+    from harness.data.inspection import inspect as look
+    from harness.reports.inspection import draw_inspection, render_inspection
+    from harness.reports.suspects import find_suspects
+    from harness.running.folder import RunFolder
+    from harness.running.view import RunView
+
+    suspects = find_suspects(RunFolder(run_folder)) if run_folder else []
+    with RunView(Console(stderr=True)) as view, view.step("reading images") as progress:
+        found = look(folder, class_depth=class_depth, progress=progress)
+    if plot:
+        draw_inspection(found, plot)
+    if as_json:
+        facts = found.as_dict() | {"suspects": [asdict(suspect) for suspect in suspects]}
+        typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
+    else:
+        typer.echo(render_inspection(found, suspects))
+
+
 @app.command(epilog="Example: transferbench doctor --json")
 def doctor(
     weights_dir: WeightsOption = None,
@@ -214,9 +249,7 @@ def prepare(
     validation: Annotated[int, typer.Option(min=2, help="Validation images.")] = 1000,
     test: Annotated[int, typer.Option(min=2, help="Test images.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Another seed makes another split.")] = 0,
-    class_depth: Annotated[
-        int, typer.Option("--class-depth", min=1, help="How many nested folders make up a class.")
-    ] = 1,
+    class_depth: ClassDepthOption = 1,
     link: Annotated[
         bool, typer.Option("--link/--copy", help="Link to the originals instead of copying them.")
     ] = False,

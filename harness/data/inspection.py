@@ -1,0 +1,191 @@
+"""Looking at a data set before training on it: what it holds, and what is wrong with it.
+
+Exact duplicates have the same bytes.  Near duplicates have perceptual hashes (64-bit pHash of the
+imagehash library) that differ in few bits: the same photograph scaled, saved again or lightly
+changed.  Either is a leak where it stands in two splits, and a contradiction where it stands in two
+classes.
+"""
+
+import hashlib
+import importlib.util
+import io
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from harness.data.decode import UndecodableImageError, decode
+from harness.data.layouts import find_layout, open_files
+from harness.data.manifest import SPLITS
+from harness.data.sources import Progress
+from harness.data.threads import in_threads
+from harness.errors import UserError
+
+__all__ = ["NEAR_BITS", "Duplicates", "Inspection", "Seen", "inspect"]
+
+NEAR_BITS = 4
+"""Hashes that differ in at most this many of 64 bits are near duplicates."""
+
+_BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One file: where it stands, and what its content says; `reason` is why it cannot be used."""
+
+    path: str
+    split: str
+    label: str
+    width: int
+    height: int
+    mode: str
+    format: str
+    sha256: str
+    phash: int
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Files that show one image; `leak` if in several splits, `conflict` if in several classes."""
+
+    paths: tuple[str, ...]
+    exact: bool
+    leak: bool
+    conflict: bool
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found, file by file and in groups."""
+
+    root: str
+    layout: str
+    files: tuple[Seen, ...]
+    duplicates: tuple[Duplicates, ...]
+
+    @property
+    def usable(self) -> list[Seen]:
+        """The files that can be decoded."""
+        return [file for file in self.files if not file.reason]
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Usable images by split ("" without splits) and class."""
+        found: dict[str, Counter[str]] = defaultdict(Counter)
+        for file in self.usable:
+            found[file.split][file.label] += 1
+        return {split: dict(sorted(labels.items())) for split, labels in sorted(found.items())}
+
+    def imbalance(self) -> float:
+        """How many times larger the largest class is than the smallest."""
+        sizes = Counter(file.label for file in self.usable)
+        return max(sizes.values()) / min(sizes.values()) if sizes else 1.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The findings as plain values; hashes as hex digits."""
+        files = [asdict(file) | {"phash": f"{file.phash:016x}"} for file in self.files]
+        return {
+            "root": self.root,
+            "layout": self.layout,
+            "counts": self.counts(),
+            "imbalance": self.imbalance(),
+            "damaged": [{"path": file.path, "reason": file.reason} for file in self.files if file.reason],
+            "duplicates": [asdict(group) for group in self.duplicates],
+            "files": files,
+        }
+
+
+def inspect(root: Path, *, class_depth: int, progress: Progress) -> Inspection:
+    """Read every image of a folder or an archive; raise `UserError` if no layout fits."""
+    _require_imagehash()
+    files = open_files(root)
+    try:
+        layout = find_layout(files.paths, class_depth)
+    except UserError as error:
+        raise UserError(error.problem, where=str(root), hint=error.hint) from None
+
+    def look(named: tuple[str, str]) -> Seen:
+        path, label = named
+        parts = path.split("/")
+        split = next((part for part in parts[:-1] if part in SPLITS), "")
+        return _look(path, split, label, files.read(path))
+
+    seen = []
+    named = [(found.path, found.label) for found in layout.files]
+    for done, one in enumerate(in_threads(look, named), start=1):
+        progress(done, len(named))
+        seen.append(one)
+    usable = [file for file in seen if not file.reason]
+    return Inspection(str(root), layout.description, tuple(seen), tuple(_duplicates(usable)))
+
+
+def _require_imagehash() -> None:
+    if importlib.util.find_spec("imagehash") is None:
+        raise UserError(
+            "near duplicates need the imagehash library",
+            hint="Install it with: pip install 'transferbench[inspect]'",
+        )
+
+
+def _look(path: str, split: str, label: str, content: bytes) -> Seen:
+    sha256 = hashlib.sha256(content).hexdigest()
+    try:
+        pixels = decode(content)
+    except UndecodableImageError as error:
+        return Seen(path, split, label, 0, 0, "", "", sha256, 0, str(error))
+    with Image.open(io.BytesIO(content)) as image:
+        mode, kind = image.mode, image.format or ""
+    import imagehash
+
+    phash = int(str(imagehash.phash(Image.fromarray(pixels))), 16)
+    height, width = pixels.shape[:2]
+    return Seen(path, split, label, width, height, mode, kind, sha256, phash)
+
+
+def _duplicates(files: Sequence[Seen]) -> Iterable[Duplicates]:
+    """Groups of exact duplicates, then groups of near ones (an exact group counts as one there)."""
+    by_content: dict[str, list[Seen]] = defaultdict(list)
+    for file in files:
+        by_content[file.sha256].append(file)
+    for group in by_content.values():
+        if len(group) > 1:
+            yield _group(group, exact=True)
+    different = [group[0] for group in by_content.values()]
+    for rows in _near(np.array([file.phash for file in different], dtype=np.uint64)):
+        yield _group([copy for row in rows for copy in by_content[different[row].sha256]], exact=False)
+
+
+def _group(files: Sequence[Seen], *, exact: bool) -> Duplicates:
+    return Duplicates(
+        paths=tuple(file.path for file in files),
+        exact=exact,
+        leak=len({file.split for file in files}) > 1,
+        conflict=len({file.label for file in files}) > 1,
+    )
+
+
+def _near(hashes: NDArray[np.uint64]) -> list[list[int]]:
+    """Rows whose hashes are within `NEAR_BITS` of each other, directly or through others."""
+    parent = np.arange(len(hashes))
+
+    def root(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = parent[parent[row]]
+            row = int(parent[row])
+        return row
+
+    for start in range(0, len(hashes), _BLOCK):
+        block = hashes[start : start + _BLOCK]
+        bits = np.bitwise_count(block[:, None] ^ hashes[None, start:])
+        for above, below in np.argwhere(bits <= NEAR_BITS):
+            if above < below:
+                parent[root(start + int(below))] = root(start + int(above))
+    groups: dict[int, list[int]] = defaultdict(list)
+    for row in range(len(hashes)):
+        groups[root(row)].append(row)
+    return [rows for rows in groups.values() if len(rows) > 1]

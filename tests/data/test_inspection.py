@@ -1,0 +1,114 @@
+"""What is seen in a data set: damage, duplicates exact and near, leaks, contradictions."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import encoded, nothing, put
+from PIL import Image
+
+from harness.data import inspection
+from harness.data.inspection import Duplicates, Inspection, inspect
+from harness.errors import UserError
+from harness.reports.inspection import draw_inspection, render_inspection
+
+
+def photograph(seed: int, size: int = 96) -> Image.Image:
+    """Smooth random patches, whose perceptual hash stands for something."""
+    coarse = np.random.default_rng(seed).integers(0, 255, (6, 6, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC)
+
+
+def folder(root: Path) -> Path:
+    for number, place in enumerate(
+        f"{split}/{label}/{index}.png"
+        for split in ("train", "validation", "test")
+        for label in ("cats", "dogs")
+        for index in range(2)
+    ):
+        put(root / place, encoded(photograph(number), "PNG"))
+    return root
+
+
+def found(root: Path, depth: int = 1) -> Inspection:
+    return inspect(root, class_depth=depth, progress=nothing)
+
+
+def the_group(root: Path) -> Duplicates:
+    (group,) = found(root).duplicates
+    return group
+
+
+def test_a_clean_folder_is_counted_and_nothing_is_wrong_with_it(tmp_path: Path):
+    seen = found(folder(tmp_path / "pets"))
+    assert seen.counts()["train"] == {"cats": 2, "dogs": 2}
+    assert seen.duplicates == ()
+    assert render_inspection(seen, []).endswith("nothing wrong was found")
+
+
+def test_the_same_bytes_in_two_splits_are_an_exact_leak(tmp_path: Path):
+    root = folder(tmp_path / "pets")
+    put(root / "test/cats/copy.png", (root / "train/cats/0.png").read_bytes())
+    group = the_group(root)
+    assert (group.exact, group.leak, group.conflict) == (True, True, False)
+    assert group.paths == ("test/cats/copy.png", "train/cats/0.png")
+
+
+def test_a_photograph_saved_again_at_another_size_is_a_near_leak(tmp_path: Path):
+    root = folder(tmp_path / "pets")
+    again = Image.open(root / "train/cats/0.png").resize((64, 64))
+    put(root / "test/cats/again.jpg", encoded(again, "JPEG", quality=85))
+    group = the_group(root)
+    assert (group.exact, group.leak) == (False, True)
+
+
+def test_one_image_in_two_classes_is_a_contradiction(tmp_path: Path):
+    root = folder(tmp_path / "pets")
+    put(root / "train/dogs/cat.png", (root / "train/cats/0.png").read_bytes())
+    group = the_group(root)
+    assert (group.leak, group.conflict) == (False, True)
+    assert "contradictions" in render_inspection(found(root), [])
+
+
+def test_damaged_files_are_listed_with_the_reason(tmp_path: Path):
+    root = folder(tmp_path / "pets")
+    put(root / "train/cats/empty.jpg", b"")
+    assert "train/cats/empty.jpg: the file is empty" in render_inspection(found(root), [])
+
+
+def test_imbalance_is_told_as_a_ratio(tmp_path: Path):
+    root = folder(tmp_path / "pets")
+    for number in range(6):
+        put(root / f"train/cats/more{number}.png", encoded(photograph(50 + number), "PNG"))
+    assert found(root).imbalance() == 2.0
+    assert "2.0 times" in render_inspection(found(root), [])
+
+
+def test_near_groups_do_not_depend_on_where_blocks_end(monkeypatch: pytest.MonkeyPatch):
+    hashes = np.random.default_rng(0).integers(0, 2**63, 50, dtype=np.uint64)
+    hashes[40] = hashes[3] ^ np.uint64(0b111)
+    hashes[47] = hashes[40] ^ np.uint64(0b11 << 40)
+    whole = inspection._near(hashes)
+    monkeypatch.setattr(inspection, "_BLOCK", 7)
+    assert whole == inspection._near(hashes) == [[3, 40, 47]]
+
+
+def test_a_folder_without_images_is_an_error(tmp_path: Path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="no files in it"):
+        found(tmp_path / "empty")
+
+
+def test_without_the_hash_library_the_message_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(inspection.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="imagehash") as caught:
+        found(folder(tmp_path / "pets"))
+    assert "transferbench[inspect]" in caught.value.hint
+
+
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_a_picture_is_drawn(tmp_path: Path, kind: str):
+    draw_inspection(found(folder(tmp_path / "pets")), tmp_path / f"seen.{kind}")
+    assert (tmp_path / f"seen.{kind}").stat().st_size > 1000
