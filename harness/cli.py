@@ -126,11 +126,11 @@ def run(
     from harness.running.view import RunView
 
     loaded = load_matrix(matrix)
-    if loaded.data.source == "synthetic":
+    if loaded.data.source != "folder":
         named = context.get_parameter_source("data")
         if named is not None and named.name == "COMMANDLINE":
             raise UserError(
-                "this matrix draws its images, so --data has no part in it",
+                f"this matrix has its own images ({loaded.data.source}), so --data has no part in it",
                 where=str(matrix),
                 hint='Leave --data out, or use a matrix with data = { source = "folder" }.',
             )
@@ -219,16 +219,21 @@ def doctor(
 
 
 @app.command(epilog="Example: transferbench prefetch bench/matrices/cats-dogs.toml")
-def prefetch(matrix: MatrixArgument, weights_dir: WeightsOption = None) -> None:
-    """Download the weights that a matrix needs, so that it can run with --offline later."""
+def prefetch(matrix: MatrixArgument, weights_dir: WeightsOption = None, cache: CacheOption = None) -> None:
+    """Download the images and weights that a matrix needs, so that it can run with --offline later."""
+    from harness.data.sources import open_source
     from harness.matrix import load_matrix
     from harness.running.executor import LocalExecutor
     from harness.running.planner import make_plan
     from harness.running.prefetch import fetch_missing
     from harness.running.view import RunView
 
-    plan = make_plan(load_matrix(matrix), _folder(weights_dir), offline=False)
+    loaded = load_matrix(matrix)
+    plan = make_plan(loaded, _folder(weights_dir), offline=False)
     with RunView(Console()) as view:
+        if loaded.data.source == "cats_dogs":
+            with view.step("images") as progress:
+                view.images(open_source(loaded.data, None, _cache(cache)).manifest(progress))
         fetched = fetch_missing(plan, _folder(weights_dir), LocalExecutor(), view)
     for name in sorted({each.cell.backbone for each in fetched if each.weights and not each.skip}):
         typer.echo(f"{name}: here")

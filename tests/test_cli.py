@@ -303,7 +303,7 @@ def test_a_folder_named_for_a_matrix_that_draws_its_images_is_refused(tmp_path: 
     image_folder(tmp_path / "photos")
     ended = command("run", matrix_file(tmp_path), "--data", "photos")
     assert ended.code == 2
-    assert "this matrix draws its images, so --data has no part in it" in ended.err
+    assert "this matrix has its own images (synthetic), so --data has no part in it" in ended.err
     assert executor.jobs == []
 
 

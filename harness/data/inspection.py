@@ -120,6 +120,8 @@ def inspect(root: Path, *, class_depth: int, progress: Progress) -> Inspection:
     for done, one in enumerate(in_threads(look, named), start=1):
         progress(done, len(named))
         seen.append(one)
+    reason = "not an image, by its name"
+    seen += [Seen(path, "", "", 0, 0, "", "", "", 0, reason) for path in layout.ignored]
     usable = [file for file in seen if not file.reason]
     return Inspection(str(root), layout.description, tuple(seen), tuple(_duplicates(usable)))
 

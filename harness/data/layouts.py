@@ -16,15 +16,16 @@ are passed over.
 import re
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from harness.errors import UserError
 
-__all__ = ["Found", "Layout", "find_layout", "open_files"]
+__all__ = ["IMAGE_SUFFIXES", "Found", "Layout", "find_layout", "open_files"]
 
 _SPLIT_NAMES = frozenset({"train", "training", "validation", "valid", "val", "test", "testing"})
 _FLAT = re.compile(r"([^.]+)\.\d+\.\w+")
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
 _CLUTTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 
 
@@ -38,10 +39,11 @@ class Found:
 
 @dataclass(frozen=True)
 class Layout:
-    """What was found: a sentence that says how the source was read, and the labelled files."""
+    """What was found: how the source was read, the labelled files, and those that are no images."""
 
     description: str
     files: tuple[Found, ...]
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,16 +86,22 @@ def _shown(path: PurePosixPath) -> bool:
 
 
 def find_layout(paths: tuple[PurePosixPath, ...], depth: int = 1) -> Layout:
-    """Label every file; raise `UserError` if no known layout fits."""
-    if not paths:
-        raise UserError("no files in it")
+    """Label every image, by its name's ending; raise `UserError` if no known layout fits."""
+    images = tuple(path for path in paths if path.suffix.casefold() in IMAGE_SUFFIXES)
+    if not images:
+        raise UserError(f"no images in it, among {len(paths)} files")
+    ignored = tuple(str(path) for path in paths if path.suffix.casefold() not in IMAGE_SUFFIXES)
+    return replace(_labelled(images, depth), ignored=ignored)
+
+
+def _labelled(paths: tuple[PurePosixPath, ...], depth: int) -> Layout:
     inner, wrapper = _unwrapped(paths)
     tops = {path.parts[0] for path in inner if len(path.parts) > 1}
     splits = {name for name in tops if name.casefold() in _SPLIT_NAMES}
     originals = sorted(tops - splits)
     if splits and len(originals) == 1:
         chosen = tuple(path for path in inner if path.parts[0] == originals[0])
-        below = find_layout(_below(chosen), depth)
+        below = _labelled(_below(chosen), depth)
         prefix = f"{wrapper}{originals[0]}/"
         text = f"originals in {originals[0]!r} ({below.description}); the old split beside them is not used"
         return Layout(text, tuple(Found(prefix + found.path, found.label) for found in below.files))
@@ -101,7 +109,7 @@ def find_layout(paths: tuple[PurePosixPath, ...], depth: int = 1) -> Layout:
         files = [
             Found(f"{wrapper}{name}/{found.path}", found.label)
             for name in sorted(splits)
-            for found in find_layout(
+            for found in _labelled(
                 _below(tuple(path for path in inner if path.parts[0] == name)), depth
             ).files
         ]

@@ -20,7 +20,7 @@ from harness.data.threads import in_threads
 from harness.errors import UserError
 from harness.files import whole_folder
 
-__all__ = ["FACTS_NAME", "Prepared", "prepare"]
+__all__ = ["FACTS_NAME", "Prepared", "left_out_of", "prepare"]
 
 FACTS_NAME = ".transferbench.json"
 """Where a prepared folder says how it was made."""
@@ -70,6 +70,7 @@ def prepare(
     except UserError as error:
         raise UserError(error.problem, where=str(source), hint=error.hint) from None
     images, left_out = _usable(files, layout.files, progress)
+    left_out += [LeftOut(path, "not an image, by its name") for path in layout.ignored]
     chosen = _split(images, counts, seed, str(source))
     taken = {path for paths in chosen.values() for path in paths}
     if out.is_dir():
@@ -94,6 +95,12 @@ def prepare(
         }
         (partial / FACTS_NAME).write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
     return prepared
+
+
+def left_out_of(prepared: Path) -> tuple[LeftOut, ...]:
+    """What was left out when a folder was prepared."""
+    facts = json.loads((prepared / FACTS_NAME).read_text(encoding="utf-8"))
+    return tuple(LeftOut(**left) for left in facts["left_out"])
 
 
 def _usable(

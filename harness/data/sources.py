@@ -41,8 +41,12 @@ class Source(Protocol):
         ...
 
 
-def open_source(spec: DataSpec, data: Path | None, cache: Path) -> Source:
+def open_source(spec: DataSpec, data: Path | None, cache: Path, *, offline: bool = False) -> Source:
     """Return the source that a matrix asks for; `data` (from `--data`) overrides its path."""
+    if spec.source == "cats_dogs":
+        from harness.data.cats_dogs import CatsDogsSource
+
+        return CatsDogsSource(spec, cache, offline)
     if spec.source == "synthetic":
         return SyntheticSource(spec)
     path = data or (Path(spec.path) if spec.path else None)

@@ -61,7 +61,7 @@ def run_matrix(request: Request, executor: Executor, view: RunView) -> list[Reco
             where=str(request.cache),
             hint="Name a folder elsewhere with --cache; caches are shared by runs.",
         )
-    source = open_source(request.matrix.data, request.data, request.cache)
+    source = open_source(request.matrix.data, request.data, request.cache, offline=request.offline)
     with view.step("listing images") as progress:
         manifest = source.manifest(progress)
     view.images(manifest)

@@ -95,7 +95,7 @@ def test_near_groups_do_not_depend_on_where_blocks_end(monkeypatch: pytest.Monke
 
 def test_a_folder_without_images_is_an_error(tmp_path: Path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="no files in it"):
+    with pytest.raises(UserError, match="no images in it"):
         found(tmp_path / "empty")
 
 

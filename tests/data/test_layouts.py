@@ -63,8 +63,14 @@ def test_files_at_another_depth_are_an_error_that_names_the_depths():
 
 
 def test_an_empty_source_is_an_error():
-    with pytest.raises(UserError, match="no files"):
+    with pytest.raises(UserError, match="no images"):
         layout()
+
+
+def test_files_that_are_no_images_by_their_names_are_told_and_in_nobodys_way():
+    found = layout("PetImages/Cat/0.jpg", "PetImages/Dog/0.JPG", "readme[1].txt", "MSR-LA - 3467.docx")
+    assert labels(found) == {"PetImages/Cat/0.jpg": "Cat", "PetImages/Dog/0.JPG": "Dog"}
+    assert found.ignored == ("MSR-LA - 3467.docx", "readme[1].txt")
 
 
 def test_a_folder_is_listed_by_name_without_hidden_files_and_clutter(tmp_path: Path):
