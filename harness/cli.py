@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -94,6 +95,8 @@ def plan(
         note = f"[yellow]skipped: {escape(each.skip)}[/]" if each.skip else ""
         if each.weights is None and not each.skip:
             note = "weights will be downloaded"
+        elif each.weights is not None and each.weights.published is False:
+            note = "[yellow]not the weights file that Keras publishes[/]"
         numbers = (str(cell.size), str(cell.seed))
         table.add_row(cell.backbone, cell.weights, cell.strategy, cell.depth, cell.recipe, *numbers, note)
     Console().print(table)
@@ -328,11 +331,14 @@ def publish(
     results: Annotated[Path, typer.Option("--results", help="Where the committed results are.")] = Path(
         "results"
     ),
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace another run that is published under the name.")
+    ] = False,
 ) -> None:
     """Copy a run's records and leaderboard to where they are committed: compact, without paths."""
     from harness.reports.publish import publish_run
 
-    for path in publish_run(run_folder, results):
+    for path in publish_run(run_folder, results, replace=replace):
         typer.echo(path)
 
 
@@ -390,7 +396,9 @@ def main() -> None:
         # A full disk, a folder without permission, a file where a folder should be.
         if error.filename is None:
             raise
-        _stop(f"{error.filename}: {error.strerror}", EXIT_USAGE)
+        # Files are written under a temporary name first; the name that was asked for is told.
+        name = re.sub(r"(\.\d+)?\.partial$", "", str(error.filename))
+        _stop(f"{name}: {error.strerror}", EXIT_USAGE)
     except KeyboardInterrupt:
         _stop("interrupted", EXIT_INTERRUPTED)
 

@@ -1,8 +1,7 @@
 """What this machine has and lacks for a run: versions, devices, folders, weights."""
 
-import hashlib
-import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -104,14 +103,20 @@ def render(found: Findings) -> str:
     ]
     rows = [(each.backbone, each.state, each.origin, each.file) for each in found.weights]
     table = tabulate(rows, headers=("ImageNet weights", "state", "where", "file"), tablefmt="simple")
+    notes = ["unverified: Keras publishes no hash for that file"] if "unverified" in table else []
     problems = [f"problem: {problem}" for problem in found.problems] or ["no problems found"]
-    return "\n".join([*lines, "", table, "", *problems])
+    return "\n".join([*lines, "", table, "", *notes, *problems])
 
 
 def _folder(name: str, path: Path) -> Folder:
     nearest = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
     used = sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) if path.is_dir() else 0
-    writable = nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
+    try:
+        # Permissions alone do not tell: a read-only or special file system refuses too.
+        with tempfile.TemporaryDirectory(dir=nearest):
+            writable = True
+    except OSError:
+        writable = False
     return Folder(name, str(path), writable, used, shutil.disk_usage(nearest).free)
 
 
@@ -119,10 +124,5 @@ def _weights(row: Backbone, folder: Path | None) -> WeightsFound:
     found = find_weights(row.name, "imagenet", folder)
     if found is None or found.path is None:
         return WeightsFound(row.name, row.weights.name, "missing", "", "")
-    if row.weights.md5 is None:
-        state = "unverified"
-    else:
-        with found.path.open("rb") as file:
-            same = hashlib.file_digest(file, "md5").hexdigest() == row.weights.md5
-        state = "verified" if same else "differs"
+    state = {None: "unverified", True: "verified", False: "differs"}[found.published]
     return WeightsFound(row.name, row.weights.name, state, found.origin, found.sha256)

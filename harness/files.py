@@ -12,7 +12,16 @@ import psutil
 
 from harness.errors import UserError
 
-__all__ = ["FACTS", "PARTIAL_SUFFIX", "is_whole", "require_space", "sha256_of", "whole_folder", "write_whole"]
+__all__ = [
+    "FACTS",
+    "PARTIAL_SUFFIX",
+    "is_whole",
+    "md5_of",
+    "require_space",
+    "sha256_of",
+    "whole_folder",
+    "write_whole",
+]
 
 PARTIAL_SUFFIX = ".partial"
 """What the names of unfinished files and folders end in; such a file is never read."""
@@ -90,3 +99,9 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's content, as 64 hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def md5_of(path: Path) -> str:
+    """The MD5 of a file's content, as 32 hex digits; Keras publishes its weights' hashes so."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()

@@ -240,7 +240,7 @@ def _recipes(tables: Any, text: _Text) -> dict[str, Recipe]:
             raise unknown("key", "name", known, where=text.at(name, key=True))
         merged = recipes[base].model_dump() | {
             "name": name,
-            "summary": f"{base}, changed by the matrix",
+            "summary": ", ".join([base, *(f"{key} {_told(value)}" for key, value in table.items())]),
         }
         for key, value in table.items():
             old = merged.get(key)
@@ -250,6 +250,13 @@ def _recipes(tables: Any, text: _Text) -> dict[str, Recipe]:
         except ValidationError as error:
             raise _explain(error, Recipe, text) from None
     return recipes
+
+
+def _told(value: Any) -> str:
+    """A recipe's changed value as words."""
+    if isinstance(value, dict):
+        return " ".join(f"{key} {inner}" for key, inner in value.items())
+    return str(value)
 
 
 def _explain(error: ValidationError, root: type[BaseModel], text: _Text) -> UserError:
@@ -271,7 +278,7 @@ def _explain(error: ValidationError, root: type[BaseModel], text: _Text) -> User
     came = "" if finding["type"] == "missing" else f", got {given!r}"
     # The branches of a union complain one by one of the same value.
     messages = [
-        other["msg"].lower()
+        other["msg"].lower().replace("tuple", "list")
         for other in findings
         if _names(other["loc"]) == names and other["input"] is given
     ]

@@ -162,12 +162,16 @@ class DataFacts(_Frozen):
 
 
 class WeightsFacts(_Frozen):
-    """Which weights: kind, file name, SHA-256 of the file, and where it came from."""
+    """Which weights: kind, file name, SHA-256 of the file, and where it came from.
+
+    `published` says whether it is the file that Keras publishes; None where that cannot be told.
+    """
 
     kind: str
     name: str
     sha256: str
     origin: str
+    published: bool | None = None
 
 
 class Measured(_Frozen):

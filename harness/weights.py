@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.backbones import backbone
-from harness.files import sha256_of
+from harness.files import md5_of, sha256_of
 
 __all__ = ["WeightsRef", "find_weights", "keras_home", "missing_reason", "searched"]
 
@@ -22,7 +22,8 @@ class WeightsRef:
     """The weights of one cell: the file (None if random), its hash, and where it came from.
 
     `origin` is told without paths of the machine: "weights folder", "Keras cache", "packaged",
-    "random", or the address that the file was downloaded from.
+    "random", or the address that the file was downloaded from.  `published` says whether the file has
+    the MD5 that Keras publishes; None where Keras publishes none.
     """
 
     kind: str
@@ -30,6 +31,7 @@ class WeightsRef:
     sha256: str
     origin: str
     path: Path | None = None
+    published: bool | None = None
 
 
 def keras_home() -> Path:
@@ -53,7 +55,8 @@ def find_weights(name: str, kind: str, folder: Path | None) -> WeightsRef | None
     for origin, place in searched(folder):
         path = place / file.name
         if path.is_file():
-            return WeightsRef(kind, file.name, sha256_of(path), origin, path)
+            published = md5_of(path) == file.md5 if file.md5 else None
+            return WeightsRef(kind, file.name, sha256_of(path), origin, path, published)
     return None
 
 
@@ -63,5 +66,6 @@ def missing_reason(name: str, folder: Path | None) -> str:
     places = ", ".join(str(place) for _, place in searched(folder))
     return (
         f"the ImageNet weights of {name} are not here: looked for {file.name} in {places}. "
-        f"Run once without --offline, or download {file.url} and name its folder with --weights-dir."
+        f"Run once with a network and without --offline, or download {file.url} and name its folder "
+        "with --weights-dir."
     )

@@ -83,3 +83,12 @@ def test_the_text_names_devices_threads_weights_and_problems(tmp_path: Path):
     text = render(found(tmp_path, tmp_path))
     for part in ("/physical_device:CPU:0", "intra_op automatic, inter_op 2", "differs", "problem: vgg16"):
         assert part in text
+
+
+def test_a_folder_that_only_looks_writable_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def refused(**_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(doctor.tempfile, "TemporaryDirectory", refused)
+    assert [folder.writable for folder in found(tmp_path).folders] == [False, False]
+    assert len(found(tmp_path).problems) == 2

@@ -83,7 +83,7 @@ def test_a_recipe_is_derived_from_another(tmp_path: Path):
 
 def test_a_derived_recipe_has_the_name_of_its_table(tmp_path: Path):
     recipe = matrix(tmp_path, GRID + "[recipe.long]\nbatch = 8").recipes["long"]
-    assert (recipe.name, recipe.summary) == ("long", "default, changed by the matrix")
+    assert (recipe.name, recipe.summary) == ("long", "default, batch 8")
 
 
 @pytest.mark.parametrize("path", sorted(MATRICES.glob("*.toml")), ids=lambda path: path.stem)
@@ -109,8 +109,8 @@ def test_every_matrix_of_the_repository_is_valid_and_named_after_its_file(path: 
             "matrix.toml:3: unknown key 'gird'\nDid you mean grid? Choices: name, data, grid",
         ),
         (("backbones", "backbone"), "matrix.toml:4: unknown key 'backbone'\nDid you mean backbones?"),
-        (('["MobileNet"]', '"MobileNet"'), "matrix.toml:4: grid.backbones: input should be a valid tuple"),
-        (('["MobileNet"]', "[]"), "matrix.toml:4: grid.backbones: tuple should have at least 1 item"),
+        (('["MobileNet"]', '"MobileNet"'), "matrix.toml:4: grid.backbones: input should be a valid list"),
+        (('["MobileNet"]', "[]"), "matrix.toml:4: grid.backbones: list should have at least 1 item"),
         (('"m"', '"My Matrix"'), "matrix.toml:1: name: string should match pattern"),
         (('name = "m"', ""), "matrix.toml: name: field required"),
         (('name = "m"', "recipe = 3"), "matrix.toml:1: recipe: expected tables of recipes"),

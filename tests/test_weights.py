@@ -79,7 +79,7 @@ def test_a_missing_file_is_named_with_where_it_was_looked_for_and_how_to_get_it(
     reason = missing_reason(name, tmp_path / "shelf")
     file = backbone(name).weights
     assert f"looked for {file.name} in {tmp_path / 'shelf'}, {empty_keras_home / 'models'}" in reason
-    assert "Run once without --offline" in reason
+    assert "without --offline" in reason
     assert f"download {file.url} and name its folder with --weights-dir" in reason
 
 

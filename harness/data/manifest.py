@@ -140,7 +140,8 @@ def _require_usable(manifest: Manifest) -> None:
             f"expected at least two classes, found {len(manifest.classes)}"
             + (f" ({manifest.classes[0]})" if manifest.classes else ""),
             where=manifest.source,
-            hint="Each class is a folder: train/CLASS/*, validation/CLASS/*, test/CLASS/*.",
+            hint="Each class is a folder: train/CLASS/*, validation/CLASS/*, test/CLASS/*."
+            + _left_out_note(manifest),
         )
     for split in SPLITS:
         missing = [label for label, count in counts[split].items() if not count]
@@ -148,5 +149,13 @@ def _require_usable(manifest: Manifest) -> None:
             raise UserError(
                 f"split {split!r} has no usable image of {', '.join(missing)}",
                 where=manifest.source,
-                hint="Every class needs at least one image in train, validation and test.",
+                hint="Every class needs at least one image in train, validation and test."
+                + _left_out_note(manifest),
             )
+
+
+def _left_out_note(manifest: Manifest) -> str:
+    if not manifest.left_out:
+        return ""
+    first = manifest.left_out[0]
+    return f" {len(manifest.left_out)} files were left out, for example {first.path}: {first.reason}."

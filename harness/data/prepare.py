@@ -62,6 +62,8 @@ def prepare(
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError("the output is already there", where=str(out), hint="Name a new folder with --out.")
+    if source.is_dir() and out.resolve().is_relative_to(source.resolve()):
+        raise UserError("the output lies inside the source", where=str(out), hint="Name a folder elsewhere.")
     files = open_files(source)
     if how == "link" and not source.is_dir():
         raise UserError("images inside an archive cannot be linked", where=str(source), hint="Use --copy.")

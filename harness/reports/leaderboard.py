@@ -85,7 +85,8 @@ def _header(facts: RunFacts, records: Sequence[Record]) -> str:
     commits = sorted({record.commit or "unknown" for record in records})
     started = min(record.started for record in records)[:10]
     weights = {
-        f"{record.weights.name} ({record.weights.sha256[:12]}, {record.weights.origin})": None
+        f"{record.weights.name} "
+        f"({record.weights.sha256[:12]}, {record.weights.origin}{_unlike(record)})": None
         for record in records
         if record.weights.name
     }
@@ -106,6 +107,10 @@ def _header(facts: RunFacts, records: Sequence[Record]) -> str:
         f"- weights: {', '.join(weights) or 'no file'}",
     ]
     return "\n".join(lines)
+
+
+def _unlike(record: Record) -> str:
+    return ", not the file that Keras publishes" if record.weights.published is False else ""
 
 
 def _ranked(rows: Sequence[_Row], *, named: bool) -> str:
@@ -257,8 +262,8 @@ def _legend(records: Sequence[Record]) -> str:
     exception = f" (recipe {', '.join(last)}: the last epoch)" if last else ""
     notes = (
         "A row's rank is one plus the number of rows that are significantly better: exact McNemar "
-        "tests on the same test images, Holm's correction over all pairs of the table. Rows of one "
-        "rank are ties.",
+        "tests on the same test images, Holm's correction over all pairs of the table. Rows of "
+        "rank 1 cannot be told apart from the best.",
         "The interval is Wilson's, from the number of test images alone; it does not include the "
         "spread over seeds, and very near 100 % it covers less than 95 %.",
         f"Epochs are chosen on validation loss{exception}; the test images are read once, after that.",

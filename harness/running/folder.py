@@ -80,7 +80,11 @@ class RunFolder:
             ) from None
         except ValidationError as error:
             problem = error.errors()[0]["msg"]
-            raise UserError(f"run.json cannot be read: {problem}", where=str(self.path)) from None
+            raise UserError(
+                f"run.json cannot be read: {problem}",
+                where=str(self.path),
+                hint="Delete run.json and run the matrix again; finished cells are kept.",
+            ) from None
 
     @contextmanager
     def claim(self, facts: RunFacts) -> Iterator[None]:

@@ -76,7 +76,7 @@ def run_matrix(request: Request, executor: Executor, view: RunView) -> list[Reco
             folder.write_facts(facts)
         run = _Run(request, folder, manifest, commit(), executor, view)
         finished = _finished(folder, facts)
-        view.plan(len(plan), len(finished))
+        view.plan(len(plan), len(finished), _others(folder, facts))
         pixels = _decode(run, source, [each for each in plan if _identity(run, each) not in finished])
         records = []
         for planned in plan:
@@ -121,6 +121,12 @@ def _finished(folder: RunFolder, facts: RunFacts) -> dict[tuple[str, str], Recor
         for record in folder.records.load()
         if (record.name, record.key) in wanted and record.status in ("ok", "diverged")
     }
+
+
+def _others(folder: RunFolder, facts: RunFacts) -> int:
+    """How many records in the folder belong to other data, settings or cells than the present ones."""
+    wanted = {(cell.name, cell.key) for cell in facts.cells}
+    return sum((record.name, record.key) not in wanted for record in folder.records.load())
 
 
 def _decode(run: _Run, source: Source, pending: list[Planned]) -> dict[tuple[int, str], PixelCache]:
@@ -190,6 +196,7 @@ def _record(run: _Run, planned: Planned, outcome: Outcome, memory: Memory | None
             name=weights.name if weights else "",
             sha256=weights.sha256 if weights else "",
             origin=weights.origin if weights else "missing",
+            published=weights.published if weights else None,
         ),
         environment=current_environment(),
         commit=run.commit,

@@ -79,11 +79,14 @@ class RunView:
                 rest = len(manifest.left_out) - _SHOWN
                 self._console.print(f"  and {rest} more; all stand in the run's manifest.json")
 
-    def plan(self, cells: int, finished: int) -> None:
-        """Tell how many cells there are and how many need not be run again."""
+    def plan(self, cells: int, finished: int, others: int = 0) -> None:
+        """Tell how many cells there are, how many need not be run again, and what else lies there."""
         self._total = cells
         kept = f", {finished} of them finished before" if finished else ""
         self._console.print(f"{cells} cells{kept}", highlight=False)
+        if others:
+            text = f"the folder also holds {others} records of other data or settings; not shown"
+            self._console.print(text, highlight=False)
         self._cells = self._bars.add_task("all cells", total=cells, note=f"0/{cells}")
 
     def started(self, cell: Cell) -> None:

@@ -149,3 +149,10 @@ def test_a_failure_on_the_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(OSError, match="No space"):
         made(pets(tmp_path / "pets"), tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["pets"]
+
+
+def test_an_output_inside_the_source_is_refused(tmp_path: Path):
+    source = pets(tmp_path / "pets")
+    with pytest.raises(UserError, match="inside the source"):
+        made(source, source / "out")
+    assert not (source / "out").exists()

@@ -89,3 +89,16 @@ def test_a_reason_is_published_without_folders_of_the_machine(tmp_path: Path):
     told = [record.reason for record in RunFolder(published).records.load() if record.reason]
     assert told == ["looked for x.h5 in models, models; download https://host/a/x.h5"]
     assert "someone" not in leaderboard.read_text()
+
+
+def test_another_run_of_the_same_name_is_not_replaced_unless_asked(tmp_path: Path):
+    first = finished_run(tmp_path / "first", ROWS[:1])
+    other = finished_run(tmp_path / "other", [row(answers(70), seed=9)])
+    publish_run(first.path, tmp_path / "results")
+    before = contents(tmp_path / "results")
+    with pytest.raises(UserError, match="another run is published under the name 'tiny'") as caught:
+        publish_run(other.path, tmp_path / "results")
+    assert "--replace" in caught.value.hint
+    assert contents(tmp_path / "results") == before
+    publish_run(other.path, tmp_path / "results", replace=True)
+    assert contents(tmp_path / "results") != before
