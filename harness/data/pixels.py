@@ -20,7 +20,7 @@ from harness.data.manifest import Entry, Manifest
 from harness.data.sources import Progress, Source
 from harness.data.threads import in_threads
 from harness.environment import code_sha256, current_environment
-from harness.files import is_whole, require_space, whole_folder
+from harness.files import FACTS, is_whole, require_space, whole_folder
 
 __all__ = ["PixelCache", "build_pixels"]
 
@@ -50,7 +50,7 @@ def build_pixels(
     folder = cache / "pixels" / hashlib.sha256(text.encode()).hexdigest()[:24]
     if not is_whole(folder):
         _decode_all(manifest, source, size, method, folder, progress)
-    facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
     return PixelCache(folder, facts["seconds"])
 
 
@@ -71,4 +71,4 @@ def _decode_all(
             progress(done, len(manifest.entries))
         pixels.flush()
         facts = {"seconds": time.perf_counter() - began, "manifest": manifest.sha256, "size": size}
-        (partial / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+        (partial / FACTS).write_text(json.dumps(facts), encoding="utf-8")

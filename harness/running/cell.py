@@ -17,9 +17,7 @@ from harness.records import Measured, Predictions, Seconds, StepTimes
 from harness.running.job import Job, Outcome, Progress
 from harness.timing.steps import time_inference, time_training
 from harness.training.base import build_base, calibrate, preprocess
-from harness.training.classifier import loss_name
-from harness.training.fit import OPTIMIZERS, Fitted, Trainer
-from harness.training.freezing import compile_at_depth
+from harness.training.fit import Fitted, Trainer
 from harness.training.splits import open_splits
 
 __all__ = ["CellFailedError", "run_cell"]
@@ -144,11 +142,8 @@ def _time_training(trainer: Trainer, fitted: Fitted) -> tuple[StepTimes, bool]:
 
     Returns the times, and whether the step was compiled with XLA.
     """
-    recipe, phase, model = trainer.recipe, fitted.phase, fitted.model
-    live = phase.augmented or model.trunk is None
-    trained = model.full if live else model.classifier
-    optimizer = OPTIMIZERS[recipe.optimizer](phase.learning_rate)
-    compile_at_depth(trained, trainer.base, model.cut, optimizer, loss_name(trainer.classes))
+    recipe = trainer.recipe
+    trained, live = trainer.compile(fitted.model, fitted.phase)
     arrays = (trainer.train.pixels,) if live else trainer.train_features
     labels = _batch(trainer.train.labels, recipe.batch)
     times = time_training(trained, [_batch(array, recipe.batch) for array in arrays], labels)

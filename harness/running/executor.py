@@ -55,49 +55,41 @@ class LocalExecutor:
     ) -> tuple[Outcome, Memory | None]:
         """Run one cell in a process of its own, killed when its time is over."""
         kills_before = _oom_kills()
-        process, pipe = self._start("worker_main", job)
-        watch = _Watch(process, pipe, time.monotonic() + limit_seconds)
-        try:
+        with self._worker("worker_main", job) as (process, pipe):
+            watch = _Watch(process, pipe, time.monotonic() + limit_seconds)
             outcome = watch.follow(on_progress)
-        finally:
-            # Also on KeyboardInterrupt: no worker outlives the call that started it.
-            process.kill()
-            process.join()
-            pipe.close()
         if outcome is None:
             outcome = _death(process.exitcode, killed=_oom_kills() > kills_before, log=job.log)
         return outcome, watch.memory()
 
     def fetch_weights(self, backbone: str) -> str:
         """Download a backbone's weights in a process of its own."""
-        process, pipe = self._start("fetch_main", backbone)
-        try:
-            message: str = pipe.recv()
-        except EOFError:
-            message = "the process that downloads ended without a word"
-        finally:
-            process.kill()
-            process.join()
-            pipe.close()
+        with self._worker("fetch_main", backbone) as (_, pipe):
+            try:
+                message: str = pipe.recv()
+            except EOFError:
+                message = "the process that downloads ended without a word"
         return message
 
     def probe(self) -> dict[str, Any]:
         """What TensorFlow sees of this machine: devices, threads, build."""
-        process, pipe = self._start("probe_main")
-        try:
+        with self._worker("probe_main") as (_, pipe):
             seen: dict[str, Any] = pipe.recv()
-        finally:
-            process.kill()
-            process.join()
-            pipe.close()
         return seen
 
-    def _start(self, target: str, *arguments: Any) -> tuple[BaseProcess, Connection]:
+    @contextmanager
+    def _worker(self, target: str, *arguments: Any) -> Iterator[tuple[BaseProcess, Connection]]:
+        """A forked process and our end of its pipe; it never outlives the block, however that ends."""
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(target=_enter, args=(target, *arguments, theirs), daemon=True)
         process.start()
         theirs.close()
-        return process, ours
+        try:
+            yield process, ours
+        finally:
+            process.kill()
+            process.join()
+            ours.close()
 
 
 @contextmanager

@@ -75,8 +75,8 @@ def run_matrix(request: Request, executor: Executor, view: RunView) -> list[Reco
             facts = _facts(request, manifest, plan)
             folder.write_facts(facts)
         run = _Run(request, folder, manifest, commit(), executor, view)
-        finished = _finished(folder, facts)
-        view.plan(len(plan), len(finished), _others(folder, facts))
+        finished, others = _on_file(folder, facts)
+        view.plan(len(plan), len(finished), others)
         pixels = _decode(run, source, [each for each in plan if _identity(run, each) not in finished])
         records = []
         for planned in plan:
@@ -110,23 +110,20 @@ def _facts(request: Request, manifest: Manifest, plan: list[Planned]) -> RunFact
     )
 
 
-def _finished(folder: RunFolder, facts: RunFacts) -> dict[tuple[str, str], Record]:
-    """The records that need not be made again: same name and key, and an end that is a result.
+def _on_file(folder: RunFolder, facts: RunFacts) -> tuple[dict[tuple[str, str], Record], int]:
+    """The records that need not be made again, and how many belong to other data or settings.
 
-    A diverged training diverges again; every other failure is tried again.
+    The former have a planned cell's name and key, and an end that is a result: a diverged training
+    diverges again; every other failure is tried again.
     """
     wanted = {(cell.name, cell.key) for cell in facts.cells}
-    return {
-        (record.name, record.key): record
-        for record in folder.records.load()
-        if (record.name, record.key) in wanted and record.status in ("ok", "diverged")
+    records = {(record.name, record.key): record for record in folder.records.load()}
+    finished = {
+        identity: record
+        for identity, record in records.items()
+        if identity in wanted and record.status in ("ok", "diverged")
     }
-
-
-def _others(folder: RunFolder, facts: RunFacts) -> int:
-    """How many records in the folder belong to other data, settings or cells than the present ones."""
-    wanted = {(cell.name, cell.key) for cell in facts.cells}
-    return sum((record.name, record.key) not in wanted for record in folder.records.load())
+    return finished, len(records.keys() - wanted)
 
 
 def _decode(run: _Run, source: Source, pending: list[Planned]) -> dict[tuple[int, str], PixelCache]:

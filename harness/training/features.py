@@ -65,7 +65,7 @@ def extract(
     reused = is_whole(folder)
     if not reused:
         _compute(trunk, pixels, ids, folder, batch, on_images)
-    facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
     if facts["ids"] != list(ids):
         raise RuntimeError(f"the feature cache {folder} holds other images than its name says")
     arrays = tuple(np.load(folder / f"{number}.npy", mmap_mode="r") for number in range(facts["tensors"]))

@@ -30,9 +30,9 @@ from harness.training.freezing import Cut, compile_at_depth, find_cut, frozen_ha
 from harness.training.scoring import Score, predict, score
 from harness.training.splits import Split, TestSplit
 
-__all__ = ["OPTIMIZERS", "DivergedError", "Fitted", "Trainer"]
+__all__ = ["DivergedError", "Fitted", "Trainer"]
 
-OPTIMIZERS = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
+_OPTIMIZERS = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
 
 
 class DivergedError(Exception):
@@ -110,12 +110,20 @@ class Trainer:
         labels = self.test.read_labels()
         return labels, probabilities, score(probabilities, labels)
 
-    def _phase(self, number: int, phase: Phase, cut: Cut, head: Any) -> Fitted:
-        model = split_at(self.base, head, self.row, self.recipe, cut)
+    def compile(self, model: Classifier, phase: Phase) -> tuple[Any, bool]:
+        """Compile what a phase trains, with a fresh optimizer; returns it and whether it takes images.
+
+        Without augmentation, and with a trunk, that is the classifier on cached features.
+        """
         live = phase.augmented or model.trunk is None
         trained = model.full if live else model.classifier
-        optimizer = OPTIMIZERS[self.recipe.optimizer](phase.learning_rate)
-        compile_at_depth(trained, self.base, cut, optimizer, loss_name(self.classes))
+        optimizer = _OPTIMIZERS[self.recipe.optimizer](phase.learning_rate)
+        compile_at_depth(trained, self.base, model.cut, optimizer, loss_name(self.classes))
+        return trained, live
+
+    def _phase(self, number: int, phase: Phase, cut: Cut, head: Any) -> Fitted:
+        model = split_at(self.base, head, self.row, self.recipe, cut)
+        trained, live = self.compile(model, phase)
         frozen = frozen_hash(self.base)
         variables = trained.trainable_variables
         before = _copies(variables)
