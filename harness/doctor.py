@@ -76,7 +76,7 @@ def examine(probe: Callable[[], dict[str, Any]], weights_dir: Path | None, cache
         )
     weights = tuple(_weights(row, weights_dir) for row in BACKBONES.values())
     problems += [
-        f"{found.file} has another MD5 than Keras publishes; its numbers are those of another file."
+        f"{found.file} has another hash than Keras publishes; its numbers are those of another file."
         for found in weights
         if found.state == "differs"
     ]

@@ -26,9 +26,9 @@ __all__ = [
     "usable_cores",
 ]
 
-_LIBRARIES = ("keras", "tensorflow", "numpy", "pillow", "transferbench")
+_LIBRARIES = ("keras", "tensorflow", "numpy", "pillow", "scikit-learn", "transferbench")
 # What of this package decides a cell's numbers; rendering and the command line do not.
-_RESULT_CODE = ("data", "strategies", "timing", "training", "backbones.py", "depth.py", "running/cell.py")
+_RESULT_CODE = ("data", "strategies", "timing", "training", "backbones", "depth.py", "running/cell.py")
 _SETTINGS = (
     "CUDA_VISIBLE_DEVICES",
     "KERAS_BACKEND",

@@ -9,13 +9,14 @@ imports Keras.
 import itertools
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from harness.backbones import backbone
+from harness.backbones import backbone, select
 from harness.depth import parse_depth
 from harness.errors import UserError, unknown
 from harness.recipes import RECIPES, Recipe
@@ -65,7 +66,13 @@ class DataSpec(_Strict):
 
 
 class Grid(_Strict):
-    """Axes that are multiplied out; `depths` applies to the strategies that take one."""
+    """Axes that are multiplied out, each where it means something.
+
+    `backbones` takes names, patterns (`ResNet*`), "required" and "all".  `depths` applies to the
+    strategies that take one, `learning_rates` to those that have one (in place of the recipe's rate
+    for that strategy), `weights` to those that do not bring their own, and `seeds` where one decides
+    anything.
+    """
 
     backbones: Annotated[tuple[str, ...], Field(min_length=1)]
     strategies: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -74,6 +81,7 @@ class Grid(_Strict):
     ] = ("native",)
     depths: tuple[str, ...] = ()
     recipes: Annotated[tuple[str, ...], Field(min_length=1)] = ("default",)
+    learning_rates: tuple[Annotated[float, Field(gt=0, le=10)], ...] = ()
     weights: Annotated[tuple[Weights, ...], Field(min_length=1)] = ("imagenet",)
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     devices: Annotated[tuple[Literal["cpu", "gpu"], ...], Field(min_length=1)] = ("cpu",)
@@ -95,6 +103,7 @@ class Cell:
     seed: int
     device: str = "cpu"
     precision: str = "float32"
+    learning_rate: float | None = None
 
     @property
     def name(self) -> str:
@@ -106,6 +115,7 @@ class Cell:
                 self.strategy,
                 self.depth,
                 self.recipe,
+                *([] if self.learning_rate is None else [f"lr{self.learning_rate:g}"]),
                 f"{self.size}px",
                 f"seed{self.seed}",
                 self.device,
@@ -115,8 +125,13 @@ class Cell:
 
     @property
     def label(self) -> str:
-        """The strategy with its depth, for tables."""
-        return self.strategy if self.depth == NO_DEPTH else f"{self.strategy} {self.depth}"
+        """The strategy with its depth and its learning rate, for tables."""
+        parts = [self.strategy]
+        if self.depth != NO_DEPTH:
+            parts.append(self.depth)
+        if self.learning_rate is not None:
+            parts.append(f"lr {self.learning_rate:g}")
+        return " ".join(parts)
 
     def as_dict(self) -> dict[str, Any]:
         """The fields as plain values."""
@@ -141,35 +156,35 @@ class Matrix(_Strict):
         return tuple(found.values())
 
 
-def _expand(grid: Grid) -> list[Cell]:
-    adapted = [
-        (name, depth)
-        for name in grid.strategies
-        for depth in (grid.depths if strategy(name).takes_depth else (NO_DEPTH,))
-    ]
-    return [
-        Cell(
-            backbone=name,
-            weights=weights,
-            strategy=adaptation[0],
-            depth=adaptation[1],
-            recipe=recipe,
-            size=backbone(name).native_size if size == "native" else size,
-            seed=seed,
-            device=device,
-            precision=precision,
-        )
-        for device, precision, name, size, weights, recipe, adaptation, seed in itertools.product(
-            grid.devices,
-            grid.precisions,
-            grid.backbones,
-            grid.sizes,
-            grid.weights,
-            grid.recipes,
-            adapted,
-            grid.seeds,
-        )
-    ]
+def _expand(grid: Grid) -> Iterator[Cell]:
+    for device, precision, name, size, weights, recipe in itertools.product(
+        grid.devices, grid.precisions, select(grid.backbones), grid.sizes, grid.weights, grid.recipes
+    ):
+        for adaptation in map(strategy, grid.strategies):
+            own_weights = adaptation.weights or weights
+            pixels = backbone(name).native_size
+            # The ImageNet head knows the size that it was trained for.
+            if size != "native" and adaptation.weights != "imagenet-top":
+                pixels = size
+            # Random weights are drawn from the seed, so there it has a part whatever the strategy.
+            seeds = grid.seeds if adaptation.seeded or own_weights == "random" else grid.seeds[:1]
+            for depth, rate, seed in itertools.product(
+                grid.depths if adaptation.takes_depth else (NO_DEPTH,),
+                grid.learning_rates if adaptation.schedule and grid.learning_rates else (None,),
+                seeds,
+            ):
+                yield Cell(
+                    backbone=name,
+                    weights=own_weights,
+                    strategy=adaptation.name,
+                    depth=depth,
+                    recipe=recipe,
+                    size=pixels,
+                    seed=seed,
+                    device=device,
+                    precision=precision,
+                    learning_rate=rate,
+                )
 
 
 @dataclass(frozen=True)
@@ -327,12 +342,29 @@ def _check(matrix: Matrix, text: _Text) -> None:
         for name in grid.recipes:
             if name not in matrix.recipes:
                 raise unknown("recipe", name, matrix.recipes, where=text.at(name))
-        for name in grid.backbones:
-            _check_backbone(name, grid, text)
+        for name in select(grid.backbones, where=text.at):
+            _check_backbone(name, grid, matrix, text)
 
 
-def _check_backbone(name: str, grid: Grid, text: _Text) -> None:
-    row = backbone(name, where=text.at(name))
+def _check_backbone(name: str, grid: Grid, matrix: Matrix, text: _Text) -> None:
+    row = backbone(name)
+    for recipe in (matrix.recipes[recipe] for recipe in grid.recipes):
+        place = text.at(recipe.name)
+        if recipe.preprocessing == "rescale" and row.preprocessing == "none":
+            raise UserError(
+                f"recipe {recipe.name!r} divides by 255, and so does {name} itself: its preprocessing is "
+                "built in",
+                where=place,
+                hint='Use a recipe with preprocessing = "native" for it.',
+            )
+        if recipe.drop_blocks >= len(row.blocks):
+            raise UserError(
+                f"recipe {recipe.name!r} drops {recipe.drop_blocks} blocks of {name}, which has "
+                f"{len(row.blocks)}",
+                where=place,
+                hint="Leave at least one.",
+            )
+    kept = min(len(row.blocks) - matrix.recipes[recipe].drop_blocks for recipe in grid.recipes)
     for size in grid.sizes:
         if size != "native" and size < row.minimum_size:
             raise UserError(
@@ -348,9 +380,9 @@ def _check_backbone(name: str, grid: Grid, text: _Text) -> None:
                 where=text.at(written),
                 hint="Strategies that freeze the whole base take no depth; leave it out of depths.",
             )
-        if depth.kind == "blocks" and depth.count > len(row.blocks):
+        if depth.kind == "blocks" and depth.count > kept:
             raise UserError(
-                f"{written!r} is deeper than {name}, which has {len(row.blocks)} blocks",
+                f"{written!r} is deeper than {name}, which has {kept} blocks",
                 where=text.at(written),
                 hint="Use 'all' to train the whole base.",
             )

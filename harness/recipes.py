@@ -32,10 +32,18 @@ class _Frozen(BaseModel):
 
 
 class Schedule(_Frozen):
-    """How long and how fast one phase trains: epochs, and the optimizer's learning rate."""
+    """How long and how fast one phase trains: epochs, and the optimizer's learning rate.
+
+    Over the first `warm_up_epochs` the rate rises linearly from nothing.  With `patience` a phase ends
+    when the validation loss has not fallen for that many epochs.  `steps_per_epoch` cuts an epoch
+    short, as some published runs did: fewer images than the split holds (the record counts them).
+    """
 
     epochs: Annotated[int, Field(ge=1)]
     learning_rate: Annotated[float, Field(gt=0, le=10)]
+    warm_up_epochs: Annotated[float, Field(ge=0)] = 0.0
+    patience: Annotated[int, Field(ge=1)] | None = None
+    steps_per_epoch: Annotated[int, Field(ge=1)] | None = None
 
 
 class Augmentation(_Frozen):
@@ -59,6 +67,12 @@ class Recipe(_Frozen):
     `preprocessing` is "native" (the backbone's own) or "rescale" (divide by 255, as some
     published runs did).  `select` names the epoch whose weights count: "best" has the lowest
     validation loss, "last" is the last one.
+
+    `augmented_head` is the head of augmented extraction, and of fine-tuning that starts from it, where
+    it is another one than `head`.  `fine_tuning_start` says what comes before the base is unfrozen: the
+    head trained on cached features, the head trained on augmented images, or nothing, which makes
+    fine-tuning one phase from a random head.  `drop_blocks` leaves out the last blocks of the base, for
+    images far from ImageNet.
     """
 
     name: str
@@ -66,12 +80,16 @@ class Recipe(_Frozen):
     preprocessing: Literal["native", "rescale"] = "native"
     resize: Literal["bilinear", "nearest"] = "bilinear"
     head: Head = "gap-dense256-dropout"
+    augmented_head: Head | None = None
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
     optimizer: Literal["adam", "rmsprop"] = "adam"
     batch: Annotated[int, Field(ge=1)] = 32
     fast_extraction: Schedule = Schedule(epochs=20, learning_rate=3e-4)
     augmented_extraction: Schedule = Schedule(epochs=5, learning_rate=1e-3)
     fine_tuning: Schedule = Schedule(epochs=4, learning_rate=5e-5)
+    fine_tuning_start: Literal["fast-extraction", "augmented-extraction", "random-head"] = "fast-extraction"
+    from_scratch: Schedule = Schedule(epochs=15, learning_rate=1e-3)
+    drop_blocks: Annotated[int, Field(ge=0)] = 0
     augmentation: Augmentation = Augmentation()
     select: Literal["best", "last"] = "best"
 

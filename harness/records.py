@@ -32,7 +32,7 @@ from harness.errors import UserError
 from harness.files import write_whole
 from harness.matrix import Cell
 from harness.recipes import Recipe
-from harness.strategies import Phase
+from harness.strategies import AnyPhase
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -72,7 +72,9 @@ class Epoch(_Frozen):
     """One epoch: losses (nats), top-1 accuracies (0..1), images trained on, and seconds.
 
     Training figures are Keras' running means over the epoch, with dropout and augmentation on;
-    validation figures are taken after the epoch, on images as they are.
+    validation figures are taken after the epoch, on images as they are.  Of a linear probe each
+    strength of the penalty that was tried is one: `strength` is scikit-learn's C, and the training
+    figures are those of the finished fit.
     """
 
     phase: str
@@ -84,6 +86,7 @@ class Epoch(_Frozen):
     images: int
     seconds: float
     validation_seconds: float
+    strength: float | None = None
 
 
 class StepTimes(_Frozen):
@@ -121,13 +124,15 @@ class Seconds(_Frozen):
     """Where the time of a cell went.
 
     `decode` and `extraction` are what that work took when it was done, also where this cell
-    found it done already (`extraction_reused` names those parts).
+    found it done already (`extraction_reused` names those parts); so is `training` where a phase was
+    taken over from an earlier cell that had trained exactly it (`training_reused`).
     """
 
     decode: float
     extraction: float = 0.0
     extraction_reused: tuple[str, ...] = ()
     training: float = 0.0
+    training_reused: tuple[str, ...] = ()
     validation: float = 0.0
     test: float = 0.0
     cell: float = 0.0
@@ -214,7 +219,7 @@ class Record(_Frozen):
     key: str
     cell: Cell
     recipe: Recipe
-    phases: tuple[Phase, ...]
+    phases: tuple[AnyPhase, ...]
     data: DataFacts
     weights: WeightsFacts
     environment: Environment
@@ -240,8 +245,11 @@ def gap_opens_at(history: tuple[Epoch, ...], images: int) -> int | None:
     """The first epoch of the last phase from which training stays above validation, or None.
 
     Above means: by more than the half-width of the 95 % interval that `images` validation images
-    allow (normal approximation), so that noise of the validation set is not called overfitting.
+    allow (normal approximation), so that noise of the validation set is not called overfitting.  A
+    linear probe has no epochs, and so none.
     """
+    if history[-1].strength is not None:
+        return None
     last = [epoch for epoch in history if epoch.phase == history[-1].phase]
     opened = None
     for epoch in reversed(last):

@@ -1,18 +1,27 @@
 """Which weights a cell starts from, and where their file is.  No Keras import.
 
-"imagenet" is the file that Keras publishes for the backbone, "smoke-base" the small base that
-this project trains itself on synthetic images, "random" a calibrated random initialisation that
-never ranks on accuracy.
+"imagenet" is the file that Keras publishes for the backbone without its top, "imagenet-top" the one
+with the top, "smoke-base" the small base that this project trains itself on synthetic images,
+"random" a calibrated random initialisation that never ranks on accuracy, "scratch" a plain random
+initialisation that is trained as a whole.
 """
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.backbones import backbone
+from harness.backbones import WeightsFile, backbone
 from harness.files import md5_of, sha256_of
 
-__all__ = ["WeightsRef", "find_weights", "keras_home", "missing_reason", "searched"]
+__all__ = [
+    "WeightsRef",
+    "find_weights",
+    "is_published",
+    "keras_home",
+    "missing_reason",
+    "searched",
+    "weights_file",
+]
 
 SMOKE_BASE = Path(__file__).parent / "assets" / "smoke-base.weights.h5"
 
@@ -23,7 +32,7 @@ class WeightsRef:
 
     `origin` is told without paths of the machine: "weights folder", "Keras cache", "packaged",
     "random", or the address that the file was downloaded from.  `published` says whether the file has
-    the MD5 that Keras publishes; None where Keras publishes none.
+    the hash that Keras publishes; None where Keras publishes none.
     """
 
     kind: str
@@ -45,27 +54,40 @@ def searched(folder: Path | None) -> list[tuple[str, Path]]:
     return [*named, ("Keras cache", keras_home() / "models")]
 
 
+def weights_file(name: str, kind: str) -> WeightsFile:
+    """The file that Keras publishes for a backbone: "imagenet" without its top, "imagenet-top" with it."""
+    row = backbone(name)
+    return row.top_weights if kind == "imagenet-top" else row.weights
+
+
 def find_weights(name: str, kind: str, folder: Path | None) -> WeightsRef | None:
     """Return the weights of that kind for a backbone, or None if their file is on no shelf."""
-    if kind == "random":
-        return WeightsRef("random", "", "random", "random")
+    if kind in ("random", "scratch"):
+        return WeightsRef(kind, "", "random", "random")
     if kind == "smoke-base":
         return WeightsRef(kind, SMOKE_BASE.name, sha256_of(SMOKE_BASE), "packaged", SMOKE_BASE)
-    file = backbone(name).weights
+    file = weights_file(name, kind)
     for origin, place in searched(folder):
         path = place / file.name
         if path.is_file():
-            published = md5_of(path) == file.md5 if file.md5 else None
-            return WeightsRef(kind, file.name, sha256_of(path), origin, path, published)
+            return WeightsRef(kind, file.name, sha256_of(path), origin, path, is_published(file, path))
     return None
 
 
-def missing_reason(name: str, folder: Path | None) -> str:
+def is_published(file: WeightsFile, path: Path) -> bool | None:
+    """Whether a file has the hash that Keras publishes; None where Keras publishes none."""
+    if file.hash is None:
+        return None
+    return file.hash == (sha256_of(path) if file.algorithm == "sha256" else md5_of(path))
+
+
+def missing_reason(name: str, kind: str, folder: Path | None) -> str:
     """Say which file is missing, where it was looked for, and how to get it."""
-    file = backbone(name).weights
+    file = weights_file(name, kind)
     places = ", ".join(str(place) for _, place in searched(folder))
+    top = " with their top" if kind == "imagenet-top" else ""
     return (
-        f"the ImageNet weights of {name} are not here: looked for {file.name} in {places}. "
+        f"the ImageNet weights of {name}{top} are not here: looked for {file.name} in {places}. "
         f"Run once with a network and without --offline, or download {file.url} and name its folder "
         "with --weights-dir."
     )

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 from rich.console import Console
 
+from harness.backbones import WeightsFile
 from harness.environment import Environment
 from harness.matrix import Cell, Matrix, load_matrix
 from harness.recipes import RECIPES
@@ -277,7 +278,7 @@ class FakeExecutor:
     """Ends every cell as it was told to: by the cell's name, else with `usual`.
 
     An exception among the outcomes is raised.  `ran` lists the names of the cells that came,
-    `jobs` what came with them, `fetched` the backbones whose weights were asked for.
+    `jobs` what came with them, `fetched` the names of the weights files that were asked for.
     """
 
     outcomes: Mapping[str, Outcome | BaseException] = field(default_factory=dict)
@@ -304,7 +305,7 @@ class FakeExecutor:
             raise outcome
         return outcome, Memory(kind="anonymous", peak_bytes=2, inherited_bytes=1)
 
-    def fetch_weights(self, backbone: str) -> str:
+    def fetch_weights(self, file: WeightsFile) -> str:
         """Download nothing; answer as scripted."""
-        self.fetched.append(backbone)
-        return self.fetch(backbone)
+        self.fetched.append(file.name)
+        return self.fetch(file.name)

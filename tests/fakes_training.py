@@ -39,6 +39,7 @@ TINY_ROW = Backbone(
     parameters=0,
     blocks=("block1_", "block2_", "block3_"),
     weights=WeightsFile("none", "none", None),
+    top_weights=WeightsFile("none-top", "none", None),
 )
 
 
@@ -123,6 +124,7 @@ def make_trainer(
     classes: int = 2,
     splits: tuple[Split, Split, TestSplit] | None = None,
     report: Callable[[str, int, int, int, int], None] = lambda *_: None,
+    scratch: bool = False,
     kind: type[Trainer] = Trainer,
 ) -> Trainer:
     """A trainer on small splits of easy images."""
@@ -139,6 +141,7 @@ def make_trainer(
         cache=cache,
         feature_facts={"base": row.name},
         report=report,
+        scratch=scratch,
     )
 
 
@@ -158,12 +161,12 @@ def moved(variables: Iterable[Any], before: Iterable[NDArray[Any]]) -> set[str]:
 
 
 def trained_from(base: Any, index: int) -> set[str]:
-    """What a step may move in a base cut at that operation: all but batch normalisation."""
+    """What a step may move in a base cut at that operation: all but normalisation by statistics."""
     return {
         variable.path
         for operation in base.operations[index:]
         if isinstance(operation, keras.layers.Layer)
-        and not isinstance(operation, keras.layers.BatchNormalization)
+        and not isinstance(operation, keras.layers.BatchNormalization | keras.layers.Normalization)
         for variable in operation.weights
     }
 

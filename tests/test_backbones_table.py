@@ -1,11 +1,15 @@
 """The table of backbones as data; each row is checked against Keras itself in tests/training."""
 
+import csv
+import os
 import re
+from dataclasses import asdict
+from pathlib import Path
 from urllib.parse import urlparse
 
 import pytest
 
-from harness.backbones import BACKBONES, Backbone, backbone
+from harness.backbones import BACKBONES, GROUPS, Backbone, backbone, select
 from harness.errors import UserError
 
 rows = pytest.mark.parametrize("row", BACKBONES.values(), ids=BACKBONES)
@@ -46,12 +50,15 @@ def test_the_native_size_is_allowed(row: Backbone):
 def test_the_weights_have_no_top_and_come_over_https_from_the_known_host(row: Backbone):
     url = urlparse(row.weights.url)
     assert (url.scheme, url.netloc) == ("https", "storage.googleapis.com")
-    assert re.search(r"/keras-applications/\w+/[\w.]+no_?top\.h5$", url.path)
+    assert re.search(r"/keras-applications/(\w+/)?[\w.-]+no[_-]?top(_v2)?\.h5$", url.path)
+    assert "top" not in row.top_weights.url
 
 
 @rows
-def test_a_published_hash_is_an_md5(row: Backbone):
-    assert row.weights.md5 is None or re.fullmatch(r"[0-9a-f]{32}", row.weights.md5)
+def test_a_published_hash_is_an_md5_or_a_sha256(row: Backbone):
+    for file in (row.weights, row.top_weights):
+        digits = {"md5": 32, "sha256": 64}[file.algorithm]
+        assert file.hash is None or re.fullmatch(rf"[0-9a-f]{{{digits}}}", file.hash)
 
 
 @rows
@@ -82,6 +89,46 @@ def test_block_1_is_not_taken_for_block_10():
     assert first.match("conv_pw_1_bn")
     assert not first.match("conv_pw_10")
     assert not re.match(backbone("Xception").blocks[0], "block13_sepconv1")
+
+
+def test_every_row_of_the_published_table_is_there():
+    assert len([row for row in BACKBONES.values() if row.published]) == 38
+    assert len(GROUPS["required"]) == 17
+    assert set(GROUPS["required"]) < set(BACKBONES)
+
+
+PUBLISHED = "TRANSFERBENCH_REFERENCE"
+
+
+@pytest.mark.skipif(PUBLISHED not in os.environ, reason=f"{PUBLISHED} names no folder of published tables")
+def test_the_published_columns_are_those_of_the_table():
+    with (Path(os.environ[PUBLISHED]) / "keras_applications_table.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["backbone"] for row in rows if row["required"] == "yes"} == set(GROUPS["required"])
+    for row in rows:
+        published = asdict(BACKBONES[row["backbone"]].published)
+        assert published == {name: float(row[name]) if row[name] else None for name in published}
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["VGG16"], ("VGG16",)),
+        (["VGG*"], ("VGG16", "VGG19")),
+        (["ResNet50*", "VGG16", "ResNet50"], ("ResNet50", "ResNet50V2", "VGG16")),
+        (["required"], GROUPS["required"]),
+        (["all"], tuple(BACKBONES)),
+    ],
+)
+def test_names_patterns_and_groups_select_backbones_each_once(words: list[str], names: tuple[str, ...]):
+    assert select(words) == names
+
+
+def test_a_pattern_that_means_nothing_is_refused_with_its_place():
+    with pytest.raises(UserError) as caught:
+        select(["ResNets*"], where=lambda word: f"m.toml has {word}")
+    assert str(caught.value).startswith("m.toml has ResNets*: unknown backbone 'ResNets*'")
+    assert "required, all" in caught.value.hint
 
 
 def test_an_unknown_backbone_is_refused_with_near_names():

@@ -14,6 +14,9 @@ from harness.errors import UserError
         ("none", Depth("none")),
         ("all", Depth("all")),
         ("blocks:2", Depth("blocks", count=2)),
+        ("fraction:0.3", Depth("fraction", share=0.3)),
+        ("fraction:.25", Depth("fraction", share=0.25)),
+        ("fraction:1", Depth("fraction", share=1.0)),
         ("layers:30", Depth("layers", count=30)),
         ("from:block5_conv1", Depth("from", layer="block5_conv1")),
     ],
@@ -26,6 +29,7 @@ def test_each_form_is_read(text: str, expected: Depth):
     st.sampled_from(["none", "all"])
     | st.integers(1, 10**6).map("blocks:{}".format)
     | st.integers(1, 10**6).map("layers:{}".format)
+    | st.integers(1, 100).map(lambda percent: f"fraction:{percent / 100:g}")
     | st.from_regex(r"from:[\w./-]+", fullmatch=True)
 )
 def test_a_depth_is_written_as_it_was_read(text: str):
@@ -34,13 +38,16 @@ def test_a_depth_is_written_as_it_was_read(text: str):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "block:1", "blocks", "blocks:", "blocks:0", "blocks:-1", "blocks:1.5", "from:", "ALL", "all "],
+    [
+        *("", "block:1", "blocks", "blocks:", "blocks:0", "blocks:-1", "blocks:1.5", "from:", "ALL", "all "),
+        *("fraction:0", "fraction:0.0", "fraction:1.1", "fraction:30%", "fraction:"),
+    ],
 )
 def test_anything_else_is_refused_with_the_forms(text: str):
     with pytest.raises(UserError) as caught:
         parse_depth(text, where="m.toml:4")
     assert str(caught.value).startswith(f"m.toml:4: unknown depth {text!r}\n")
-    assert caught.value.hint.endswith("Choices: none, all, blocks:N, layers:N, from:LAYER.")
+    assert caught.value.hint.endswith("Choices: none, all, blocks:N, layers:N, fraction:F, from:LAYER.")
 
 
 def test_a_misspelt_depth_is_answered_with_the_near_form():

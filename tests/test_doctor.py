@@ -43,7 +43,7 @@ def test_a_machine_without_weights_misses_them_all_and_has_no_problem(tmp_path: 
 def test_weights_with_the_published_hash_are_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     row = BACKBONES["VGG16"]
     put(tmp_path / row.weights.name, b"weights")
-    file = replace(row.weights, md5=hashlib.md5(b"weights").hexdigest())
+    file = replace(row.weights, hash=hashlib.md5(b"weights").hexdigest())
     monkeypatch.setitem(BACKBONES, "VGG16", replace(row, weights=file))
     assert state(found(tmp_path, tmp_path), "VGG16") == "verified"
 

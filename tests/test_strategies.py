@@ -8,6 +8,7 @@ import harness.strategies
 from harness.errors import UserError
 from harness.recipes import Recipe, Schedule
 from harness.strategies import STRATEGIES, Phase, strategy
+from harness.strategies.zero_shot import imagenet_classes
 
 RECIPE = Recipe(
     name="x",
@@ -44,6 +45,65 @@ def test_fine_tuning_trains_the_head_first_and_then_unfreezes():
         Phase("head", "none", False, 7, 0.7),
         Phase("fine-tuning", "blocks:2", True, 3, 0.3),
     )
+
+
+@pytest.mark.parametrize(
+    ("start", "phases"),
+    [
+        (
+            "augmented-extraction",
+            (Phase("head", "none", True, 5, 0.5), Phase("fine-tuning", "all", True, 3, 0.3)),
+        ),
+        ("random-head", (Phase("fine-tuning", "all", True, 3, 0.3),)),
+    ],
+)
+def test_a_recipe_says_what_fine_tuning_starts_from(start: str, phases: tuple[Phase, ...]):
+    recipe = RECIPE.model_copy(update={"fine_tuning_start": start})
+    assert strategy("fine-tuning").phases(recipe, "all") == phases
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "head"),
+    [
+        ("fast-extraction", "fast-extraction", "flatten-dense256-dropout"),
+        ("augmented-extraction", "fast-extraction", "flatten-dense256"),
+        ("fine-tuning", "fast-extraction", "flatten-dense256-dropout"),
+        ("fine-tuning", "augmented-extraction", "flatten-dense256"),
+        ("linear-probe", "fast-extraction", "gap-linear"),
+    ],
+)
+def test_the_head_that_takes_effect(name: str, start: str, head: str):
+    heads = {"head": "flatten-dense256-dropout", "augmented_head": "flatten-dense256"}
+    recipe = RECIPE.model_copy(update={**heads, "fine_tuning_start": start})
+    assert strategy(name).adapt(recipe).head == head
+
+
+def test_from_scratch_trains_everything_from_weights_of_its_own():
+    recipe = RECIPE.model_copy(update={"from_scratch": Schedule(epochs=9, learning_rate=0.9)})
+    assert strategy("from-scratch").phases(recipe, "none") == (Phase("from-scratch", "all", True, 9, 0.9),)
+    assert strategy("from-scratch").weights == "scratch"
+
+
+def test_a_phase_has_its_schedules_options():
+    schedule = Schedule(epochs=7, learning_rate=0.7, warm_up_epochs=0.5, patience=2, steps_per_epoch=10)
+    recipe = RECIPE.model_copy(update={"fast_extraction": schedule})
+    (phase,) = strategy("fast-extraction").phases(recipe, "none")
+    assert (phase.warm_up_epochs, phase.patience, phase.steps_per_epoch) == (0.5, 2, 10)
+
+
+@pytest.mark.parametrize("classes", [("cat", "dog"), ("cats", "dogs"), ("Dog", "Cat")])
+def test_zero_shot_takes_cats_and_dogs(classes: tuple[str, ...]):
+    assert strategy("zero-shot").unsuited(classes) == ""
+    groups = imagenet_classes(classes)
+    assert groups is not None
+    cats = classes.index(next(name for name in classes if "cat" in name.lower()))
+    assert groups[cats] == (281, 282, 283, 284, 285)
+    assert (groups[1 - cats][0], groups[1 - cats][-1], len(groups[1 - cats])) == (151, 268, 118)
+
+
+@pytest.mark.parametrize("classes", [("cat", "lynx"), ("cat", "dog", "fox"), ("dog", "dogs")])
+def test_zero_shot_refuses_other_classes_with_a_reason(classes: tuple[str, ...]):
+    assert "these classes are others" in strategy("zero-shot").unsuited(classes)
 
 
 def test_only_fine_tuning_takes_a_depth():

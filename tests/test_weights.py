@@ -76,7 +76,7 @@ def test_the_small_base_is_packaged():
 def test_a_missing_file_is_named_with_where_it_was_looked_for_and_how_to_get_it(
     name: str, tmp_path: Path, empty_keras_home: Path
 ):
-    reason = missing_reason(name, tmp_path / "shelf")
+    reason = missing_reason(name, "imagenet", tmp_path / "shelf")
     file = backbone(name).weights
     assert f"looked for {file.name} in {tmp_path / 'shelf'}, {empty_keras_home / 'models'}" in reason
     assert "without --offline" in reason

@@ -15,10 +15,14 @@ from harness.data.manifest import Manifest
 from harness.data.pixels import PixelCache
 from harness.records import Measured, Predictions, Seconds, StepTimes
 from harness.running.job import Job, Outcome, Progress
+from harness.strategies import Phase
+from harness.strategies.zero_shot import imagenet_classes
 from harness.timing.steps import time_inference, time_training
 from harness.training.base import build_base, calibrate, preprocess
-from harness.training.fit import Fitted, Trainer
+from harness.training.cut import without_last_blocks
+from harness.training.fit import Fitted, Trainer, untrained
 from harness.training.splits import open_splits
+from harness.training.zero_shot import build_zero_shot
 
 __all__ = ["CellFailedError", "run_cell"]
 
@@ -53,7 +57,16 @@ def run_cell(job: Job, report: Callable[[Progress], None]) -> Outcome:
     manifest = Manifest.load(job.manifest)
     train, validation, test = open_splits(manifest, PixelCache(job.pixels, job.decode_seconds).open())
     row = backbone(cell.backbone)
-    base = build_base(row, cell.size, planned.weights.path)
+    zero_shot = None
+    if not planned.phases:
+        groups = imagenet_classes(manifest.classes)
+        if groups is None:
+            raise ValueError("a cell whose classes it does not suit was not skipped")
+        zero_shot = build_zero_shot(row, cell.size, planned.weights.path, groups)
+        base = zero_shot.full
+    else:
+        base = build_base(row, cell.size, planned.weights.path)
+        base, row = without_last_blocks(base, row, planned.recipe.drop_blocks)
     if cell.weights == "random":
         rows = np.random.default_rng(cell.seed).permutation(len(train.ids))[:_CALIBRATION_IMAGES]
         calibrate(base, _prepared(row, planned.recipe.preprocessing, train.pixels[np.sort(rows)]))
@@ -69,6 +82,7 @@ def run_cell(job: Job, report: Callable[[Progress], None]) -> Outcome:
         cache=job.cache,
         feature_facts=_feature_facts(job, manifest),
         report=lambda *numbers: report(Progress(*numbers)),
+        scratch=cell.weights == "scratch",
     )
     devices, threads = _devices(), _threads()
 
@@ -80,6 +94,7 @@ def run_cell(job: Job, report: Callable[[Progress], None]) -> Outcome:
             ),
             extraction_reused=tuple(name for name, part in trainer.extraction.items() if part.reused),
             training=sum(epoch.seconds for epoch in trainer.history),
+            training_reused=tuple(trainer.reused),
             validation=sum(epoch.validation_seconds for epoch in trainer.history),
             test=more.pop("test_seconds", 0.0),
             cell=time.perf_counter() - began,
@@ -94,7 +109,7 @@ def run_cell(job: Job, report: Callable[[Progress], None]) -> Outcome:
         )
 
     try:
-        fitted = trainer.fit(planned.phases)
+        fitted = untrained(zero_shot) if zero_shot else trainer.fit(planned.phases)
         test_began = time.perf_counter()
         labels, probabilities, scored = trainer.predict_test(fitted)
         test_seconds = time.perf_counter() - test_began
@@ -137,11 +152,13 @@ def _batch(rows: Any, size: int) -> Any:
     return np.asarray(rows[np.sort(np.arange(size) % len(rows))], dtype=np.float32)
 
 
-def _time_training(trainer: Trainer, fitted: Fitted) -> tuple[StepTimes, bool]:
+def _time_training(trainer: Trainer, fitted: Fitted) -> tuple[StepTimes | None, bool | None]:
     """Time the last phase's step, on live images or on cached features as it was trained.
 
-    Returns the times, and whether the step was compiled with XLA.
+    Returns the times, and whether the step was compiled with XLA; nothing where no step was taken.
     """
+    if not isinstance(fitted.phase, Phase):
+        return None, None
     recipe = trainer.recipe
     trained, live = trainer.compile(fitted.model, fitted.phase)
     arrays = (trainer.train.pixels,) if live else trainer.train_features
@@ -158,6 +175,7 @@ def _feature_facts(job: Job, manifest: Manifest) -> dict[str, Any]:
         "weights": planned.weights.sha256 if planned.weights else "",
         "preprocessing": planned.recipe.preprocessing,
         "resize": planned.recipe.resize,
+        "drop_blocks": planned.recipe.drop_blocks,
         "size": cell.size,
         "precision": cell.precision,
         "device": cell.device,

@@ -16,6 +16,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Protocol
 
+from harness.backbones import WeightsFile
 from harness.records import Measured, Memory
 from harness.running.job import Job, Outcome, Progress
 from harness.timing.memory import MEMORY_KIND, held_bytes
@@ -35,8 +36,8 @@ class Executor(Protocol):
         """Run one cell to its end, whatever end that is."""
         ...
 
-    def fetch_weights(self, backbone: str) -> str:
-        """Download a backbone's weights; return "" or what went wrong."""
+    def fetch_weights(self, file: WeightsFile) -> str:
+        """Download a file of weights; return "" or what went wrong."""
         ...
 
 
@@ -62,9 +63,9 @@ class LocalExecutor:
             outcome = _death(process.exitcode, killed=_oom_kills() > kills_before, log=job.log)
         return outcome, watch.memory()
 
-    def fetch_weights(self, backbone: str) -> str:
-        """Download a backbone's weights in a process of its own."""
-        with self._worker("fetch_main", backbone) as (_, pipe):
+    def fetch_weights(self, file: WeightsFile) -> str:
+        """Download a file of weights in a process of its own."""
+        with self._worker("fetch_main", file) as (_, pipe):
             try:
                 message: str = pipe.recv()
             except EOFError:

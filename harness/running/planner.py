@@ -2,17 +2,17 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from harness.environment import code_sha256, library_versions, settings, usable_cores
 from harness.matrix import Cell, Matrix
 from harness.recipes import Recipe
 from harness.records import SCHEMA_VERSION
-from harness.strategies import Phase, strategy
+from harness.strategies import AnyPhase, strategy
 from harness.weights import WeightsRef, find_weights, missing_reason
 
-__all__ = ["Planned", "input_key", "make_plan"]
+__all__ = ["Planned", "effective_recipe", "input_key", "make_plan", "without_unsuited"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Planned:
 
     cell: Cell
     recipe: Recipe
-    phases: tuple[Phase, ...]
+    phases: tuple[AnyPhase, ...]
     weights: WeightsRef | None
     skip: str = ""
 
@@ -37,12 +37,28 @@ def make_plan(matrix: Matrix, weights_dir: Path | None, *, offline: bool) -> lis
         place = (cell.backbone, cell.weights)
         if place not in found:
             found[place] = find_weights(*place, weights_dir)
-        recipe = matrix.recipes[cell.recipe]
+        recipe = effective_recipe(matrix.recipes[cell.recipe], cell)
         weights = found[place]
-        skip = missing_reason(cell.backbone, weights_dir) if offline and weights is None else ""
+        skip = missing_reason(*place, weights_dir) if offline and weights is None else ""
         phases = strategy(cell.strategy).phases(recipe, cell.depth)
         plan.append(Planned(cell, recipe, phases, weights, skip))
     return plan
+
+
+def effective_recipe(recipe: Recipe, cell: Cell) -> Recipe:
+    """The recipe as this cell's strategy and learning rate change it; records keep this one."""
+    adaptation = strategy(cell.strategy)
+    if adaptation.schedule and cell.learning_rate is not None:
+        schedule = getattr(recipe, adaptation.schedule)
+        rate = {"learning_rate": cell.learning_rate}
+        recipe = recipe.model_copy(update={adaptation.schedule: schedule.model_copy(update=rate)})
+    return adaptation.adapt(recipe)
+
+
+def without_unsuited(plan: list[Planned], classes: tuple[str, ...]) -> list[Planned]:
+    """Skip, with the reason, the cells whose strategy cannot be used on these classes."""
+    reasons = {each.cell.strategy: strategy(each.cell.strategy).unsuited(classes) for each in plan}
+    return [replace(each, skip=reasons[each.cell.strategy] or each.skip) for each in plan]
 
 
 def input_key(planned: Planned, manifest_sha256: str) -> str:

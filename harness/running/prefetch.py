@@ -3,12 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-from harness.backbones import backbone
 from harness.errors import UserError
 from harness.running.executor import Executor
 from harness.running.planner import Planned
 from harness.running.view import RunView
-from harness.weights import find_weights, keras_home, missing_reason
+from harness.weights import find_weights, keras_home, missing_reason, weights_file
 
 __all__ = ["fetch_missing"]
 
@@ -20,26 +19,28 @@ def fetch_missing(
 
     Raises `UserError` if Keras' folder cannot be written.
     """
-    names = sorted({each.cell.backbone for each in plan if each.weights is None})
-    if not names:
+    wanted = sorted(
+        {(each.cell.backbone, each.cell.weights) for each in plan if each.weights is None and not each.skip}
+    )
+    if not wanted:
         return plan
     _require_writable_keras_home()
-    problems: dict[str, str] = {}
-    for name in names:
-        with view.step(f"downloading weights of {name}"):
-            problem = executor.fetch_weights(name)
+    problems: dict[tuple[str, str], str] = {}
+    for name, kind in wanted:
+        with view.step(f"downloading {weights_file(name, kind).name}"):
+            problem = executor.fetch_weights(weights_file(name, kind))
         if problem:
-            problems[name] = f"{missing_reason(name, weights_dir)} ({problem})"
+            problems[name, kind] = f"{missing_reason(name, kind, weights_dir)} ({problem})"
     fetched = []
     for planned in plan:
-        if planned.weights is not None:
+        if planned.weights is not None or planned.skip:
             fetched.append(planned)
             continue
         cell = planned.cell
         weights = find_weights(cell.backbone, cell.weights, weights_dir)
         if weights is not None:
-            weights = replace(weights, origin=backbone(cell.backbone).weights.url)
-        skip = "" if weights else problems.get(cell.backbone, "the download left no file")
+            weights = replace(weights, origin=weights_file(cell.backbone, cell.weights).url)
+        skip = "" if weights else problems.get((cell.backbone, cell.weights), "the download left no file")
         fetched.append(replace(planned, weights=weights, skip=skip))
     return fetched
 

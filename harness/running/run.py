@@ -18,7 +18,7 @@ from harness.records import DataFacts, Measured, Memory, Record, WeightsFacts, f
 from harness.running.executor import Executor
 from harness.running.folder import PlannedCell, RunFacts, RunFolder
 from harness.running.job import Job, Outcome
-from harness.running.planner import Planned, input_key, make_plan
+from harness.running.planner import Planned, input_key, make_plan, without_unsuited
 from harness.running.prefetch import fetch_missing
 from harness.running.view import RunView
 
@@ -67,6 +67,7 @@ def run_matrix(request: Request, executor: Executor, view: RunView) -> list[Reco
     view.images(manifest)
     folder = RunFolder(request.out)
     plan = make_plan(request.matrix, request.weights_dir, offline=request.offline)
+    plan = without_unsuited(plan, manifest.classes)
     facts = _facts(request, manifest, plan)
     with folder.claim(facts):
         manifest.save(folder.manifest)

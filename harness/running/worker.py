@@ -20,7 +20,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from harness.backbones import backbone
+from harness.backbones import WeightsFile
 from harness.errors import UserError
 from harness.files import PARTIAL_SUFFIX
 from harness.records import Measured
@@ -57,10 +57,9 @@ def worker_main(job: Job, pipe: Connection) -> None:
     pipe.close()
 
 
-def fetch_main(name: str, pipe: Connection) -> None:
-    """Download a backbone's ImageNet weights into Keras' cache; send "" or what went wrong."""
+def fetch_main(file: WeightsFile, pipe: Connection) -> None:
+    """Download a file of ImageNet weights into Keras' cache; send "" or what went wrong."""
     _begin(os.devnull)
-    file = backbone(name).weights
     # A connection that stalls is an error, not an end to waiting.
     socket.setdefaulttimeout(_STALLED_SECONDS)
     try:
@@ -70,7 +69,7 @@ def fetch_main(name: str, pipe: Connection) -> None:
             f"{file.name}.{os.getpid()}{PARTIAL_SUFFIX}",
             file.url,
             cache_subdir="models",
-            file_hash=file.md5,
+            file_hash=file.hash,
         )
         Path(partial).replace(keras_home() / "models" / file.name)
         pipe.send("")

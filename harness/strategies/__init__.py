@@ -7,9 +7,9 @@ import pkgutil
 from importlib import import_module
 
 from harness.errors import unknown
-from harness.strategies.strategy import NO_DEPTH, Phase, Strategy
+from harness.strategies.strategy import NO_DEPTH, AnyPhase, Phase, Probe, Strategy
 
-__all__ = ["NO_DEPTH", "STRATEGIES", "Phase", "Strategy", "strategy"]
+__all__ = ["NO_DEPTH", "STRATEGIES", "AnyPhase", "Phase", "Probe", "Strategy", "strategy"]
 
 
 def _discover() -> dict[str, Strategy]:

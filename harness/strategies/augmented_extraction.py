@@ -5,19 +5,25 @@ and test features are still computed once, since those images are not augmented.
 """
 
 from harness.recipes import Recipe
-from harness.strategies.strategy import Phase, Strategy
+from harness.strategies.strategy import NO_DEPTH, Phase, Strategy
 
-__all__ = ["STRATEGY"]
+__all__ = ["STRATEGY", "head_phase", "with_augmented_head"]
 
 
-def _phases(recipe: Recipe, depth: str) -> tuple[Phase, ...]:
-    schedule = recipe.augmented_extraction
-    return (Phase("head", depth, True, schedule.epochs, schedule.learning_rate),)
+def head_phase(recipe: Recipe) -> Phase:
+    """The head on augmented images; a recipe may start fine-tuning from it."""
+    return Phase.on(recipe.augmented_extraction, "head", NO_DEPTH, augmented=True)
+
+
+def with_augmented_head(recipe: Recipe) -> Recipe:
+    """The recipe with the head that it has for augmented images."""
+    return recipe.model_copy(update={"head": recipe.augmented_head or recipe.head})
 
 
 STRATEGY = Strategy(
     name="augmented-extraction",
     summary="head trained through the frozen base on augmented images",
-    takes_depth=False,
-    phases=_phases,
+    phases=lambda recipe, _depth: (head_phase(recipe),),
+    adapt=with_augmented_head,
+    schedule="augmented_extraction",
 )

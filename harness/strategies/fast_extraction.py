@@ -5,19 +5,19 @@ costs next to nothing.
 """
 
 from harness.recipes import Recipe
-from harness.strategies.strategy import Phase, Strategy
+from harness.strategies.strategy import NO_DEPTH, Phase, Strategy
 
-__all__ = ["STRATEGY"]
+__all__ = ["STRATEGY", "head_phase"]
 
 
-def _phases(recipe: Recipe, depth: str) -> tuple[Phase, ...]:
-    schedule = recipe.fast_extraction
-    return (Phase("head", depth, False, schedule.epochs, schedule.learning_rate),)
+def head_phase(recipe: Recipe) -> Phase:
+    """The head on cached features; fine-tuning starts with it too."""
+    return Phase.on(recipe.fast_extraction, "head", NO_DEPTH, augmented=False)
 
 
 STRATEGY = Strategy(
     name="fast-extraction",
     summary="head on features that the frozen base computed once",
-    takes_depth=False,
-    phases=_phases,
+    phases=lambda recipe, _depth: (head_phase(recipe),),
+    schedule="fast_extraction",
 )

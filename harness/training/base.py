@@ -14,10 +14,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.backbones import Backbone
+from harness.backbones import Backbone, WeightsFile
 from harness.errors import UserError
 
-__all__ = ["batch_norms", "build_base", "calibrate", "preprocess"]
+__all__ = ["batch_norms", "build_base", "build_top", "calibrate", "preprocess"]
 
 
 def build_base(row: Backbone, size: int, weights: Path | None) -> Any:
@@ -25,18 +25,46 @@ def build_base(row: Backbone, size: int, weights: Path | None) -> Any:
 
     Raises `UserError` if the file does not fit the architecture.
     """
+    return _build(row, size, weights, row.weights, include_top=False)
+
+
+def build_top(row: Backbone, size: int, weights: Path | None) -> Any:
+    """Build a backbone with its ImageNet head, which puts out logits of 1,000 classes.
+
+    Raises `UserError` if the file does not fit the architecture.
+    """
+    return _build(row, size, weights, row.top_weights, include_top=True, classifier_activation=None)
+
+
+def _build(row: Backbone, size: int, weights: Path | None, published: WeightsFile, **arguments: Any) -> Any:
     constructor = getattr(keras.applications, row.constructor)
-    base = constructor(weights=None, include_top=False, input_shape=(size, size, 3), **row.arguments)
+    model = constructor(weights=None, input_shape=(size, size, 3), **row.arguments, **arguments)
     if weights is not None:
         try:
-            base.load_weights(weights)
+            model.load_weights(weights)
         except (ValueError, OSError, KeyError) as error:
             first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise UserError(
                 f"the weights file {weights.name} does not fit {row.name}: {first}",
-                hint=f"Expected the file that Keras publishes as {row.weights.name}.",
+                hint=f"Expected the file that Keras publishes as {published.name}.",
             ) from None
-    return base
+        _scale_variance(model, row)
+    return model
+
+
+def _scale_variance(base: Any, row: Backbone) -> None:
+    """Divide once more by the square root of ImageNet's deviation, where Keras does for these weights.
+
+    `EfficientNetB0(weights="imagenet")` puts a Rescaling layer behind the normalisation that
+    `weights=None` followed by `load_weights` leaves out: every feature would be another, and nothing
+    would say so.  Scaling the variance that the layer divides by is the same function.
+    """
+    if row.variance_scale is None:
+        return
+    layer = next(layer for layer in base.layers if isinstance(layer, keras.layers.Normalization))
+    scale = keras.ops.convert_to_tensor(row.variance_scale)
+    layer.adapt_variance.assign(layer.adapt_variance * scale)
+    layer.finalize_state()
 
 
 def preprocess(row: Backbone, mode: str, images: Any) -> Any:

@@ -19,7 +19,7 @@ import keras
 from harness.backbones import Backbone
 from harness.recipes import Recipe
 from harness.training.base import preprocess
-from harness.training.freezing import Cut
+from harness.training.cut import Cut, frontier
 
 __all__ = ["Classifier", "build_head", "loss_name", "split_at"]
 
@@ -54,26 +54,29 @@ def build_head(recipe: Recipe, classes: int, features: Any) -> Any:
     return keras.Model(inputs, outputs, name="head")
 
 
-def split_at(base: Any, head: Any, row: Backbone, recipe: Recipe, cut: Cut) -> Classifier:
+def split_at(
+    base: Any, head: Any, row: Backbone, recipe: Recipe, cut: Cut, *, scratch: bool = False
+) -> Classifier:
     """Cut a base and join its parts with a head; all models share their layers.
 
-    The base is called with `training=False`, but on Keras 3.15.1 the `training=True` of `fit` overrides
-    it: batch norm is held by its own `trainable=False`, and no row of the table has dropout inside
-    its base (a test fails when one is added).
+    A pretrained base is called with `training=False`, but on Keras 3.15.1 the `training=True` of `fit`
+    overrides it: what holds batch norm and dropout still is `compile_at_depth`.  From scratch the base
+    is called as it stands, for batch norm to train.
     """
     images = keras.Input(base.input.shape[1:], dtype="float32", name="images")
     prepared = preprocess(row, recipe.preprocessing, images)
     if cut.everything:
-        full = keras.Model(images, head(base(prepared, training=False)), name="full")
+        outputs = base(prepared) if scratch else base(prepared, training=False)
+        full = keras.Model(images, head(outputs), name="full")
         return Classifier(cut, None, full, full)
-    frontier = _frontier(base, cut)
-    crossing = frontier[0] if len(frontier) == 1 else frontier
+    tensors = frontier(base, cut)
+    crossing = tensors[0] if len(tensors) == 1 else tensors
     trunk = keras.Model(
         images,
         keras.Model(base.input, crossing, name="frozen")(prepared, training=False),
         name="trunk",
     )
-    inputs = [keras.Input(tensor.shape[1:], dtype=tensor.dtype) for tensor in frontier]
+    inputs = [keras.Input(tensor.shape[1:], dtype=tensor.dtype) for tensor in tensors]
     received = inputs[0] if len(inputs) == 1 else inputs
     if cut.boundary:
         tail = keras.Model(crossing, base.output, name="tail")
@@ -83,20 +86,3 @@ def split_at(base: Any, head: Any, row: Backbone, recipe: Recipe, cut: Cut) -> C
         classifier = keras.Model(received, head(received), name="classifier")
         full = keras.Model(images, head(trunk(images)), name="full")
     return Classifier(cut, trunk, classifier, full)
-
-
-def _frontier(base: Any, cut: Cut) -> list[Any]:
-    """The tensors that the trunk makes and the tail (or the head) takes, each once."""
-    if not cut.boundary:
-        return [base.output]
-    operations = list(base.operations)
-    made = {
-        id(tensor) for operation in operations[: cut.index] for tensor in keras.tree.flatten(operation.output)
-    }
-    crossing = {
-        id(tensor): tensor
-        for operation in operations[cut.index :]
-        for tensor in keras.tree.flatten(operation.input)
-        if id(tensor) in made
-    }
-    return list(crossing.values())

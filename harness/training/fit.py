@@ -9,7 +9,7 @@ import itertools
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,18 @@ from harness.data.batches import feature_batches, image_batches, shuffled
 from harness.depth import parse_depth
 from harness.recipes import Recipe
 from harness.records import Epoch
-from harness.strategies import Phase
+from harness.strategies import NO_DEPTH, AnyPhase, Phase, Probe
+from harness.training.base import batch_norms
 from harness.training.classifier import Classifier, build_head, loss_name, split_at
+from harness.training.cut import Cut, find_cut
 from harness.training.features import Features, extract, feature_key
-from harness.training.freezing import Cut, compile_at_depth, find_cut, frozen_hash
+from harness.training.freezing import compile_at_depth, frozen_hash
+from harness.training.kept_heads import KeptHead, keep_head, kept_head
+from harness.training.probe import pooled, try_strengths
 from harness.training.scoring import Score, predict, score
 from harness.training.splits import Split, TestSplit
 
-__all__ = ["DivergedError", "Fitted", "Trainer"]
+__all__ = ["DivergedError", "Fitted", "Trainer", "untrained"]
 
 _OPTIMIZERS = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
 
@@ -44,17 +48,22 @@ class Fitted:
     """A trained classifier at its chosen epoch, with what the last phase did.
 
     `trainable` counts parameters, `variables` and `moved` count the trained variables and those of
-    them that changed.
+    them that changed.  Where nothing was trained (zero shot) there is no phase and no epoch.
     """
 
     model: Classifier
-    phase: Phase
-    best: Epoch
-    chosen: Epoch
+    phase: AnyPhase | None
+    best: Epoch | None
+    chosen: Epoch | None
     trainable: int
     variables: int
     moved: int
     frozen_sha256: str
+
+
+def untrained(model: Classifier) -> Fitted:
+    """A classifier that is used as it is."""
+    return Fitted(model, None, None, None, 0, 0, 0, frozen_hash(model.full))
 
 
 @dataclass
@@ -62,8 +71,9 @@ class Trainer:
     """Trains the phases of one cell on one base.
 
     `report(phase, epoch, epochs, images, all_images)` is called as images pass;
-    `feature_facts` name the base and the images for the feature cache.  `history` and
-    `extraction` fill as training goes on, so that a cell that fails keeps what it had.
+    `feature_facts` name the base and the images for the caches.  With `scratch` the base starts from
+    nothing and trains as a whole, batch norm too.  `history`, `extraction` and `reused` fill as
+    training goes on, so that a cell that fails keeps what it had.
     """
 
     base: Any
@@ -77,11 +87,13 @@ class Trainer:
     cache: Path
     feature_facts: dict[str, Any]
     report: Callable[[str, int, int, int, int], None]
+    scratch: bool = False
     history: list[Epoch] = field(default_factory=list)
     extraction: dict[str, Features] = field(default_factory=dict)
+    reused: list[str] = field(default_factory=list)
     train_features: tuple[NDArray[Any], ...] = ()
 
-    def fit(self, phases: tuple[Phase, ...]) -> Fitted:
+    def fit(self, phases: tuple[AnyPhase, ...]) -> Fitted:
         """Train every phase in order; the next one starts from the chosen epoch of the last.
 
         Raises `DivergedError` when a loss is no longer finite, and `UserError` for a depth that the
@@ -96,7 +108,10 @@ class Trainer:
         head = build_head(self.recipe, self.classes, self.base.output)
         fitted = None
         for number, phase in enumerate(phases):
-            fitted = self._phase(number, phase, cuts[number], head)
+            if isinstance(phase, Probe):
+                fitted = self._probe(phase, cuts[number], head)
+            elif fitted is not None or len(phases) == 1 or not self._take_over(phase, head):
+                fitted = self._phase(number, phase, cuts[number], head)
         if fitted is None:
             raise ValueError("a strategy without phases trains nothing")
         return fitted
@@ -117,21 +132,35 @@ class Trainer:
         """
         live = phase.augmented or model.trunk is None
         trained = model.full if live else model.classifier
-        optimizer = _OPTIMIZERS[self.recipe.optimizer](phase.learning_rate)
-        compile_at_depth(trained, self.base, model.cut, optimizer, loss_name(self.classes))
+        optimizer = _OPTIMIZERS[self.recipe.optimizer](self._rate(phase))
+        loss = loss_name(self.classes)
+        compile_at_depth(trained, self.base, model.cut, optimizer, loss, scratch=self.scratch)
         return trained, live
 
+    def _rate(self, phase: Phase) -> Any:
+        """The learning rate, which rises linearly over the steps of the warm-up if there is one."""
+        steps = phase.steps_per_epoch or math.ceil(len(self.train.labels) / self.recipe.batch)
+        warm_up = round(phase.warm_up_epochs * steps)
+        if warm_up < 2:
+            return phase.learning_rate
+        return keras.optimizers.schedules.PolynomialDecay(
+            phase.learning_rate / warm_up, warm_up - 1, end_learning_rate=phase.learning_rate
+        )
+
     def _phase(self, number: int, phase: Phase, cut: Cut, head: Any) -> Fitted:
-        model = split_at(self.base, head, self.row, self.recipe, cut)
+        model = split_at(self.base, head, self.row, self.recipe, cut, scratch=self.scratch)
         trained, live = self.compile(model, phase)
         frozen = frozen_hash(self.base)
         variables = trained.trainable_variables
-        before = _copies(variables)
+        # From scratch the statistics of batch norm are a part of what an epoch has reached.
+        state = trained.weights if self.scratch else variables
+        start = _copies(variables)
         validation = self._features(model, "validation", self.validation.pixels, self.validation.ids)
         features = () if live else self._features(model, "train", self.train.pixels, self.train.ids)
         self.train_features = features
 
-        best, chosen, weights, lowest = None, None, before, math.inf
+        first, since = len(self.history), 0
+        best, chosen, kept, lowest = None, None, _copies(state), math.inf
         for epoch in range(1, phase.epochs + 1):
             done = self._epoch(number, phase, epoch, trained, features, model, validation)
             self.history.append(done)
@@ -139,24 +168,94 @@ class Trainer:
             if done.loss is None or done.validation_loss is None:
                 raise DivergedError(f"the loss was not a finite number in epoch {epoch} of {phase.name}")
             improved = done.validation_loss < lowest
+            since = 0 if improved else since + 1
             if improved:
                 best, lowest = done, done.validation_loss
             if improved or self.recipe.select == "last":
-                chosen, weights = done, _copies(variables)
-        for variable, value in zip(variables, weights, strict=True):
+                chosen, kept = done, _copies(state)
+            if phase.patience is not None and since >= phase.patience:
+                break
+        for variable, value in zip(state, kept, strict=True):
             variable.assign(value)
-        moved = [not np.array_equal(old, new) for old, new in zip(before, weights, strict=True)]
+        moved = [not np.array_equal(old, new) for old, new in zip(start, _copies(variables), strict=True)]
         self._check_moves(phase, cut, variables, moved, frozen)
         assert best is not None and chosen is not None  # noqa: PT018 (a phase has an epoch)
+        if number == 0 and not cut.boundary:
+            variables_now, history = tuple(_copies(head.variables)), tuple(self.history[first:])
+            keep_head(self._head_folder(phase), KeptHead(variables_now, history, best, chosen))
         return Fitted(
             model=model,
             phase=phase,
             best=best,
             chosen=chosen,
-            trainable=sum(value.size for value in before),
+            trainable=sum(value.size for value in start),
             variables=len(moved),
             moved=sum(moved),
-            frozen_sha256=frozen,
+            frozen_sha256=frozen_hash(self.base),
+        )
+
+    def _take_over(self, phase: Phase, head: Any) -> bool:
+        """Give the head what an earlier cell trained in exactly this first phase, if one did."""
+        kept = None if phase.depth != NO_DEPTH else kept_head(self._head_folder(phase))
+        if kept is None:
+            return False
+        for variable, value in zip(head.variables, kept.variables, strict=True):
+            variable.assign(value)
+        self.history += kept.history
+        self.reused.append(phase.name)
+        return True
+
+    def _head_folder(self, phase: Phase) -> Path:
+        """Where the head of a first phase is kept: named by all that it depends on."""
+        recipe = self.recipe
+        settings = {"head", "dropout", "optimizer", "batch", "select", *(["augmentation"] * phase.augmented)}
+        facts = recipe.model_dump(include=settings) | {"phase": asdict(phase), "seed": self.seed}
+        return self.cache / "heads" / feature_key(base=self.feature_facts, **facts)
+
+    def _probe(self, phase: Probe, cut: Cut, head: Any) -> Fitted:
+        """Set a linear head to the logistic regression that validation likes best."""
+        model = split_at(self.base, head, self.row, self.recipe, cut)
+        compile_at_depth(model.classifier, self.base, cut, "sgd", loss_name(self.classes))
+        (validation,) = self._features(model, "validation", self.validation.pixels, self.validation.ids)
+        (train,) = self._features(model, "train", self.train.pixels, self.train.ids)
+        images, strengths = len(self.train.labels), len(phase.strengths)
+        tried = list(
+            try_strengths(
+                (pooled(train), self.train.labels),
+                (pooled(validation), self.validation.labels),
+                phase.strengths,
+                lambda number: self.report(phase.name, number, strengths, images, images),
+            )
+        )
+        epochs = [
+            Epoch(
+                phase=phase.name,
+                epoch=number,
+                loss=each.train.loss,
+                accuracy=each.train.accuracy,
+                validation_loss=each.validation.loss,
+                validation_accuracy=each.validation.accuracy,
+                images=images,
+                seconds=each.seconds,
+                validation_seconds=0.0,
+                strength=each.strength,
+            )
+            for number, each in enumerate(tried, start=1)
+        ]
+        self.history += epochs
+        best = min(range(len(tried)), key=lambda number: tried[number].validation.loss)
+        kernel, bias = head.trainable_variables
+        kernel.assign(tried[best].kernel)
+        bias.assign(tried[best].bias)
+        return Fitted(
+            model=model,
+            phase=phase,
+            best=epochs[best],
+            chosen=epochs[best],
+            trainable=tried[best].kernel.size + tried[best].bias.size,
+            variables=2,
+            moved=2,
+            frozen_sha256=frozen_hash(self.base),
         )
 
     def _epoch(
@@ -169,22 +268,24 @@ class Trainer:
         model: Classifier,
         validation: tuple[NDArray[Any], ...],
     ) -> Epoch:
-        images = len(self.train.labels)
-        order = shuffled(np.arange(images), seed=self.seed, phase=number, epoch=epoch)
+        all_images = len(self.train.labels)
+        order = shuffled(np.arange(all_images), seed=self.seed, phase=number, epoch=epoch)
+        if phase.steps_per_epoch is not None:
+            order = order[: phase.steps_per_epoch * self.recipe.batch]
         labels = self.train.labels.astype(np.float32 if self.classes == 2 else np.int32)
         passed = 0
 
         def on_rows(rows: int) -> None:
             nonlocal passed
             passed += rows
-            self.report(phase.name, epoch, phase.epochs, passed, images)
+            self.report(phase.name, epoch, phase.epochs, passed, len(order))
 
         if features:
             batches = feature_batches(features, order, self.recipe.batch, labels=labels, on_rows=on_rows)
         else:
             transforms = draw_transforms(
                 self.recipe.augmentation,
-                images=images,
+                images=all_images,
                 size=self.train.pixels.shape[1],
                 seed=self.seed,
                 phase=number,
@@ -237,8 +338,11 @@ class Trainer:
         self, phase: Phase, cut: Cut, variables: list[Any], moved: list[bool], frozen: str
     ) -> None:
         """A training that moved what is frozen, or nothing where it should, has no result."""
-        if frozen_hash(self.base) != frozen:
+        changed = frozen_hash(self.base) != frozen
+        if changed and not self.scratch:
             raise RuntimeError(f"frozen variables of the base changed during {phase.name}")
+        if self.scratch and batch_norms(self.base) and not changed:
+            raise RuntimeError(f"batch norm did not train during {phase.name}")
         # The head always moves, so it must not stand in for the base.
         tail = {id(variable) for variable in self.base.trainable_variables} if cut.boundary else set()
         parts: dict[str, list[bool]] = {"the head": [], "the base": []}

@@ -154,6 +154,7 @@ def test_a_key_is_the_same_in_another_process():
         {"seed": 1},
         {"device": "gpu"},
         {"precision": "mixed_float16"},
+        {"learning_rate": 1e-4},
     ],
 )
 def test_the_key_differs_when_the_cell_does(changed: dict):
@@ -172,6 +173,10 @@ CHANGES = [
     {"fine_tuning": Schedule(epochs=6, learning_rate=2.1e-5).model_dump()},
     {"augmentation": Augmentation(rotation=19).model_dump()},
     {"select": "last"},
+    {"augmented_head": "gap-linear"},
+    {"fine_tuning_start": "random-head"},
+    {"from_scratch": Schedule(epochs=15, learning_rate=1e-3, patience=3).model_dump()},
+    {"drop_blocks": 1},
 ]
 
 

@@ -162,7 +162,7 @@ def test_missing_weights_are_fetched_once_a_backbone_before_the_first_cell(
 
     executor = FakeExecutor(fetch=fetch)
     records = go(request(tmp_path, PRETRAINED, offline=False), executor)
-    assert executor.fetched == ["MobileNet-0.25"]
+    assert executor.fetched == [file]
     assert [record.status for record in records] == ["ok", "ok"]
     assert (records[0].weights.name, records[0].weights.origin) == (
         file,

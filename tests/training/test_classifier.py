@@ -13,7 +13,7 @@ from harness.depth import parse_depth
 from harness.recipes import HEADS
 from harness.training.base import build_base
 from harness.training.classifier import Classifier, build_head, loss_name, split_at
-from harness.training.freezing import find_cut
+from harness.training.cut import find_cut
 
 pytestmark = KERAS_ARRAYS
 

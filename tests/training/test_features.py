@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from harness.depth import parse_depth
 from harness.training.classifier import build_head, split_at
+from harness.training.cut import find_cut
 from harness.training.features import Features, extract, feature_key
-from harness.training.freezing import find_cut
 
 pytestmark = KERAS_ARRAYS
 

@@ -234,7 +234,7 @@ def test_a_learning_rate_of_ten_is_seen_in_the_history(tmp_path: Path) -> None:
 def test_a_training_that_moves_frozen_variables_has_no_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def with_norms_trainable(model: Any, base: Any, cut: Any, optimizer: Any, loss: str) -> None:
+    def with_norms_trainable(model: Any, base: Any, cut: Any, optimizer: Any, loss: str, **_: Any) -> None:
         compile_at_depth(model, base, cut, optimizer, loss)
         for layer in base.layers:
             layer.trainable = True
@@ -285,3 +285,120 @@ def test_test_probabilities_that_are_not_finite_leave_the_test_labels_unread(tmp
 def test_a_strategy_without_phases_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="without phases"):
         make_trainer(tiny_base(), tmp_path).fit(())
+
+
+# Options of a schedule ----------------------------------------------------------------------
+
+
+def test_patience_ends_a_phase_that_gets_no_better(tmp_path: Path) -> None:
+    trainer = make_trainer(tiny_base(), tmp_path, splits=upside_down())
+
+    fitted = trainer.fit((Phase("head", "none", False, 9, 1e-2, patience=2),))
+
+    assert [epoch.epoch for epoch in trainer.history] == [1, 2, 3]
+    assert fitted.chosen.epoch == 1
+
+
+def test_an_epoch_cut_short_counts_the_images_that_it_saw(tmp_path: Path) -> None:
+    trainer = make_trainer(tiny_base(), tmp_path)
+
+    trainer.fit((Phase("head", "none", False, 2, 1e-2, steps_per_epoch=2),))
+
+    assert [epoch.images for epoch in trainer.history] == [16, 16]
+
+
+def test_the_learning_rate_rises_over_the_warm_up_and_stays(tmp_path: Path) -> None:
+    trainer = make_trainer(tiny_base(), tmp_path)  # 20 images, batch 8: 3 steps an epoch
+
+    rate = trainer._rate(Phase("head", "none", False, 9, 0.6, warm_up_epochs=2))
+
+    assert [round(float(rate(step)), 6) for step in range(8)] == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.6, 0.6]
+
+
+def test_without_a_warm_up_the_rate_is_a_number(tmp_path: Path) -> None:
+    assert make_trainer(tiny_base(), tmp_path)._rate(HEAD) == HEAD.learning_rate
+
+
+# A head that an earlier cell trained --------------------------------------------------------
+
+
+def tuned(cache: Path, *, seed: int = 0, recipe: Any = None, head: Phase = HEAD) -> tuple[Trainer, Any]:
+    trainer = make_trainer(tiny_base(), cache, seed=seed, recipe=recipe)
+    return trainer, trainer.predict_test(trainer.fit((head, TUNING)))[1]
+
+
+@pytest.mark.parametrize("head", [HEAD, AUGMENTED], ids=["cached", "augmented"])
+def test_fine_tuning_takes_over_a_head_that_was_trained_in_the_same_way(tmp_path: Path, head: Phase) -> None:
+    first = make_trainer(tiny_base(), tmp_path / "a")
+    first.fit((head,))
+
+    taking, found = tuned(tmp_path / "a", head=head)
+    training, wanted = tuned(tmp_path / "b", head=head)
+
+    assert (taking.reused, training.reused) == (["head"], [])
+    assert taking.history[: head.epochs] == first.history
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+    losses = [[epoch.loss for epoch in trainer.history] for trainer in (taking, training)]
+    np.testing.assert_allclose(losses[0], losses[1], atol=1e-4)
+
+
+def test_a_head_with_dropout_goes_on_as_if_it_had_been_trained_here(tmp_path: Path) -> None:
+    recipe = quick_recipe(head="gap-dense256-dropout")
+    make_trainer(tiny_base(), tmp_path / "a", recipe=recipe).fit((HEAD,))
+
+    taking, found = tuned(tmp_path / "a", recipe=recipe)
+    _, wanted = tuned(tmp_path / "b", recipe=recipe)
+
+    assert taking.reused == ["head"]
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"seed": 1},
+        {"recipe": quick_recipe(optimizer="rmsprop")},
+        {"recipe": quick_recipe(batch=7)},
+        {"head": Phase("head", "none", False, 3, 2e-2)},
+        {"head": Phase("head", "none", True, 3, 1e-2)},
+    ],
+    ids=["seed", "optimizer", "batch", "rate", "augmented"],
+)
+def test_a_head_that_was_trained_otherwise_is_not_taken_over(tmp_path: Path, other: dict[str, Any]) -> None:
+    make_trainer(tiny_base(), tmp_path).fit((HEAD,))
+
+    assert tuned(tmp_path, **other)[0].reused == []
+
+
+def test_a_phase_that_is_the_whole_strategy_is_always_trained(tmp_path: Path) -> None:
+    make_trainer(tiny_base(), tmp_path).fit((HEAD,))
+    again = make_trainer(tiny_base(), tmp_path)
+    again.fit((HEAD,))
+
+    assert again.reused == []
+
+
+# From scratch -------------------------------------------------------------------------------
+
+SCRATCH = Phase("from-scratch", "all", True, 2, 1e-2)
+
+
+def test_from_scratch_restores_the_statistics_of_the_chosen_epoch_too(tmp_path: Path) -> None:
+    base = tiny_base(calibrated=False)
+    trainer = make_trainer(base, tmp_path, splits=upside_down(), scratch=True)
+
+    fitted = trainer.fit((SCRATCH,))
+
+    assert validation_loss(trainer, fitted) == pytest.approx(fitted.chosen.validation_loss, rel=1e-3)
+
+
+def test_from_scratch_whose_batch_norm_does_not_train_has_no_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def frozen_norms(*arguments: Any, **_: Any) -> None:
+        compile_at_depth(*arguments, scratch=False)
+
+    monkeypatch.setattr(fit, "compile_at_depth", frozen_norms)
+
+    with pytest.raises(RuntimeError, match="batch norm did not train during from-scratch"):
+        make_trainer(tiny_base(), tmp_path, scratch=True).fit((SCRATCH,))

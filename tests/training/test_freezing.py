@@ -23,7 +23,8 @@ from harness.depth import parse_depth
 from harness.errors import UserError
 from harness.training.base import batch_norms
 from harness.training.classifier import build_head, split_at
-from harness.training.freezing import Cut, compile_at_depth, find_cut, frozen_hash
+from harness.training.cut import Cut, find_cut
+from harness.training.freezing import compile_at_depth, frozen_hash
 
 pytestmark = KERAS_ARRAYS
 
@@ -62,7 +63,7 @@ def base() -> Any:
         ("blocks:1", "block3_conv"),
         ("blocks:2", "block2_conv"),
         ("blocks:3", "block1_conv"),
-        ("layers:1", "block3_relu"),
+        ("layers:3", "block3_conv"),
         ("layers:4", "block2_add"),
         ("layers:9", "block1_conv"),
         ("from:block2_bn", "block2_bn"),
@@ -98,6 +99,36 @@ def test_an_unknown_layer_is_answered_with_near_names_and_choices(base: Any) -> 
 def test_more_layers_than_the_base_has_are_refused(base: Any) -> None:
     with pytest.raises(UserError, match="'layers:10' is deeper than Tiny, which has 9 layers"):
         cut_at(base, "layers:10")
+
+
+@pytest.mark.parametrize("depth", ["layers:1", "from:block3_bn"])
+def test_a_depth_at_which_nothing_would_train_is_refused(base: Any, depth: str) -> None:
+    with pytest.raises(UserError, match="trains nothing of Tiny: from block3_"):
+        cut_at(base, depth)
+
+
+@pytest.mark.parametrize(("share", "boundary"), [("0.01", "block3_conv"), ("1", "block1_conv")])
+def test_a_fraction_is_the_shortest_tail_with_that_share(base: Any, share: str, boundary: str) -> None:
+    assert cut_at(base, f"fraction:{share}").boundary == boundary
+
+
+@pytest.mark.parametrize("scratch", [False, True])
+def test_dropout_inside_a_base_drops_only_from_scratch(scratch: bool) -> None:
+    inputs = keras.Input((8,))
+    base = keras.Model(inputs, keras.layers.Dropout(0.5)(keras.layers.Dense(64)(inputs)))
+    compile_at_depth(base, base, Cut(1, "dense"), keras.optimizers.Adam(), LOSS, scratch=scratch)
+
+    dropped = np.asarray(base(np.ones((4, 8), np.float32), training=True)) == 0
+
+    assert dropped.any() == scratch
+
+
+def test_from_scratch_batch_norm_trains() -> None:
+    base = tiny_base()
+    model = full_model(base, "all")
+    compile_at_depth(model, base, cut_at(base, "all"), keras.optimizers.Adam(), LOSS, scratch=True)
+
+    assert all(layer.trainable for layer in batch_norms(base))
 
 
 def test_the_input_is_no_layer_to_train_from(base: Any) -> None:
