@@ -13,12 +13,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UserError
+from harness.errors import UserError, few
 from harness.files import write_whole
 
-__all__ = ["SPLITS", "Entry", "LeftOut", "Manifest", "build_manifest"]
+__all__ = ["PREPARED_NAME", "SPLITS", "Entry", "LeftOut", "Manifest", "build_manifest", "left_out_by_prepare"]
 
 SPLITS = ("train", "validation", "test")
+PREPARED_NAME = ".transferbench.json"
+"""Where a folder that `prepare` made says how."""
 _ID_LENGTH = 16
 
 
@@ -122,6 +124,22 @@ def build_manifest(
     return manifest
 
 
+def left_out_by_prepare(folder: Path) -> tuple[LeftOut, ...]:
+    """What was left out when a folder was prepared, by its path in the source; nothing of any other."""
+    path = folder / PREPARED_NAME
+    if not path.exists():
+        return ()
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return tuple(LeftOut(**left) for left in document["left_out"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(
+            "what `prepare` wrote here cannot be read",
+            where=str(path),
+            hint="Prepare the folder again; or delete the file, and what was left out then is forgotten.",
+        ) from None
+
+
 def _entries(kept: list[tuple[str, str, str, str]]) -> tuple[Entry, ...]:
     kept.sort(key=lambda row: (SPLITS.index(row[0]), row[1], row[3], row[2]))
     copies: Counter[str] = Counter()
@@ -147,7 +165,7 @@ def _require_usable(manifest: Manifest) -> None:
         missing = [label for label, count in counts[split].items() if not count]
         if missing:
             raise UserError(
-                f"split {split!r} has no usable image of {', '.join(missing)}",
+                f"split {split!r} has no usable image of {few(missing)}",
                 where=manifest.source,
                 hint="Every class needs at least one image in train, validation and test."
                 + _left_out_note(manifest),
