@@ -348,7 +348,7 @@ def test_images_that_are_left_out_are_named(tmp_path: Path, command, executor):
     put(image_folder(tmp_path / "photos") / "train" / "cats" / "empty.jpg", b"")
     ended = command("run", matrix_file(tmp_path, FOLDER), "--data", "photos")
     assert ended.code == 0
-    assert "1 files left out:\n  train/cats/empty.jpg: the file is empty\n" in ended.out
+    assert "1 file left out:\n  train/cats/empty.jpg: the file is empty\n" in ended.out
     assert executor.jobs
 
 

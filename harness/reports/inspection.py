@@ -1,14 +1,16 @@
 """What `inspect` found, as text and as a picture."""
 
+import io
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tabulate import tabulate
 
 from harness.data.inspection import Duplicates, Inspection
 from harness.data.manifest import SPLITS
+from harness.files import write_whole
+from harness.reports.dataset import class_table
 from harness.reports.suspects import Suspect
 
 __all__ = ["draw_inspection", "render_inspection"]
@@ -19,7 +21,9 @@ _UNEVEN = 1.5
 
 def render_inspection(found: Inspection, suspects: list[Suspect]) -> str:
     """The findings as text: what the data set holds, then what is wrong with it, worst first."""
-    parts = [f"{found.root}: {found.layout}", _counts(found), _sizes(found)]
+    head = f"{found.root}: {found.layout}"
+    doubt = f"to check: {found.doubt}" if found.doubt else ""
+    parts = [head, doubt, class_table(found.counts()), _sizes(found)]
     leaks = [group for group in found.duplicates if group.leak]
     conflicts = [group for group in found.duplicates if group.conflict and not group.leak]
     others = [group for group in found.duplicates if not group.leak and not group.conflict]
@@ -45,14 +49,6 @@ def render_inspection(found: Inspection, suspects: list[Suspect]) -> str:
     wrong = len(leaks) + len(conflicts) + len(damaged) + len(suspects)
     parts.append(f"{wrong} findings to look at" if wrong else "nothing wrong was found")
     return "\n\n".join(part for part in parts if part)
-
-
-def _counts(found: Inspection) -> str:
-    counts = found.counts()
-    splits = [split for split in (*SPLITS, "") if split in counts]
-    labels = sorted({label for split in splits for label in counts[split]})
-    rows = [(label, *(counts[split].get(label, 0) for split in splits)) for label in labels]
-    return tabulate(rows, headers=["class", *(split or "images" for split in splits)], tablefmt="simple")
 
 
 def _sizes(found: Inspection) -> str:
@@ -107,5 +103,7 @@ def draw_inspection(found: Inspection, path: Path) -> None:
     right.set(xlim=(0, None), ylim=(0, None))
     sns.despine(figure)
     figure.tight_layout()
-    figure.savefig(path, dpi=120)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=120, format=path.suffix.removeprefix(".") or "png")
     plt.close(figure)
+    write_whole(path, drawn.getvalue())
