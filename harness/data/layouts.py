@@ -87,7 +87,7 @@ def find_layout(paths: Paths, depth: int = 1) -> Layout:
 def _labelled(paths: Paths, depth: int) -> Layout:
     inner, wrapper = _unwrapped(paths, depth)
     tops = {path.parts[0] for path in inner if len(path.parts) > 1}
-    splits = sorted(name for name in tops if _SPLIT.fullmatch(name))
+    splits = sorted(filter(_split_of, tops))
     originals = sorted(tops - set(splits))
     loose = [path for path in inner if len(path.parts) == 1]
     if splits and len(originals) <= 1:
@@ -100,6 +100,12 @@ def _labelled(paths: Paths, depth: int) -> Layout:
         others = _left_out((path for path in inner if path not in flat), "is not named LABEL.NUMBER.EXT")
         return _under(wrapper, Layout("flat files, the label before the first dot", files, others))
     return _under(wrapper, _class_folders(inner, depth))
+
+
+def _split_of(folder: str) -> str:
+    """The split that a folder's name stands for, "" if none."""
+    match = _SPLIT.fullmatch(folder)
+    return _SPLIT_NAMES[match[1].casefold()] if match else ""
 
 
 def _originals(inner: Paths, folder: str, depth: int) -> Layout:
@@ -121,15 +127,12 @@ def _pooled(inner: Paths, splits: list[str], depth: int) -> Layout:
                 raise
             reason = "has no label: no class folder, and no name like LABEL.NUMBER.EXT"
             unlabelled += _left_out((name / path for path in below), reason)
-    files = [
-        replace(found, split=_SPLIT_NAMES[match[1].casefold()])
-        for name, part in parts.items()
-        if (match := _SPLIT.fullmatch(name))
-        for found in part.files
-    ]
+    files = [replace(found, split=_split_of(name)) for name, part in parts.items() for found in part.files]
     left_out = [left for part in parts.values() for left in part.left_out] + unlabelled
     doubt = next((part.doubt for part in parts.values() if part.doubt), "")
-    return Layout(f"an old split ({', '.join(parts)}), pooled", tuple(files), tuple(left_out), doubt)
+    order = {split: number for number, split in enumerate(_SPLIT_NAMES.values())}
+    names = sorted(parts, key=lambda name: order[_split_of(name)])
+    return Layout(f"a split ({', '.join(names)})", tuple(files), tuple(left_out), doubt)
 
 
 def _class_folders(inner: Paths, depth: int) -> Layout:

@@ -88,9 +88,12 @@ def prepare(
             rows.append((split, image.label, place, image.sha256))
             progress(len(layout.files) + len(rows), steps)
         manifest = build_manifest(str(source), rows, left_out)
-        prepared = Prepared(layout.description, layout.doubt, seed, manifest, len(images) - len(rows))
+        described = layout.description
+        if any(found.split for found in layout.files):
+            described += ", pooled and split anew"
+        prepared = Prepared(described, layout.doubt, seed, manifest, len(images) - len(rows))
         facts = {
-            "layout": layout.description,
+            "layout": described,
             "seed": seed,
             "counts": counts,
             "manifest_sha256": manifest.sha256,
@@ -183,12 +186,13 @@ def _require_enough(sizes: dict[str, int], counts: dict[str, int], where: str) -
         )
     usable = sum(sizes.values())
     if sum(counts.values()) > usable:
-        half, quarter = usable // 2, usable // 4
+        quarter = max(usable // 4, len(sizes))
         raise UserError(
             f"asked for {sum(counts.values()):,} images "
             f"({', '.join(f'{counts[split]:,} {split}' for split in SPLITS)}), and {usable:,} can be used",
             where=where,
-            hint=f"Ask for fewer, for example --train {half} --validation {quarter} --test {quarter}.",
+            hint=f"Ask for fewer, for example --train {usable - 2 * quarter} --validation {quarter} "
+            f"--test {quarter}.",
         )
 
 

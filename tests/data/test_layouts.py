@@ -49,7 +49,7 @@ def test_an_old_split_is_pooled():
     found = layout("train/cats/0.jpg", "train/dogs/1.jpg", "test/cats/2.jpg", "test/dogs/3.jpg")
     assert labels(found)["test/dogs/3.jpg"] == "dogs"
     assert len(found.files) == 4
-    assert "pooled" in found.description
+    assert found.description == "a split (train, test)"
 
 
 def test_originals_beside_an_old_split_count_and_the_split_does_not():
@@ -156,7 +156,7 @@ def test_a_part_of_a_split_without_labels_is_told_and_the_rest_used():
     found = layout("train/cat.0.jpg", "train/dog.0.jpg", "test1/1.jpg", "test1/2.jpg")
     assert set(labels(found)) == {"train/cat.0.jpg", "train/dog.0.jpg"}
     assert [left.path for left in found.left_out] == ["test1/1.jpg", "test1/2.jpg"]
-    assert found.description == "an old split (train), pooled"
+    assert found.description == "a split (train)"
 
 
 def test_no_label_anywhere_is_an_error_that_says_how_files_are_named():
