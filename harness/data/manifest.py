@@ -8,7 +8,7 @@ two runs are comparable on accuracy only where it is equal.
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,16 @@ from typing import Any
 from harness.errors import UserError, few
 from harness.files import write_whole
 
-__all__ = ["PREPARED_NAME", "SPLITS", "Entry", "LeftOut", "Manifest", "build_manifest", "left_out_by_prepare"]
+__all__ = [
+    "PREPARED_NAME",
+    "SPLITS",
+    "Entry",
+    "LeftOut",
+    "Manifest",
+    "build_manifest",
+    "left_out_by_prepare",
+    "left_out_note",
+]
 
 SPLITS = ("train", "validation", "test")
 PREPARED_NAME = ".transferbench.json"
@@ -159,7 +168,7 @@ def _require_usable(manifest: Manifest) -> None:
             + (f" ({manifest.classes[0]})" if manifest.classes else ""),
             where=manifest.source,
             hint="Each class is a folder: train/CLASS/*, validation/CLASS/*, test/CLASS/*."
-            + _left_out_note(manifest),
+            + f" {left_out_note(manifest.left_out)}".rstrip(),
         )
     for split in SPLITS:
         missing = [label for label, count in counts[split].items() if not count]
@@ -168,12 +177,13 @@ def _require_usable(manifest: Manifest) -> None:
                 f"split {split!r} has no usable image of {few(missing)}",
                 where=manifest.source,
                 hint="Every class needs at least one image in train, validation and test."
-                + _left_out_note(manifest),
+                + f" {left_out_note(manifest.left_out)}".rstrip(),
             )
 
 
-def _left_out_note(manifest: Manifest) -> str:
-    if not manifest.left_out:
+def left_out_note(left_out: Sequence[LeftOut]) -> str:
+    """One sentence on the files that were left out, for a message; "" if there are none."""
+    if not left_out:
         return ""
-    first = manifest.left_out[0]
-    return f" {len(manifest.left_out)} files were left out, for example {first.path}: {first.reason}."
+    first = left_out[0]
+    return f"{len(left_out):,} files were left out, for example {first.path}: {first.reason}."

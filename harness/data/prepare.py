@@ -7,7 +7,7 @@ image moves few others.
 
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -16,7 +16,7 @@ from typing import Literal
 from harness.data.decode import UndecodableImageError, decode
 from harness.data.files import Files, open_files
 from harness.data.layouts import Found, find_layout
-from harness.data.manifest import PREPARED_NAME, SPLITS, LeftOut, Manifest, build_manifest
+from harness.data.manifest import PREPARED_NAME, SPLITS, LeftOut, Manifest, build_manifest, left_out_note
 from harness.data.sources import Progress
 from harness.data.threads import in_threads
 from harness.errors import UserError, few
@@ -78,7 +78,9 @@ def prepare(
     steps = len(layout.files) + sum(counts.values())
     images, left_out = _usable(files, layout.files, lambda done: progress(done, steps))
     left_out += [*files.left_out, *layout.left_out]
-    chosen = _split(images, counts, seed, str(source))
+    labels = {found.label for found in layout.files}  # those too that lost all their images
+    _require_enough(labels, images, counts, str(source), left_out)
+    chosen = _split(images, counts, seed)
     placed = [(split, images[path]) for split in SPLITS for path in chosen[split]]
     with whole_folder(out) as partial:
         rows = []
@@ -142,12 +144,11 @@ def _usable(
     return images, left_out
 
 
-def _split(images: dict[str, _Image], counts: dict[str, int], seed: int, where: str) -> dict[str, list[str]]:
+def _split(images: dict[str, _Image], counts: dict[str, int], seed: int) -> dict[str, list[str]]:
     """Choose the paths of each split, class by class, in shares that follow the classes' sizes."""
     by_label: dict[str, list[_Image]] = defaultdict(list)
     for image in images.values():
         by_label[image.label].append(image)
-    _require_enough({label: len(members) for label, members in by_label.items()}, counts, where)
     waiting = {
         label: sorted(members, key=lambda image: _draw(seed, image.sha256))
         for label, members in sorted(by_label.items())
@@ -164,15 +165,24 @@ def _split(images: dict[str, _Image], counts: dict[str, int], seed: int, where: 
     return chosen
 
 
-def _require_enough(sizes: dict[str, int], counts: dict[str, int], where: str) -> None:
+def _require_enough(
+    labels: set[str],
+    images: dict[str, _Image],
+    counts: dict[str, int],
+    where: str,
+    left_out: list[LeftOut],
+) -> None:
     """Refuse what cannot be split so that every class is in every split."""
+    found = Counter(image.label for image in images.values())
+    sizes = {label: found[label] for label in labels}
+    note = f" {left_out_note(left_out)}".rstrip()
     small = [f"{label} ({size})" for label, size in sorted(sizes.items()) if size < len(SPLITS)]
     if small:
         raise UserError(
             f"{len(small):,} of {len(sizes):,} classes have fewer images than there are splits: {few(small)}",
             where=where,
             hint=f"Every class needs {len(SPLITS)} different usable images, one for each split: "
-            "add some, or delete the folders of these classes.",
+            f"add some, or take these classes out of the source.{note}",
         )
     short = [split for split in SPLITS if counts[split] < len(sizes)]
     if short:
@@ -192,7 +202,7 @@ def _require_enough(sizes: dict[str, int], counts: dict[str, int], where: str) -
             f"({', '.join(f'{counts[split]:,} {split}' for split in SPLITS)}), and {usable:,} can be used",
             where=where,
             hint=f"Ask for fewer, for example --train {usable - 2 * quarter} --validation {quarter} "
-            f"--test {quarter}.",
+            f"--test {quarter}.{note}",
         )
 
 

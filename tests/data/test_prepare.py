@@ -148,8 +148,16 @@ def test_classes_too_small_to_be_in_every_split_are_an_error_that_names_a_few(tm
         "8 of 10 classes have fewer images than there are splits: "
         "rare0 (1), rare1 (1), rare2 (1), rare3 (1), rare4 (1) and 3 more"
     )
-    assert "delete the folders" in caught.value.hint
+    assert "take these classes out" in caught.value.hint
     assert not (tmp_path / "out").exists()
+
+
+def test_a_class_that_lost_all_its_images_is_an_error_and_not_forgotten(tmp_path: Path):
+    source = pets(tmp_path / "pets")
+    put(source / "Bird" / "0.png", b"")
+    with pytest.raises(UserError, match=r"1 of 3 classes .*: Bird \(0\)") as caught:
+        made(source, tmp_path / "out")
+    assert caught.value.hint.endswith("1 files were left out, for example Bird/0.png: the file is empty.")
 
 
 def test_fewer_images_in_a_split_than_classes_are_an_error_that_says_how_many(tmp_path: Path):
