@@ -158,7 +158,7 @@ def run(
     )
     console = Console()
     kept = f"finished cells are kept in {folder.path}, the same command goes on from there"
-    with _interruptible(kept), RunView(console) as view:
+    with _interruptible(kept, folder.path), RunView(console) as view:
         records = run_matrix(request, LocalExecutor(), view)
     text = render_leaderboard(folder)
     _write(folder.leaderboard, text)
@@ -270,7 +270,11 @@ def prepare(
 
     counts = {"train": train, "validation": validation, "test": test}
     console = Console(stderr=True)
-    with _interruptible(_NOTHING_WRITTEN), RunView(console) as view, view.step("preparing") as progress:
+    with (
+        _interruptible(_NOTHING_WRITTEN),
+        RunView(console) as view,
+        view.step("reading and writing") as progress,
+    ):
         prepared = make(
             source,
             out,
@@ -346,12 +350,12 @@ def _cache(path: Path | None) -> Path:
 
 
 @contextmanager
-def _interruptible(kept: str) -> Iterator[None]:
-    """End with one line, which says what there is now, where the user interrupts the block."""
+def _interruptible(kept: str, folder: Path = Path()) -> Iterator[None]:
+    """End with one line where the user interrupts the block: what is `kept`, if `folder` is there."""
     try:
         yield
     except KeyboardInterrupt:
-        _stop(f"interrupted; {kept}", EXIT_INTERRUPTED)
+        _stop(f"interrupted; {kept if folder.exists() else _NOTHING_WRITTEN}", EXIT_INTERRUPTED)
 
 
 def _stop(message: str, code: int) -> None:
