@@ -75,6 +75,11 @@ class Inspection:
         """The files that can be decoded."""
         return [file for file in self.files if not file.reason]
 
+    @property
+    def classes(self) -> list[str]:
+        """The classes that have a usable image, by name."""
+        return sorted({file.label for file in self.usable})
+
     def counts(self) -> dict[str, dict[str, int]]:
         """Usable images by split ("" without splits) and class."""
         found: dict[str, Counter[str]] = defaultdict(Counter)

@@ -64,7 +64,8 @@ def describe_fetched(data: str, fetched: list[Planned]) -> list[str]:
             size = weights.path.stat().st_size / 1e6
             states[name] = f"downloaded, {size:.1f} MB to {weights.path.parent} ({checked})"
         else:
-            states[name] = f"was there before, {weights.path}"
+            doubt = " (not the file that Keras publishes)" if weights.published is False else ""
+            states[name] = f"was there before, {weights.path}{doubt}"
     lines = [f"weights of {name}: {state}" for name, state in sorted(states.items())]
     return [_IMAGES[data], *(lines or ["weights: no cell needs any from the network"])]
 
