@@ -5,7 +5,8 @@
 
 import json
 import re
-import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -51,6 +52,8 @@ ClassDepthOption = Annotated[
 OfflineOption = Annotated[
     bool, typer.Option("--offline", help="Download nothing; cells without weights are skipped.")
 ]
+_NOTHING_WRITTEN = "nothing was written"
+
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
 
 
@@ -123,6 +126,7 @@ def run(
     """Run a matrix: every cell in a process of its own, a record the moment it ends."""
     from harness.matrix import load_matrix
     from harness.reports.leaderboard import render_leaderboard
+    from harness.running.command import command_again
     from harness.running.executor import LocalExecutor
     from harness.running.folder import RunFolder
     from harness.running.run import Request, run_matrix
@@ -146,21 +150,16 @@ def run(
         out=folder.path,
         cache=_cache(cache),
         offline=offline,
-        command=_command(
+        command=command_again(
             matrix,
             {"--data": data, "--weights-dir": weights_dir, "--out": out},
             *(["--offline"] if offline else []),
         ),
     )
     console = Console()
-    try:
-        with RunView(console) as view:
-            records = run_matrix(request, LocalExecutor(), view)
-    except KeyboardInterrupt:
-        _stop(
-            f"interrupted; finished cells are kept in {folder.path}, the same command goes on from there",
-            EXIT_INTERRUPTED,
-        )
+    kept = f"finished cells are kept in {folder.path}, the same command goes on from there"
+    with _interruptible(kept, folder.path), RunView(console) as view:
+        records = run_matrix(request, LocalExecutor(), view)
     text = render_leaderboard(folder)
     _write(folder.leaderboard, text)
     console.print(_tables(text), markup=False, highlight=False, soft_wrap=True)
@@ -194,10 +193,11 @@ def inspect(
     from harness.running.view import RunView
 
     suspects = find_suspects(RunFolder(run_folder)) if run_folder else []
-    with RunView(Console(stderr=True)) as view, view.step("reading images") as progress:
-        found = look(folder, class_depth=class_depth, progress=progress)
-    if plot:
-        draw_inspection(found, plot)
+    with _interruptible(_NOTHING_WRITTEN):
+        with RunView(Console(stderr=True)) as view, view.step("reading images") as progress:
+            found = look(folder, class_depth=class_depth, progress=progress)
+        if plot:
+            draw_inspection(found, plot)
     if as_json:
         facts = found.as_dict() | {"suspects": [asdict(suspect) for suspect in suspects]}
         typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
@@ -228,18 +228,18 @@ def prefetch(matrix: MatrixArgument, weights_dir: WeightsOption = None, cache: C
     from harness.matrix import load_matrix
     from harness.running.executor import LocalExecutor
     from harness.running.planner import make_plan
-    from harness.running.prefetch import fetch_missing
+    from harness.running.prefetch import describe_fetched, fetch_missing
     from harness.running.view import RunView
 
     loaded = load_matrix(matrix)
     plan = make_plan(loaded, _folder(weights_dir), offline=False)
-    with RunView(Console()) as view:
+    kept = "what was downloaded before is kept, the same command goes on from there"
+    with _interruptible(kept), RunView(Console()) as view:
         if loaded.data.source == "cats_dogs":
             with view.step("images") as progress:
                 view.images(open_source(loaded.data, None, _cache(cache)).manifest(progress))
         fetched = fetch_missing(plan, _folder(weights_dir), LocalExecutor(), view)
-    for name in sorted({each.cell.backbone for each in fetched if each.weights and not each.skip}):
-        typer.echo(f"{name}: here")
+    typer.echo("\n".join(describe_fetched(loaded.data.source, fetched)))
     missing = {each.cell.backbone: each.skip for each in fetched if each.skip}
     if missing:
         _stop("\n".join(missing.values()), EXIT_INCOMPLETE)
@@ -264,13 +264,17 @@ def prepare(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
     """Split full data into train, validation and test: stratified, repeatable, without leaks."""
-    from harness.data.manifest import SPLITS
     from harness.data.prepare import prepare as make
+    from harness.reports.prepared import prepared_facts, render_prepared
     from harness.running.view import RunView
 
     counts = {"train": train, "validation": validation, "test": test}
-    console = Console(stderr=as_json)
-    with RunView(console) as view, view.step("decoding") as progress:
+    console = Console(stderr=True)
+    with (
+        _interruptible(_NOTHING_WRITTEN),
+        RunView(console) as view,
+        view.step("reading and writing") as progress,
+    ):
         prepared = make(
             source,
             out,
@@ -280,31 +284,10 @@ def prepare(
             how="link" if link else "copy",
             progress=progress,
         )
-    manifest = prepared.manifest
     if as_json:
-        facts = {
-            "layout": prepared.layout,
-            "counts": manifest.counts(),
-            "left_out": [{"path": left.path, "reason": left.reason} for left in manifest.left_out],
-            "unused": prepared.unused,
-            "manifest_sha256": manifest.sha256,
-        }
-        typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
-        return
-    console.print(f"{source}: {prepared.layout}", highlight=False, soft_wrap=True, markup=False)
-    table = Table()
-    table.add_column("class", overflow="fold")
-    for split in SPLITS:
-        table.add_column(split, justify="right")
-    found = manifest.counts()
-    for label in manifest.classes:
-        table.add_row(escape(label), *(str(found[split][label]) for split in SPLITS))
-    console.print(table)
-    view.left_out(manifest)
-    console.print(
-        f"{prepared.unused} images were not needed; manifest {manifest.sha256[:12]}", highlight=False
-    )
-    console.print(f"next: transferbench run MATRIX --data {out}", highlight=False, soft_wrap=True)
+        typer.echo(json.dumps(prepared_facts(prepared), indent=1, ensure_ascii=False))
+    else:
+        typer.echo(render_prepared(prepared, source, out))
 
 
 @app.command(epilog="Example: transferbench report results/runs/cats-dogs")
@@ -366,19 +349,13 @@ def _cache(path: Path | None) -> Path:
     return path or Path(platformdirs.user_cache_dir("transferbench"))
 
 
-def _command(matrix: Path, options: dict[str, Path | None], *flags: str) -> str:
-    """The command that does the same again, whatever came from the environment.
-
-    Of absolute paths only the last part is kept: they are private, and another machine's differ.
-    """
-
-    def shown(path: Path) -> str:
-        return path.name if path.is_absolute() else str(path)
-
-    words = ["transferbench", "run", shown(matrix)]
-    for option, path in options.items():
-        words += [option, shown(path)] if path else []
-    return shlex.join([*words, *flags])
+@contextmanager
+def _interruptible(kept: str, folder: Path = Path()) -> Iterator[None]:
+    """End with one line where the user interrupts the block: what is `kept`, if `folder` is there."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _stop(f"interrupted; {kept if folder.exists() else _NOTHING_WRITTEN}", EXIT_INTERRUPTED)
 
 
 def _stop(message: str, code: int) -> None:

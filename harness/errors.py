@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["EXIT_INCOMPLETE", "EXIT_INTERRUPTED", "EXIT_USAGE", "UserError", "unknown"]
+__all__ = ["EXIT_INCOMPLETE", "EXIT_INTERRUPTED", "EXIT_USAGE", "UserError", "few", "unknown"]
 
 EXIT_INCOMPLETE = 1
 """The run ended, but at least one cell has no result; its record says why."""
@@ -29,6 +29,14 @@ class UserError(Exception):
     def __str__(self) -> str:
         head = f"{self.where}: {self.problem}" if self.where else self.problem
         return f"{head}\n{self.hint}" if self.hint else head
+
+
+def few(names: Iterable[str], shown: int = 5) -> str:
+    """Return names as one text, the first ones only where there are many."""
+    known = list(names)
+    if len(known) <= shown + 1:  # "and 1 more" is no shorter than the name
+        return ", ".join(known)
+    return f"{', '.join(known[:shown])} and {len(known) - shown:,} more"
 
 
 def unknown(kind: str, given: str, choices: Iterable[str], *, where: str = "") -> UserError:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from harness.backbones import backbone, select
 from harness.depth import parse_depth
-from harness.errors import UserError, unknown
+from harness.errors import UserError, few, unknown
 from harness.recipes import RECIPES, Recipe
 from harness.strategies import NO_DEPTH, strategy
 
@@ -209,10 +209,17 @@ class _Text:
 
 def load_matrix(path: Path) -> Matrix:
     """Read and check a matrix file; raise `UserError` for whatever is wrong with it."""
+    if path.is_dir():
+        inside = sorted(found.name for found in path.glob("*.toml"))
+        raise UserError(
+            "expected a matrix file (TOML), found a folder",
+            where=str(path),
+            hint=f"Matrices in it: {few(inside)}." if inside else "Images are named with --data, not here.",
+        )
     try:
         text = _Text(str(path), path.read_text(encoding="utf-8"))
         document = tomllib.loads(text.text)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError):
         beside = sorted(found.name for found in path.parent.glob("*.toml"))
         hint = f"Matrices there: {', '.join(beside)}." if beside else "Matrices are TOML files."
         raise UserError(f"no matrix file {path}", hint=hint) from None

@@ -27,6 +27,7 @@ from pydantic import (
     model_validator,
 )
 
+from harness.data.manifest import LeftOut
 from harness.environment import Environment
 from harness.errors import UserError
 from harness.files import write_whole
@@ -157,13 +158,18 @@ class Memory(_Frozen):
 
 
 class DataFacts(_Frozen):
-    """Which images: the manifest's hash, classes, counts by split and class, and those left out."""
+    """Which images: the manifest's hash, classes, counts by split and class, and those left out.
+
+    `left_out` counts the files that take no part; `dropped` names each, by its path inside the data,
+    with the reason.  Published records of private folders keep the count alone.
+    """
 
     source: str
     manifest_sha256: str
     classes: tuple[str, ...]
     counts: dict[str, dict[str, int]]
     left_out: int
+    dropped: tuple[LeftOut, ...] = ()
 
 
 class WeightsFacts(_Frozen):

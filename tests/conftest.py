@@ -1,6 +1,7 @@
 """Fixtures that several test modules share."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,50 @@ def data(tmp_path: Path) -> Path:
     from fakes import image_folder
 
     return image_folder(tmp_path / "images")
+
+
+# The command line
+
+
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_keras_home: Path) -> None:  # noqa: ARG001
+    """A working directory and settings of this test's own, and a terminal that does not wrap."""
+    for name in ("DATA", "WEIGHTS", "CACHE"):
+        monkeypatch.delenv(f"TRANSFERBENCH_{name}", raising=False)
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "250")
+    monkeypatch.setenv("TRANSFERBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def executor(monkeypatch: pytest.MonkeyPatch):
+    """Takes the place of the executor that `transferbench run` makes."""
+    from fakes import FakeExecutor
+
+    fake = FakeExecutor()
+    monkeypatch.setattr("harness.running.executor.LocalExecutor", lambda: fake)
+    return fake
+
+
+class Ended:
+    """How a command ended."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    """Runs `transferbench` with words, in this process, and returns how it ended."""
+    from harness import cli
+
+    def run(*words: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["transferbench", *map(str, words)])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        shown = capsys.readouterr()
+        return Ended(int(caught.value.code or 0), shown.out, shown.err)
+
+    return run

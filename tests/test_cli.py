@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from fakes import (
     MATRIX,
-    FakeExecutor,
     answers,
     failed,
     failed_record,
@@ -19,8 +18,7 @@ from fakes import (
     row,
 )
 
-import harness.running.executor
-from harness import __version__, cli
+from harness import __version__
 from harness.backbones import backbone
 from harness.data.sources import FolderSource
 from harness.running.folder import RunFolder
@@ -30,43 +28,7 @@ PRETRAINED = MATRIX.replace('"random"', '"imagenet"')
 FOLDER = MATRIX.replace('data = { source = "synthetic", train = 4, validation = 4, test = 4 }\n', "")
 
 
-@pytest.fixture(autouse=True)
-def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_keras_home: Path) -> None:  # noqa: ARG001
-    """A working directory and settings of this test's own, and a terminal that does not wrap."""
-    for name in ("DATA", "WEIGHTS", "CACHE"):
-        monkeypatch.delenv(f"TRANSFERBENCH_{name}", raising=False)
-    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "NO_COLOR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("COLUMNS", "250")
-    monkeypatch.setenv("TRANSFERBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def executor(monkeypatch: pytest.MonkeyPatch) -> FakeExecutor:
-    """Takes the place of the executor that `transferbench run` makes."""
-    fake = FakeExecutor()
-    monkeypatch.setattr(harness.running.executor, "LocalExecutor", lambda: fake)
-    return fake
-
-
-class Ended:
-    """How a command ended."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
-    def run(*words: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["transferbench", *map(str, words)])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        shown = capsys.readouterr()
-        return Ended(int(caught.value.code or 0), shown.out, shown.err)
-
-    return run
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 # The command itself
@@ -274,7 +236,7 @@ def test_an_interruption_while_images_are_listed_exits_with_130(
 
     monkeypatch.setattr(FolderSource, "manifest", interrupted)
     ended = command("run", matrix_file(tmp_path, FOLDER), "--data", tmp_path)
-    assert ended.code == 130
+    assert (ended.code, ended.err) == (130, "transferbench: interrupted; nothing was written\n")
     assert executor.jobs == []
 
 
@@ -348,7 +310,7 @@ def test_images_that_are_left_out_are_named(tmp_path: Path, command, executor):
     put(image_folder(tmp_path / "photos") / "train" / "cats" / "empty.jpg", b"")
     ended = command("run", matrix_file(tmp_path, FOLDER), "--data", "photos")
     assert ended.code == 0
-    assert "1 files left out:\n  train/cats/empty.jpg: the file is empty\n" in ended.out
+    assert "1 file left out:\n  train/cats/empty.jpg: the file is empty\n" in ended.out
     assert executor.jobs
 
 

@@ -1,6 +1,6 @@
 """Messages for mistakes in the input."""
 
-from harness.errors import UserError, unknown
+from harness.errors import UserError, few, unknown
 
 
 def test_a_message_says_where_what_and_what_to_do():
@@ -25,3 +25,9 @@ def test_case_does_not_hide_a_near_name():
 
 def test_a_name_near_to_nothing_gets_no_guess():
     assert "Did you mean" not in str(unknown("backbone", "qqq", ["ResNet50", "VGG16"]))
+
+
+def test_of_many_names_a_few_are_told_and_the_rest_counted():
+    assert few("abcdefgh") == "a, b, c, d, e and 3 more"
+    assert few("abcdef") == "a, b, c, d, e, f"
+    assert few([]) == ""

@@ -228,9 +228,16 @@ def test_a_missing_file_names_the_matrices_beside_it(tmp_path: Path):
         load_matrix(tmp_path / "matrx.toml")
 
 
-@pytest.mark.parametrize("name", ["", "matrix.toml/more.toml"])
-def test_a_folder_or_a_path_below_a_file_is_no_matrix(tmp_path: Path, name: str):
+def test_a_folder_is_no_matrix_and_those_in_it_are_named(tmp_path: Path):
     matrix_file(tmp_path)
+    with pytest.raises(UserError, match=r"expected a matrix file \(TOML\), found a folder") as caught:
+        load_matrix(tmp_path)
+    assert caught.value.hint == "Matrices in it: matrix.toml."
+
+
+def test_a_path_below_a_file_is_no_matrix(tmp_path: Path):
+    matrix_file(tmp_path)
+    name = "matrix.toml/more.toml"
     with pytest.raises(UserError, match="no matrix file"):
         load_matrix(tmp_path / name)
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from harness.data.manifest import LeftOut
 from harness.errors import UserError
 from harness.records import Measured, Record, RecordStore, Seconds, StepTimes, gap_opens_at, read_record
 
@@ -118,6 +119,20 @@ def test_a_step_is_the_median_of_its_blocks_in_milliseconds():
 def test_to_result_is_all_work_but_testing_and_timing():
     seconds = Seconds(decode=1, extraction=2, training=4, validation=8, test=16, cell=64)
     assert seconds.to_result == 15
+
+
+def test_the_files_that_were_dropped_stand_in_the_record_by_name_and_reason():
+    dropped = (LeftOut("train/cats/1.jpg", "the file is empty"),)
+    written = record(data=record().data.model_copy(update={"dropped": dropped}))
+    document = check_strict(written.model_dump_json())
+    assert document["data"]["dropped"] == [{"path": "train/cats/1.jpg", "reason": "the file is empty"}]
+    assert Record.model_validate_json(written.model_dump_json()) == written
+
+
+def test_a_record_from_before_dropped_files_had_names_is_read():
+    document = json.loads(record().model_dump_json())
+    del document["data"]["dropped"]
+    assert Record.model_validate(document).data.dropped == ()
 
 
 # The gap

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.download import fetch
-from harness.data.manifest import Entry, Manifest
-from harness.data.prepare import left_out_of, prepare
+from harness.data.manifest import Entry, Manifest, left_out_by_prepare
+from harness.data.prepare import prepare
 from harness.data.sources import FolderSource, Progress
 from harness.matrix import DataSpec
 
@@ -52,7 +52,7 @@ class CatsDogsSource:
                 progress=progress,
             )
         listed = self._folder.manifest(progress)
-        return Manifest("cats_dogs", listed.classes, listed.entries, left_out_of(self._split))
+        return Manifest("cats_dogs", listed.classes, listed.entries, left_out_by_prepare(self._split))
 
     def read(self, entry: Entry) -> NDArray[np.uint8]:
         """Decode one image."""

@@ -7,19 +7,44 @@ path rounds twice, which no other library repeats, while the float path agrees w
 squashed to a square, as Keras' own loaders do.
 """
 
+import errno
 import io
+import stat
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-__all__ = ["UndecodableImageError", "decode", "resize"]
+__all__ = ["UndecodableImageError", "decode", "read_file", "resize"]
 
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "nearest": Image.Resampling.NEAREST}
 
 
+_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
+
+
 class UndecodableImageError(Exception):
-    """The bytes are not an image that can be used; the text says why."""
+    """The file cannot be read, or its bytes are not an image that can be used; the text says why."""
+
+
+def read_file(path: Path) -> bytes:
+    """Read an image file whole; raise `UndecodableImageError` for what cannot be read."""
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise UndecodableImageError("a folder, not a file")
+        if not stat.S_ISREG(mode):  # reading a pipe would wait for ever
+            raise UndecodableImageError("not a regular file")
+        return path.read_bytes()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            reason = "a link that leads back to itself"
+        elif isinstance(error, FileNotFoundError) and path.is_symlink():
+            reason = "a link to a file that is not there"
+        else:
+            reason = f"cannot be read: {error.strerror}"
+        raise UndecodableImageError(reason) from None
 
 
 def decode(content: bytes) -> NDArray[np.uint8]:
@@ -38,11 +63,15 @@ def decode(content: bytes) -> NDArray[np.uint8]:
     except UndecodableImageError:
         raise
     except UnidentifiedImageError:
+        if content[4:8] == b"ftyp" and content[8:12] in _HEIC_BRANDS:
+            raise UndecodableImageError("HEIC is not supported: save it as JPEG or PNG") from None
         raise UndecodableImageError("not an image in a known format") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UndecodableImageError("too many pixels (a decompression bomb?)") from None
     except Exception as error:  # Pillow's plugins raise almost anything for damaged bytes
-        raise UndecodableImageError(str(error) or type(error).__name__) from None
+        reason = str(error) or type(error).__name__
+        kind = "cut short" if "truncated" in reason.casefold() else "damaged"
+        raise UndecodableImageError(f"{kind}: {reason}") from None
 
 
 def _rgb(image: Image.Image, kind: str | None) -> NDArray[np.uint8]:

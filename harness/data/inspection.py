@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from harness.data.decode import UndecodableImageError, decode
-from harness.data.layouts import find_layout, open_files
-from harness.data.manifest import SPLITS
+from harness.data.files import Files, open_files
+from harness.data.layouts import Found, find_layout
 from harness.data.sources import Progress
 from harness.data.threads import in_threads
 from harness.errors import UserError
@@ -66,6 +66,7 @@ class Inspection:
 
     root: str
     layout: str
+    doubt: str
     files: tuple[Seen, ...]
     duplicates: tuple[Duplicates, ...]
 
@@ -73,6 +74,11 @@ class Inspection:
     def usable(self) -> list[Seen]:
         """The files that can be decoded."""
         return [file for file in self.files if not file.reason]
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes that have a usable image, by name."""
+        return sorted({file.label for file in self.usable})
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Usable images by split ("" without splits) and class."""
@@ -92,6 +98,7 @@ class Inspection:
         return {
             "root": self.root,
             "layout": self.layout,
+            "doubt": self.doubt,
             "counts": self.counts(),
             "imbalance": self.imbalance(),
             "damaged": [{"path": file.path, "reason": file.reason} for file in self.files if file.reason],
@@ -109,21 +116,17 @@ def inspect(root: Path, *, class_depth: int, progress: Progress) -> Inspection:
     except UserError as error:
         raise UserError(error.problem, where=str(root), hint=error.hint) from None
 
-    def look(named: tuple[str, str]) -> Seen:
-        path, label = named
-        parts = path.split("/")
-        split = next((part for part in parts[:-1] if part in SPLITS), "")
-        return _look(path, split, label, files.read(path))
-
     seen = []
-    named = [(found.path, found.label) for found in layout.files]
-    for done, one in enumerate(in_threads(look, named), start=1):
-        progress(done, len(named))
+    for done, one in enumerate(in_threads(lambda found: _look(files, found), layout.files), start=1):
+        progress(done, len(layout.files))
         seen.append(one)
-    reason = "not an image, by its name"
-    seen += [Seen(path, "", "", 0, 0, "", "", "", 0, reason) for path in layout.ignored]
+    seen += [
+        Seen(left.path, "", "", 0, 0, "", "", "", 0, left.reason)
+        for left in (*files.left_out, *layout.left_out)
+    ]
     usable = [file for file in seen if not file.reason]
-    return Inspection(str(root), layout.description, tuple(seen), tuple(_duplicates(usable)))
+    groups = tuple(_duplicates(usable))
+    return Inspection(str(root), layout.description, layout.doubt, tuple(seen), groups)
 
 
 def _require_imagehash() -> None:
@@ -134,9 +137,12 @@ def _require_imagehash() -> None:
         )
 
 
-def _look(path: str, split: str, label: str, content: bytes) -> Seen:
-    sha256 = hashlib.sha256(content).hexdigest()
+def _look(files: Files, found: Found) -> Seen:
+    path, split, label = found.path, found.split, found.label
+    sha256 = ""
     try:
+        content = files.read(path)
+        sha256 = hashlib.sha256(content).hexdigest()
         pixels = decode(content)
     except UndecodableImageError as error:
         return Seen(path, split, label, 0, 0, "", "", sha256, 0, str(error))

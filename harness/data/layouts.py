@@ -9,143 +9,204 @@ Known layouts, tried in this order after wrapping folders have been stepped thro
 - class folders, such as Microsoft's `PetImages/Cat/0.jpg`; with `depth` 2 nested ones, such as
   `tomato/blight/0.jpg`, whose label is `tomato--blight`
 
-Files are found in the order of their names, whatever order the file system lists, and hidden ones
-are passed over.
+Files come in the order of their names, whatever order the file system lists.  What finds no label is
+left out with a reason.  Labels are Unicode in its composed form (NFC): file systems write one name in
+two ways, and a class must not fall apart by that.
 """
 
 import re
-import zipfile
-from collections.abc import Callable, Iterator
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
-from harness.errors import UserError
+from harness.data.files import has_image_name
+from harness.data.manifest import LeftOut
+from harness.errors import UserError, few
 
-__all__ = ["IMAGE_SUFFIXES", "Found", "Layout", "find_layout", "open_files"]
+__all__ = ["Found", "Layout", "class_name", "find_layout"]
 
-_SPLIT_NAMES = frozenset({"train", "training", "validation", "valid", "val", "test", "testing"})
+_SPLIT = re.compile(r"(train|val|test)(id|ing|ation|idation)?[ _-]?(set|data|images)?\d*", re.IGNORECASE)
+_SPLIT_NAMES = {"train": "train", "val": "validation", "test": "test"}
 _FLAT = re.compile(r"([^.]+)\.\d+\.\w+")
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
-_CLUTTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
+
+Paths = tuple[PurePosixPath, ...]
 
 
 @dataclass(frozen=True)
 class Found:
-    """One file with its label, by its path inside the source; `path` uses forward slashes."""
+    """One file with its label and its old split ("" without), by its path inside the source."""
 
     path: str
     label: str
+    split: str = ""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What was found: how the source was read, the labelled files, and those that are no images."""
+    """How the source was read, the labelled files, those without a label, and a doubt if there is one."""
 
     description: str
     files: tuple[Found, ...]
-    ignored: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    doubt: str = ""
 
 
-@dataclass(frozen=True)
-class Files:
-    """A folder or a zip archive as a list of paths and a way to read one."""
-
-    paths: tuple[PurePosixPath, ...]
-    read: Callable[[str], bytes]
+def class_name(folder: str) -> str:
+    """The class that a folder's name stands for, the same on every file system."""
+    return unicodedata.normalize("NFC", folder)
 
 
-def open_files(source: Path) -> Files:
-    """List a folder or a zip archive; raise `UserError` if it is neither, or damaged."""
-    if source.is_dir():
-        paths = sorted(PurePosixPath(path.relative_to(source).as_posix()) for path in _walk(source))
-        return Files(tuple(path for path in paths if _shown(path)), lambda name: (source / name).read_bytes())
-    if not source.exists():
-        raise UserError("no such folder or archive", where=str(source))
-    try:
-        archive = zipfile.ZipFile(source)
-    except (zipfile.BadZipFile, OSError):
-        raise UserError(
-            "expected a folder or a zip archive",
-            where=str(source),
-            hint="A download that was cut short is no longer an archive: get it again.",
-        ) from None
-    names = sorted(PurePosixPath(info.filename) for info in archive.infolist() if not info.is_dir())
-    return Files(tuple(path for path in names if _shown(path)), archive.read)
+def find_layout(paths: Paths, depth: int = 1) -> Layout:
+    """Label every image, by its name's ending; raise `UserError` if no known layout fits.
 
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for path in folder.iterdir():
-        if path.is_dir():
-            yield from _walk(path)
-        else:
-            yield path
-
-
-def _shown(path: PurePosixPath) -> bool:
-    return not any(part.startswith(".") or part in _CLUTTER for part in path.parts)
-
-
-def find_layout(paths: tuple[PurePosixPath, ...], depth: int = 1) -> Layout:
-    """Label every image, by its name's ending; raise `UserError` if no known layout fits."""
-    images = tuple(path for path in paths if path.suffix.casefold() in IMAGE_SUFFIXES)
+    A file with another ending that lies among the images of a class belongs to it: its content tells.
+    """
+    images = tuple(path for path in paths if has_image_name(path.name))
     if not images:
         raise UserError(f"no images in it, among {len(paths)} files")
-    ignored = tuple(str(path) for path in paths if path.suffix.casefold() not in IMAGE_SUFFIXES)
-    return replace(_labelled(images, depth), ignored=ignored)
+    found = _labelled(images, depth)
+    labels: dict[PurePosixPath, set[tuple[str, str]]] = defaultdict(set)
+    for each in found.files:
+        labels[PurePosixPath(each.path).parent].add((each.label, each.split))
+    files, left_out = list(found.files), list(found.left_out)
+    for path in paths:
+        if has_image_name(path.name):
+            continue
+        around = labels[path.parent]
+        if len(around) == 1:
+            [(label, split)] = around
+            files.append(Found(str(path), label, split))
+        else:
+            left_out.append(LeftOut(str(path), "not an image, by its name"))
+    files.sort(key=lambda each: PurePosixPath(each.path))
+    return replace(found, files=tuple(files), left_out=tuple(left_out))
 
 
-def _labelled(paths: tuple[PurePosixPath, ...], depth: int) -> Layout:
-    inner, wrapper = _unwrapped(paths)
+def _labelled(paths: Paths, depth: int) -> Layout:
+    inner, wrapper = _unwrapped(paths, depth)
     tops = {path.parts[0] for path in inner if len(path.parts) > 1}
-    splits = {name for name in tops if name.casefold() in _SPLIT_NAMES}
-    originals = sorted(tops - splits)
-    if splits and len(originals) == 1:
-        chosen = tuple(path for path in inner if path.parts[0] == originals[0])
-        below = _labelled(_below(chosen), depth)
-        prefix = f"{wrapper}{originals[0]}/"
-        text = f"originals in {originals[0]!r} ({below.description}); the old split beside them is not used"
-        return Layout(text, tuple(Found(prefix + found.path, found.label) for found in below.files))
-    if splits and not originals:
-        files = [
-            Found(f"{wrapper}{name}/{found.path}", found.label)
-            for name in sorted(splits)
-            for found in _labelled(
-                _below(tuple(path for path in inner if path.parts[0] == name)), depth
-            ).files
-        ]
-        return Layout(f"an old split ({', '.join(sorted(splits))}), pooled", tuple(files))
-    flat = [_FLAT.fullmatch(path.name) for path in inner]
-    if all(len(path.parts) == 1 for path in inner) and all(flat):
-        files = [
-            Found(f"{wrapper}{path}", match[1]) for path, match in zip(inner, flat, strict=True) if match
-        ]
-        return Layout("flat files, the label before the first dot", tuple(files))
-    return _class_folders(inner, wrapper, depth)
+    splits = sorted(filter(_split_of, tops))
+    originals = sorted(tops - set(splits))
+    loose = [path for path in inner if len(path.parts) == 1]
+    if splits and len(originals) <= 1:
+        found = _originals(inner, originals[0], depth) if originals else _pooled(inner, splits, depth)
+        beside = _left_out(loose, "lies beside the folders of a split")
+        return _under(wrapper, replace(found, left_out=(*found.left_out, *beside)))
+    flat = {path: match[1] for path in loose if (match := _FLAT.fullmatch(path.name))}
+    if flat and len(loose) == len(inner):
+        files = tuple(Found(str(path), class_name(label)) for path, label in flat.items())
+        others = _left_out((path for path in inner if path not in flat), "is not named LABEL.NUMBER.EXT")
+        return _under(wrapper, Layout("flat files, the label before the first dot", files, others))
+    return _under(wrapper, _class_folders(inner, depth))
 
 
-def _class_folders(inner: tuple[PurePosixPath, ...], wrapper: str, depth: int) -> Layout:
+def _split_of(folder: str) -> str:
+    """The split that a folder's name stands for, "" if none."""
+    match = _SPLIT.fullmatch(folder)
+    return _SPLIT_NAMES[match[1].casefold()] if match else ""
+
+
+def _originals(inner: Paths, folder: str, depth: int) -> Layout:
+    below = _labelled(_below(inner, folder), depth)
+    text = f"originals in {folder!r} ({below.description}); the old split beside them is not used"
+    return _under(f"{folder}/", replace(below, description=text))
+
+
+def _pooled(inner: Paths, splits: list[str], depth: int) -> Layout:
+    """The parts of an old split; one without labels, such as Kaggle's `test1`, is left out."""
+    parts: dict[str, Layout] = {}
+    unlabelled: list[LeftOut] = []
+    for name in splits:
+        below = _below(inner, name)
+        try:
+            parts[name] = _under(f"{name}/", _labelled(below, depth))
+        except UserError:
+            if name == splits[-1] and not parts:
+                raise
+            reason = "has no label: no class folder, and no name like LABEL.NUMBER.EXT"
+            unlabelled += _left_out((name / path for path in below), reason)
+    files = [replace(found, split=_split_of(name)) for name, part in parts.items() for found in part.files]
+    left_out = [left for part in parts.values() for left in part.left_out] + unlabelled
+    doubt = next((part.doubt for part in parts.values() if part.doubt), "")
+    order = {split: number for number, split in enumerate(_SPLIT_NAMES.values())}
+    names = sorted(parts, key=lambda name: order[_split_of(name)])
+    return Layout(f"a split ({', '.join(names)})", tuple(files), tuple(left_out), doubt)
+
+
+def _class_folders(inner: Paths, depth: int) -> Layout:
     labelled = [path for path in inner if len(path.parts) == depth + 1]
+    others = [path for path in inner if len(path.parts) != depth + 1]
     if not labelled:
-        depths = sorted({len(path.parts) - 1 for path in inner})
-        raise UserError(
-            f"no image lies {depth} folder{'s' if depth > 1 else ''} deep; found files at depth "
-            + ", ".join(str(number) for number in depths),
-            hint="Say how many folders make up a class with --class-depth N; flat files are named "
-            "LABEL.NUMBER.EXT.",
-        )
-    files = tuple(Found(f"{wrapper}{path}", "--".join(path.parts[:-1])) for path in labelled)
+        raise _other_depth(inner, depth)
+    files = tuple(Found(str(path), class_name("--".join(path.parts[:-1]))) for path in labelled)
+    left_out = [
+        LeftOut(str(path), f"lies {_folders(len(path.parts) - 1)} deep, classes lie {depth} deep")
+        for path in others
+    ]
     described = "class folders" if depth == 1 else f"class folders {depth} deep"
-    return Layout(described, files)
+    return Layout(described, files, tuple(left_out), _doubt(labelled, depth))
 
 
-def _unwrapped(paths: tuple[PurePosixPath, ...]) -> tuple[tuple[PurePosixPath, ...], str]:
-    """Step through folders that hold nothing but one folder, and are no class themselves."""
+def _other_depth(inner: Paths, depth: int) -> UserError:
+    depths = Counter(len(path.parts) - 1 for path in inner)
+    (usual, _), *_ = depths.most_common(1)
+    example = next(path for path in inner if len(path.parts) - 1 == usual)
+    hint = f"Say how many folders make up a class with --class-depth {usual}: {example} would be of "
+    hint += f"class {'--'.join(example.parts[:-1])}."
+    if usual == 0:
+        hint = f"Images in one folder are named LABEL.NUMBER.EXT, such as cat.0.jpg; found {example}."
+    return UserError(
+        f"no image lies {_folders(depth)} deep; found images at depth "
+        + ", ".join(str(number) for number in sorted(depths)),
+        hint=hint,
+    )
+
+
+def _doubt(labelled: list[PurePosixPath], depth: int) -> str:
+    """What makes it likely that these folders are not the classes, and what to do then."""
+    tops = {path.parts[0] for path in labelled}
+    if depth > 1 and len(tops) == 1:
+        return f"all classes lie in {tops.pop()!r}; --class-depth {depth - 1} names them without it"
+    matches = [(path.parent, _FLAT.fullmatch(path.name)) for path in labelled]
+    named = sorted({(str(folder), match[1]) for folder, match in matches if match})
+    labels = sorted({label for _, label in named})
+    if all(match for _, match in matches) and 1 < len(labels) < len(named):
+        return (
+            f"the files are named after {few(labels)} and their folders are not: if those are the classes, "
+            "put all files into one folder"
+        )
+    return ""
+
+
+def _unwrapped(paths: Paths, depth: int) -> tuple[Paths, str]:
+    """Step through folders that hold nothing but one folder, and are no part of a class."""
     wrapper = ""
-    while len({path.parts[0] for path in paths}) == 1 and all(len(path.parts) > 2 for path in paths):
+    while len({path.parts[0] for path in paths}) == 1 and all(len(path.parts) > depth + 1 for path in paths):
         wrapper += f"{paths[0].parts[0]}/"
-        paths = _below(paths)
+        paths = _below(paths, paths[0].parts[0])
     return paths, wrapper
 
 
-def _below(paths: tuple[PurePosixPath, ...]) -> tuple[PurePosixPath, ...]:
-    return tuple(PurePosixPath(*path.parts[1:]) for path in paths)
+def _below(paths: Paths, folder: str) -> Paths:
+    return tuple(
+        PurePosixPath(*path.parts[1:]) for path in paths if len(path.parts) > 1 and path.parts[0] == folder
+    )
+
+
+def _under(prefix: str, layout: Layout) -> Layout:
+    """The layout as seen from a folder above."""
+    return replace(
+        layout,
+        files=tuple(replace(found, path=prefix + found.path) for found in layout.files),
+        left_out=tuple(replace(left, path=prefix + left.path) for left in layout.left_out),
+    )
+
+
+def _left_out(paths: Iterable[PurePosixPath], reason: str) -> tuple[LeftOut, ...]:
+    return tuple(LeftOut(str(path), reason) for path in paths)
+
+
+def _folders(count: int) -> str:
+    return f"{count} folder{'' if count == 1 else 's'}"

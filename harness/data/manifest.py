@@ -8,17 +8,28 @@ two runs are comparable on accuracy only where it is equal.
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UserError
+from harness.errors import UserError, few
 from harness.files import write_whole
 
-__all__ = ["SPLITS", "Entry", "LeftOut", "Manifest", "build_manifest"]
+__all__ = [
+    "PREPARED_NAME",
+    "SPLITS",
+    "Entry",
+    "LeftOut",
+    "Manifest",
+    "build_manifest",
+    "left_out_by_prepare",
+    "left_out_note",
+]
 
 SPLITS = ("train", "validation", "test")
+PREPARED_NAME = ".transferbench.json"
+"""Where a folder that `prepare` made says how."""
 _ID_LENGTH = 16
 
 
@@ -122,6 +133,22 @@ def build_manifest(
     return manifest
 
 
+def left_out_by_prepare(folder: Path) -> tuple[LeftOut, ...]:
+    """What was left out when a folder was prepared, by its path in the source; nothing of any other."""
+    path = folder / PREPARED_NAME
+    if not path.exists():
+        return ()
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return tuple(LeftOut(**left) for left in document["left_out"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(
+            "what `prepare` wrote here cannot be read",
+            where=str(path),
+            hint="Prepare the folder again; or delete the file, and what was left out then is forgotten.",
+        ) from None
+
+
 def _entries(kept: list[tuple[str, str, str, str]]) -> tuple[Entry, ...]:
     kept.sort(key=lambda row: (SPLITS.index(row[0]), row[1], row[3], row[2]))
     copies: Counter[str] = Counter()
@@ -141,21 +168,22 @@ def _require_usable(manifest: Manifest) -> None:
             + (f" ({manifest.classes[0]})" if manifest.classes else ""),
             where=manifest.source,
             hint="Each class is a folder: train/CLASS/*, validation/CLASS/*, test/CLASS/*."
-            + _left_out_note(manifest),
+            + f" {left_out_note(manifest.left_out)}".rstrip(),
         )
     for split in SPLITS:
         missing = [label for label, count in counts[split].items() if not count]
         if missing:
             raise UserError(
-                f"split {split!r} has no usable image of {', '.join(missing)}",
+                f"split {split!r} has no usable image of {few(missing)}",
                 where=manifest.source,
                 hint="Every class needs at least one image in train, validation and test."
-                + _left_out_note(manifest),
+                + f" {left_out_note(manifest.left_out)}".rstrip(),
             )
 
 
-def _left_out_note(manifest: Manifest) -> str:
-    if not manifest.left_out:
+def left_out_note(left_out: Sequence[LeftOut]) -> str:
+    """One sentence on the files that were left out, for a message; "" if there are none."""
+    if not left_out:
         return ""
-    first = manifest.left_out[0]
-    return f" {len(manifest.left_out)} files were left out, for example {first.path}: {first.reason}."
+    first = left_out[0]
+    return f"{len(left_out):,} files were left out, for example {first.path}: {first.reason}."

@@ -7,6 +7,7 @@ is made under a temporary name and renamed when it is whole.
 
 import hashlib
 import json
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,8 @@ from harness.data.manifest import Entry, Manifest
 from harness.data.sources import Progress, Source
 from harness.data.threads import in_threads
 from harness.environment import code_sha256, current_environment
-from harness.files import FACTS, is_whole, require_space, whole_folder
+from harness.errors import UserError
+from harness.files import FACTS, require_space, whole_folder
 
 __all__ = ["PixelCache", "build_pixels"]
 
@@ -48,10 +50,29 @@ def build_pixels(
     parts = (_SCHEMA, manifest.sha256, size, method, PIL.__version__, code_sha256())
     text = "/".join(str(part) for part in (*parts, current_environment().fingerprint))
     folder = cache / "pixels" / hashlib.sha256(text.encode()).hexdigest()[:24]
-    if not is_whole(folder):
+    shape = (len(manifest.entries), size, size, 3)
+    found = _finished(folder, shape)
+    if found is None:
+        shutil.rmtree(folder, ignore_errors=True)
         _decode_all(manifest, source, size, method, folder, progress)
-    facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-    return PixelCache(folder, facts["seconds"])
+        found = _finished(folder, shape)
+    if found is None:
+        raise UserError(
+            "the decoded images cannot be read back",
+            where=str(folder),
+            hint="The disk may be full or damaged; name another place with --cache DIR.",
+        )
+    return found
+
+
+def _finished(folder: Path, shape: tuple[int, ...]) -> PixelCache | None:
+    """The cache in a folder; None if there is none, or it was cut or damaged."""
+    try:
+        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        found = PixelCache(folder, facts["seconds"])
+        return found if found.open().shape == shape else None
+    except (OSError, EOFError, ValueError, KeyError):
+        return None
 
 
 def _decode_all(

@@ -1,25 +1,33 @@
 """What `inspect` found, as text and as a picture."""
 
+import io
+import warnings
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from tabulate import tabulate
 
 from harness.data.inspection import Duplicates, Inspection
 from harness.data.manifest import SPLITS
+from harness.files import write_whole
+from harness.reports.dataset import class_table
 from harness.reports.suspects import Suspect
 
 __all__ = ["draw_inspection", "render_inspection"]
 
 _SHOWN = 10
 _UNEVEN = 1.5
+_BARS = 24
+"""Up to so many classes have bars of their own in the picture."""
 
 
 def render_inspection(found: Inspection, suspects: list[Suspect]) -> str:
     """The findings as text: what the data set holds, then what is wrong with it, worst first."""
-    parts = [f"{found.root}: {found.layout}", _counts(found), _sizes(found)]
+    head = f"{found.root}: {found.layout}"
+    doubt = f"to check: {found.doubt}" if found.doubt else ""
+    parts = [head, doubt, class_table(found.counts()), _sizes(found)]
     leaks = [group for group in found.duplicates if group.leak]
     conflicts = [group for group in found.duplicates if group.conflict and not group.leak]
     others = [group for group in found.duplicates if not group.leak and not group.conflict]
@@ -43,16 +51,8 @@ def render_inspection(found: Inspection, suspects: list[Suspect]) -> str:
     if ratio > _UNEVEN:
         parts.append(f"class imbalance: the largest class is {ratio:.1f} times the smallest")
     wrong = len(leaks) + len(conflicts) + len(damaged) + len(suspects)
-    parts.append(f"{wrong} findings to look at" if wrong else "nothing wrong was found")
+    parts.append(f"{_counted(wrong, 'finding')} to look at" if wrong else "nothing wrong was found")
     return "\n\n".join(part for part in parts if part)
-
-
-def _counts(found: Inspection) -> str:
-    counts = found.counts()
-    splits = [split for split in (*SPLITS, "") if split in counts]
-    labels = sorted({label for split in splits for label in counts[split]})
-    rows = [(label, *(counts[split].get(label, 0) for split in splits)) for label in labels]
-    return tabulate(rows, headers=["class", *(split or "images" for split in splits)], tablefmt="simple")
 
 
 def _sizes(found: Inspection) -> str:
@@ -82,30 +82,97 @@ def _listed(title: str, lines: object, count: int) -> str:
 
 
 def draw_inspection(found: Inspection, path: Path) -> None:
-    """Draw images a class and split, and their sizes, into one PNG or SVG file."""
+    """Draw images by class and split, and their sizes, into one PNG or SVG file.
+
+    Many classes are a curve of their sizes instead of a bar each.
+    """
     import matplotlib as mpl
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
     import seaborn as sns
 
+    # Class names are no formulas; letters that the font lacks are drawn as boxes, without a word.
+    with mpl.rc_context({"text.parse_math": False}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")
+        classes = len(found.classes)
+        height = 4.2 if classes > _BARS else max(4.2, 0.3 * classes + 1.6)
+        figure, (left, right) = plt.subplots(1, 2, figsize=(11, height), layout="constrained")
+        figure.suptitle(_title(found), x=0.01, ha="left", fontsize="medium")
+        (_draw_curves if classes > _BARS else _draw_bars)(found, left)
+        _draw_sizes(found, right)
+        sns.despine(figure)
+        drawn = io.BytesIO()
+        figure.savefig(drawn, dpi=120, format=path.suffix.removeprefix(".") or "png")
+        plt.close(figure)
+    write_whole(path, drawn.getvalue())
+
+
+def _title(found: Inspection) -> str:
+    kinds = {
+        "leak": sum(group.leak for group in found.duplicates),
+        "contradiction": sum(group.conflict for group in found.duplicates),
+        "damaged file": len(found.files) - len(found.usable),
+    }
+    wrong = [_counted(count, name) for name, count in kinds.items() if count]
+    name = Path(found.root).name or found.root
+    images = f"{_counted(len(found.usable), 'image')} in {_counted(len(found.classes), 'class', 'es')}"
+    return f"{name}: {images}; {', '.join(wrong) or 'no leak, contradiction or damaged file'}"
+
+
+def _draw_bars(found: Inspection, axes: Any) -> None:
+    import seaborn as sns
+
     frame = pd.DataFrame(
-        [(file.split or "images", file.label, file.width, file.height) for file in found.usable],
-        columns=["split", "class", "width (px)", "height (px)"],
+        [(file.split or "images", file.label) for file in found.usable], columns=["split", "class"]
     )
-    order = [name for name in (*SPLITS, "images") if name in set(frame["split"])]
-    labels = frame["class"].value_counts().index[:30]
-    shown = frame[frame["class"].isin(labels)]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, max(3.5, 0.35 * len(labels) + 1.5)))
-    sns.countplot(shown, y="class", hue="split", hue_order=order, palette="colorblind", ax=left)
-    sns.move_legend(left, "lower left", bbox_to_anchor=(0, 1), ncol=len(order), title=None, frameon=False)
-    cut = f" (the {len(labels)} largest classes)" if len(labels) < frame["class"].nunique() else ""
-    left.set(xlabel=f"images{cut}")
-    sns.scatterplot(
-        frame, x="width (px)", y="height (px)", color="black", alpha=0.3, s=14, linewidth=0, ax=right
+    order = _splits(found)
+    sns.countplot(
+        frame, y="class", hue="split", order=found.classes, hue_order=order, palette="colorblind", ax=axes
     )
-    right.set(xlim=(0, None), ylim=(0, None))
-    sns.despine(figure)
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    axes.set(xlabel="images", ylabel="")
+    _finish(axes, legend=len(order) > 1)
+
+
+def _draw_curves(found: Inspection, axes: Any) -> None:
+    import seaborn as sns
+
+    counts = found.counts()
+    colours = sns.color_palette("colorblind")
+    # Equal splits lie on one another: each is dashed differently, so that all are seen.
+    for split, colour, dash in zip(_splits(found), colours, ("-", "--", ":"), strict=False):
+        sizes = counts["" if split == "images" else split]
+        curve = sorted((sizes.get(label, 0) for label in found.classes), reverse=True)
+        axes.plot(range(1, len(curve) + 1), curve, label=split, color=colour, linestyle=dash)
+    axes.set(xlabel="classes, the largest first", ylabel="images of a class", ylim=(0, None))
+    _finish(axes, legend=len(counts) > 1)
+
+
+def _finish(axes: Any, *, legend: bool) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    (axes.yaxis if axes.get_ylabel() else axes.xaxis).set_major_locator(
+        MaxNLocator(integer=True, steps=[1, 2, 5, 10])
+    )
+    if axes.get_legend():
+        axes.get_legend().remove()
+    if legend:
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncol=3, frameon=False)
+
+
+def _draw_sizes(found: Inspection, axes: Any) -> None:
+    widths, heights = [[getattr(file, side) for file in found.usable] for side in ("width", "height")]
+    axes.scatter(widths, heights, color="black", alpha=0.3, s=14, linewidth=0)
+    largest = 1.05 * max([1, *widths, *heights])
+    # One scale for both, so that what looks wide is wide.
+    axes.set(xlim=(0, largest), ylim=(0, largest), aspect="equal")
+    axes.set(xlabel="width (px)", ylabel="height (px)")
+
+
+def _splits(found: Inspection) -> list[str]:
+    present = found.counts()
+    return [split or "images" for split in (*SPLITS, "") if split in present]
+
+
+def _counted(count: int, name: str, plural: str = "s") -> str:
+    return f"{count:,} {name}{'' if count == 1 else plural}"

@@ -15,7 +15,9 @@ __all__ = ["publish_run"]
 def publish_run(run: Path, results: Path, *, replace: bool = False) -> list[Path]:
     """Copy a run's facts and records, with predictions, and write its leaderboard.
 
-    What is copied names images by id and weights by file name, and holds no path of the machine.
+    What is copied names images by id and weights by file name, and holds no path of the machine; of
+    the files that were left out, those of a public archive are named, and those of a private folder
+    only counted.
     Returns the two places written.  Raises `UserError` if another run (other data, or none of the
     same cells) is published under the matrix's name, unless it is to be replaced.
     """
@@ -38,9 +40,11 @@ def publish_run(run: Path, results: Path, *, replace: bool = False) -> list[Path
     target.records.folder.mkdir(parents=True)
     target.write_facts(facts)
     for record, predictions in rows:
-        target.records.save(
-            record.model_copy(update={"reason": _without_folders(record.reason)}), predictions
-        )
+        data = record.data
+        if data.source != "cats_dogs":
+            data = data.model_copy(update={"dropped": ()})
+        reason = _without_folders(record.reason)
+        target.records.save(record.model_copy(update={"reason": reason, "data": data}), predictions)
     leaderboard = results / "leaderboards" / f"{facts.matrix}.md"
     write_whole(leaderboard, render_leaderboard(target))
     return [target.path, leaderboard]

@@ -9,7 +9,13 @@ from harness.running.planner import Planned
 from harness.running.view import RunView
 from harness.weights import find_weights, keras_home, missing_reason, weights_file
 
-__all__ = ["fetch_missing"]
+__all__ = ["describe_fetched", "fetch_missing"]
+
+_IMAGES = {
+    "folder": "images: your own folder, nothing to download",
+    "synthetic": "images: drawn by code, nothing to download",
+    "cats_dogs": "images: in the cache, ready for --offline",
+}
 
 
 def fetch_missing(
@@ -43,6 +49,26 @@ def fetch_missing(
         skip = "" if weights else problems.get((cell.backbone, cell.weights), "the download left no file")
         fetched.append(replace(planned, weights=weights, skip=skip))
     return fetched
+
+
+def describe_fetched(data: str, fetched: list[Planned]) -> list[str]:
+    """Say of the images and of every backbone's weights where they are now, or that they are missing."""
+    states: dict[str, str] = {}
+    for planned in fetched:
+        name, weights = planned.cell.backbone, planned.weights
+        if planned.cell.weights != "imagenet":
+            continue
+        if weights is None or weights.path is None:
+            states[name] = "missing"
+        elif weights.origin == backbone(name).weights.url:
+            checked = "its hash is the published one" if weights.published else "Keras publishes no hash"
+            size = weights.path.stat().st_size / 1e6
+            states[name] = f"downloaded, {size:.1f} MB to {weights.path.parent} ({checked})"
+        else:
+            doubt = " (not the file that Keras publishes)" if weights.published is False else ""
+            states[name] = f"was there before, {weights.path}{doubt}"
+    lines = [f"weights of {name}: {state}" for name, state in sorted(states.items())]
+    return [_IMAGES[data], *(lines or ["weights: no cell needs any from the network"])]
 
 
 def _require_writable_keras_home() -> None:

@@ -188,6 +188,7 @@ def _record(run: _Run, planned: Planned, outcome: Outcome, memory: Memory | None
             classes=run.manifest.classes,
             counts=counts,
             left_out=len(run.manifest.left_out),
+            dropped=run.manifest.left_out,
         ),
         weights=WeightsFacts(
             kind=planned.cell.weights,

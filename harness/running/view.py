@@ -11,11 +11,10 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from harness.data.manifest import SPLITS, Manifest
 from harness.matrix import Cell
 from harness.records import Record
+from harness.reports.dataset import left_out_lines
 from harness.running.job import Progress as CellProgress
 
 __all__ = ["RunView"]
-
-_SHOWN = 5
 
 
 class RunView:
@@ -54,7 +53,7 @@ class RunView:
         began = time.monotonic()
 
         def progress(done: int, total: int) -> None:
-            self._bars.update(task, completed=done, total=total, note=f"{done}/{total}")
+            self._bars.update(task, completed=done, total=total, note=f"{done:,}/{total:,}")
 
         try:
             yield progress
@@ -65,19 +64,11 @@ class RunView:
     def images(self, manifest: Manifest) -> None:
         """Tell what the data set holds, and name what was left out."""
         counts = manifest.counts()
-        parts = ", ".join(f"{sum(counts[split].values())} {split}" for split in SPLITS)
-        self._console.print(f"{len(manifest.classes)} classes; images: {parts}", highlight=False)
-        self.left_out(manifest)
-
-    def left_out(self, manifest: Manifest) -> None:
-        """Name the files that take no part, and why."""
-        if manifest.left_out:
-            self._console.print(f"[yellow]{len(manifest.left_out)} files left out:[/]")
-            for left in manifest.left_out[:_SHOWN]:
-                self._console.print(f"  {escape(left.path)}: {escape(left.reason)}", highlight=False)
-            if len(manifest.left_out) > _SHOWN:
-                rest = len(manifest.left_out) - _SHOWN
-                self._console.print(f"  and {rest} more; all stand in the run's manifest.json")
+        parts = ", ".join(f"{sum(counts[split].values()):,} {split}" for split in SPLITS)
+        self._console.print(f"{len(manifest.classes):,} classes; images: {parts}", highlight=False)
+        for line in left_out_lines(manifest.left_out, "the run's manifest.json"):
+            style = "" if line.startswith(" ") else "yellow"
+            self._console.print(escape(line), style=style, highlight=False, soft_wrap=True)
 
     def plan(self, cells: int, finished: int, others: int = 0) -> None:
         """Tell how many cells there are, how many need not be run again, and what else lies there."""

@@ -108,6 +108,17 @@ def test_without_the_hash_library_the_message_says_how_to_get_it(
     assert "transferbench[inspect]" in caught.value.hint
 
 
+@pytest.mark.parametrize("classes", [1, 24, 25, 60])
+def test_a_picture_of_any_number_of_classes_is_drawn_at_a_size_that_reads(tmp_path: Path, classes: int):
+    for number in range(classes):
+        name = f"猫 $x$ {number:02}"
+        put(tmp_path / "pets" / name / "0.png", encoded(photograph(number, 16), "PNG"))
+    draw_inspection(found(tmp_path / "pets"), tmp_path / "seen.png")
+    with Image.open(tmp_path / "seen.png") as drawn:
+        assert drawn.width == 1320
+        assert 500 <= drawn.height <= 1100
+
+
 @pytest.mark.parametrize("kind", ["png", "svg"])
 def test_a_picture_is_drawn(tmp_path: Path, kind: str):
     draw_inspection(found(folder(tmp_path / "pets")), tmp_path / f"seen.{kind}")

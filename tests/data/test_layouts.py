@@ -6,7 +6,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from harness.data.layouts import Layout, find_layout, open_files
+from harness.data.files import open_files
+from harness.data.layouts import Layout, find_layout
+from harness.data.manifest import LeftOut
 from harness.errors import UserError
 
 
@@ -47,7 +49,7 @@ def test_an_old_split_is_pooled():
     found = layout("train/cats/0.jpg", "train/dogs/1.jpg", "test/cats/2.jpg", "test/dogs/3.jpg")
     assert labels(found)["test/dogs/3.jpg"] == "dogs"
     assert len(found.files) == 4
-    assert "pooled" in found.description
+    assert found.description == "a split (train, test)"
 
 
 def test_originals_beside_an_old_split_count_and_the_split_does_not():
@@ -70,7 +72,8 @@ def test_an_empty_source_is_an_error():
 def test_files_that_are_no_images_by_their_names_are_told_and_in_nobodys_way():
     found = layout("PetImages/Cat/0.jpg", "PetImages/Dog/0.JPG", "readme[1].txt", "MSR-LA - 3467.docx")
     assert labels(found) == {"PetImages/Cat/0.jpg": "Cat", "PetImages/Dog/0.JPG": "Dog"}
-    assert found.ignored == ("MSR-LA - 3467.docx", "readme[1].txt")
+    reason = "not an image, by its name"
+    assert found.left_out == (LeftOut("MSR-LA - 3467.docx", reason), LeftOut("readme[1].txt", reason))
 
 
 def test_a_folder_is_listed_by_name_without_hidden_files_and_clutter(tmp_path: Path):
@@ -101,3 +104,93 @@ def test_a_damaged_archive_is_an_error_that_says_what_to_do(tmp_path: Path):
 def test_a_source_that_is_not_there_is_an_error(tmp_path: Path):
     with pytest.raises(UserError, match="no such folder or archive"):
         open_files(tmp_path / "nothing")
+
+
+# What finds no label, and what makes one doubtful
+
+
+def test_nested_classes_inside_one_wrapping_folder_keep_all_their_folders():
+    found = layout("photos/tomato/blight/0.jpg", "photos/tomato/rust/0.jpg", depth=2)
+    assert sorted(labels(found).values()) == ["tomato--blight", "tomato--rust"]
+
+
+def test_a_wrapping_folder_that_becomes_a_part_of_every_class_is_pointed_out():
+    found = layout("PetImages/Cat/0.jpg", "PetImages/Dog/0.jpg", depth=2)
+    assert found.doubt == "all classes lie in 'PetImages'; --class-depth 1 names them without it"
+
+
+def test_flat_files_in_several_folders_are_pointed_out():
+    found = layout("a/cat.0.jpg", "a/dog.0.jpg", "b/cat.1.jpg", "b/dog.1.jpg")
+    assert set(labels(found).values()) == {"a", "b"}
+    assert found.doubt.startswith("the files are named after cat, dog and their folders are not")
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [("Cat/0.jpg", "Dog/0.jpg"), ("cats/cat.0.jpg", "dogs/dog.0.jpg"), ("a/IMG.0.jpg", "b/IMG.1.jpg")],
+)
+def test_class_folders_as_usual_leave_no_doubt(paths: tuple[str, ...]):
+    assert layout(*paths).doubt == ""
+
+
+def test_images_outside_the_class_folders_are_told():
+    found = layout("Cat/0.jpg", "Dog/0.jpg", "Dog/more/1.jpg", "loose.jpg")
+    assert {left.path: left.reason for left in found.left_out} == {
+        "Dog/more/1.jpg": "lies 2 folders deep, classes lie 1 deep",
+        "loose.jpg": "lies 0 folders deep, classes lie 1 deep",
+    }
+
+
+def test_images_beside_an_old_split_are_told():
+    found = layout("train/cats/0.jpg", "test/dogs/1.jpg", "sample.jpg")
+    assert found.left_out == (LeftOut("sample.jpg", "lies beside the folders of a split"),)
+
+
+def test_flat_files_of_another_name_are_told():
+    found = layout("cat.0.jpg", "dog.0.jpg", "sample.jpg")
+    assert found.left_out == (LeftOut("sample.jpg", "is not named LABEL.NUMBER.EXT"),)
+
+
+def test_a_part_of_a_split_without_labels_is_told_and_the_rest_used():
+    # What Kaggle's two archives unpack to: the test images' labels are not given away.
+    found = layout("train/cat.0.jpg", "train/dog.0.jpg", "test1/1.jpg", "test1/2.jpg")
+    assert set(labels(found)) == {"train/cat.0.jpg", "train/dog.0.jpg"}
+    assert [left.path for left in found.left_out] == ["test1/1.jpg", "test1/2.jpg"]
+    assert found.description == "a split (train)"
+
+
+def test_no_label_anywhere_is_an_error_that_says_how_files_are_named():
+    with pytest.raises(UserError, match="no image lies 1 folder deep") as caught:
+        layout("train/0.jpg", "test/1.jpg")
+    assert "LABEL.NUMBER.EXT" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("train", "train"),
+        ("training_set", "train"),
+        ("val", "validation"),
+        ("Valid", "validation"),
+        ("validation", "validation"),
+        ("test", "test"),
+        ("testing", "test"),
+        ("test1", "test"),
+    ],
+)
+def test_a_part_of_an_old_split_has_many_names(name: str, split: str):
+    other = "test" if split == "train" else "train"
+    found = layout(f"{name}/cats/0.jpg", f"{name}/dogs/0.jpg", f"{other}/cats/1.jpg", f"{other}/dogs/1.jpg")
+    assert {each.split for each in found.files if each.path.startswith(name)} == {split}
+
+
+def test_the_depth_that_would_fit_is_named_with_an_example():
+    with pytest.raises(UserError) as caught:
+        layout("a/b/0.jpg", "c/d/0.jpg")
+    assert "--class-depth 2: a/b/0.jpg would be of class a--b." in caught.value.hint
+
+
+def test_a_file_with_another_ending_among_images_is_left_to_its_content():
+    found = layout("Cat/0.jpg", "Cat/notes.txt", "Dog/0.jpg", "notes.txt")
+    assert labels(found)["Cat/notes.txt"] == "Cat"
+    assert [left.path for left in found.left_out] == ["notes.txt"]

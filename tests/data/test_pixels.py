@@ -1,5 +1,8 @@
 """The decoded-pixel cache: its rows, its key, and that it is whole or not there."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +82,50 @@ def test_decoding_that_stops_leaves_no_half_cache(
             opened.build()
     assert not list((opened.cache / "pixels").iterdir())
     assert opened.build().open().any()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from harness.data.pixels import build_pixels
+from harness.data.sources import FolderSource
+
+data, cache = map(Path, sys.argv[1:])
+source = FolderSource(data, cache)
+
+def progress(done, total):
+    if done == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+build_pixels(source.manifest(lambda *_: None), source, 8, "bilinear", cache, progress)
+"""
+
+
+def test_a_cache_half_written_by_a_killed_process_is_noticed_and_made_again(opened: Opened, data: Path):
+    died = subprocess.run([sys.executable, "-c", KILLED, data, opened.cache], check=False)
+    assert died.returncode == -signal.SIGKILL
+    (half,) = (opened.cache / "pixels").iterdir()
+    assert (half / "pixels.npy").is_file()
+    made = opened.build()
+    assert list((opened.cache / "pixels").iterdir()) == [made.folder]
+    for row, entry in enumerate(opened.manifest.entries):
+        assert np.array_equal(made.open()[row], resize(opened.source.read(entry), 8, "bilinear"))
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "missing", "other shape", "facts cut"])
+def test_a_cache_that_was_damaged_later_is_made_again(opened: Opened, damage: str):
+    made = opened.build()
+    whole, file = made.open().copy(), made.folder / "pixels.npy"
+    content = file.read_bytes()
+    if damage == "missing":
+        file.unlink()
+    elif damage == "other shape":
+        np.save(file, whole[:3])
+    elif damage == "facts cut":
+        (made.folder / "facts.json").write_text("{")
+    else:
+        file.write_bytes({"cut": content[:-100], "empty": b""}[damage])
+    assert np.array_equal(opened.build().open(), whole)
 
 
 def test_progress_counts_up_to_all_images(opened: Opened):

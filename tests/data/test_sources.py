@@ -9,7 +9,7 @@ from fakes import encoded, image_folder, nothing, png, put
 from PIL import Image
 
 from harness.data import sources
-from harness.data.manifest import LeftOut, Manifest
+from harness.data.manifest import PREPARED_NAME, LeftOut, Manifest
 from harness.data.sources import FolderSource, SyntheticSource, open_source
 from harness.data.synthetic import TARGET_CLASSES
 from harness.errors import UserError
@@ -133,13 +133,23 @@ def test_an_empty_folder_is_refused(tmp_path: Path):
 def test_a_folder_of_classes_without_splits_is_refused_and_told_what_is_there(tmp_path: Path):
     for label in ("cats", "dogs"):
         put(tmp_path / "images" / label / "0.png", png(0))
-    assert refused(tmp_path / "images").endswith("Expected train, validation and test; found cats, dogs.")
+    assert refused(tmp_path / "images").endswith(
+        "Expected train, validation and test; found cats, dogs. "
+        "Make a split with: transferbench prepare images --out NEW_FOLDER"
+    )
+
+
+def test_a_flat_folder_of_many_images_is_told_how_to_split_them(tmp_path: Path):
+    for number in range(3):
+        put(tmp_path / "images" / f"cat.{number}.png", png(number))
+    assert "found 3 files. Make a split with: transferbench prepare images" in refused(tmp_path / "images")
 
 
 def test_a_missing_split_is_named(data: Path):
     (data / "validation").rename(data / "val")
     assert refused(data) == (
-        "images: no folder validation\nExpected train, validation and test; found test, train, val."
+        "images: no folder validation\nExpected train, validation and test; found test, train, val. "
+        "Make a split with: transferbench prepare images --out NEW_FOLDER"
     )
 
 
@@ -170,7 +180,9 @@ def test_nested_classes_are_refused(data: Path):
 
 def test_one_folder_too_many_around_the_splits_is_refused(tmp_path: Path):
     image_folder(tmp_path / "images" / "unpacked")
-    assert refused(tmp_path / "images").endswith("found unpacked.")
+    assert refused(tmp_path / "images").endswith(
+        "found unpacked. They are in images/unpacked: name that folder."
+    )
 
 
 # What is known already
@@ -277,3 +289,23 @@ def test_a_file_that_vanished_after_it_was_listed_is_an_error_that_names_it(data
     with pytest.raises(UserError, match="cannot be read") as caught:
         source.read(entry)
     assert caught.value.where == entry.path
+
+
+def test_what_prepare_wrote_is_an_error_where_it_cannot_be_read(data: Path):
+    put(data / PREPARED_NAME, b"{")
+    assert "what `prepare` wrote here cannot be read" in refused(data)
+
+
+def test_progress_is_told_also_where_everything_is_known(data: Path):
+    listed(data)
+    seen: list[tuple[int, int]] = []
+    FolderSource(data, data.parent / "cache").manifest(lambda done, total: seen.append((done, total)))
+    assert seen == [(done, 12) for done in range(1, 13)]
+
+
+def test_many_classes_that_lost_their_images_are_told_in_a_few_names(data: Path):
+    for number in range(100):
+        (data / "train" / f"empty{number:02}").mkdir()
+    assert "no usable image of empty00, empty01, empty02, empty03, empty04 and 95 more in any" in refused(
+        data
+    )

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from fakes import Row, answers, failed_record, finished_run, put, row
 
+from harness.data.manifest import LeftOut
 from harness.errors import UserError
+from harness.records import DataFacts
 from harness.reports.leaderboard import render_leaderboard
 from harness.reports.publish import publish_run
 from harness.running.folder import RunFolder
@@ -41,6 +43,24 @@ def test_logs_locks_and_the_manifest_with_its_paths_are_not_published(tmp_path: 
     put(run.path / "lock", b"")
     published, _ = publish_run(run.path, tmp_path / "results")
     assert {path.name for path in published.iterdir()} == {"run.json", "records"}
+
+
+@pytest.mark.parametrize(("source", "named"), [("folder", 0), ("cats_dogs", 1)])
+def test_dropped_files_of_a_public_archive_are_named_and_of_a_private_folder_only_counted(
+    source: str, named: int, tmp_path: Path
+):
+    data = DataFacts(
+        source=source,
+        manifest_sha256="a" * 64,
+        classes=("cats", "dogs"),
+        counts={},
+        left_out=1,
+        dropped=(LeftOut("train/cats/jane-doe.jpg", "the file is empty"),),
+    )
+    run = finished_run(tmp_path / "run", [row(answers(90), data=data)])
+    published, _ = publish_run(run.path, tmp_path / "results")
+    (kept,) = RunFolder(published).records.load()
+    assert (kept.data.left_out, len(kept.data.dropped)) == (1, named)
 
 
 def test_what_an_earlier_publication_had_more_is_gone(tmp_path: Path):

@@ -372,6 +372,7 @@ def test_images_that_cannot_be_decoded_are_left_out_before_the_first_cell(tmp_pa
     records = go(request(tmp_path, FOLDER, data=data), executor)
     manifest = Manifest.load(executor.jobs[0].manifest)
     assert {record.data.left_out for record in records} == {3}
+    assert {record.data.dropped for record in records} == {manifest.left_out}
     assert [left.path for left in manifest.left_out] == [
         "test/dogs/short.jpg",
         "test/dogs/short.png",
