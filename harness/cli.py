@@ -240,7 +240,7 @@ def prefetch(matrix: MatrixArgument, weights_dir: WeightsOption = None, cache: C
                 view.images(open_source(loaded.data, None, _cache(cache)).manifest(progress))
         fetched = fetch_missing(plan, _folder(weights_dir), LocalExecutor(), view)
     typer.echo("\n".join(describe_fetched(loaded.data.source, fetched)))
-    missing = {each.cell.backbone: each.skip for each in fetched if each.skip}
+    missing = {(each.cell.backbone, each.cell.weights): each.skip for each in fetched if each.skip}
     if missing:
         _stop("\n".join(missing.values()), EXIT_INCOMPLETE)
 

@@ -48,5 +48,5 @@ def unknown(kind: str, given: str, choices: Iterable[str], *, where: str = "") -
     return UserError(
         f"unknown {kind} {given!r}",
         where=where,
-        hint=f"{meant}Choices: {', '.join(known)}.",
+        hint=f"{meant}Choices: {few(known, shown=30)}.",
     )

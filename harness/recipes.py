@@ -94,6 +94,61 @@ class Recipe(_Frozen):
     select: Literal["best", "last"] = "best"
 
 
+_EXERCISE = Recipe(
+    name="dog-cat-exercise-01",
+    summary="published: VGG16 at 150 px, inputs divided by 255, RMSprop 2e-5, batch 20, last epoch",
+    # Published with Keras 2.2.4.  Known: rates, epochs, heads and augmentation as below; fine-tuning goes
+    # on from the augmented extraction's head and starts at block5_conv1; what is reported is the last
+    # epoch.  `flow_from_directory` resizes by nearest neighbour unless told otherwise, and shear is
+    # degrees there, so 0.1 is almost nothing.  100 steps of 20 are the whole of 2,000 images.
+    # Assumed: RMSprop's other settings are Keras' defaults, and its pixels pass through no other change.
+    preprocessing="rescale",
+    resize="nearest",
+    head="flatten-dense256-dropout",
+    augmented_head="flatten-dense256",
+    optimizer="rmsprop",
+    batch=20,
+    fast_extraction=Schedule(epochs=30, learning_rate=2e-5),
+    augmented_extraction=Schedule(epochs=30, learning_rate=2e-5, steps_per_epoch=100),
+    fine_tuning=Schedule(epochs=100, learning_rate=1e-5, steps_per_epoch=100),
+    fine_tuning_start="augmented-extraction",
+    augmentation=Augmentation(rotation=20, shift=0.1, shear=0.1, zoom=0.1, flip=True),
+    select="last",
+)
+
+_SLIDES = Recipe(
+    name="vgg19-fine-tuning-slides",
+    summary="published: VGG19 at 224 px, inputs divided by 255, RMSprop, one phase from a random head, "
+    "20 steps an epoch, last epoch",
+    # Known: a linear head on flattened features; the last four layers of the base train together with
+    # the random head, in one phase; 20 steps an epoch, 100 epochs; the last epoch counts.
+    # Contradictory: the text says batch 100, while all validation accuracies are multiples of 0.002, so
+    # 500 images were used and the batch was probably 50 (assumed here: 1,000 images an epoch).  The
+    # model is compiled with rate 1e-5 and then again with plain "rmsprop" (1e-3); 1e-5 is assumed.  The
+    # printed summary counts 25,089 trainable parameters, those of the frozen model; with the last four
+    # layers really unfrozen there are 7,104,513.
+    # Unknown: the transfer model's schedule; the fine-tuned model's is assumed.
+    preprocessing="rescale",
+    resize="nearest",
+    head="flatten-linear",
+    optimizer="rmsprop",
+    batch=50,
+    augmented_extraction=Schedule(epochs=100, learning_rate=1e-5, steps_per_epoch=20),
+    fine_tuning=Schedule(epochs=100, learning_rate=1e-5, steps_per_epoch=20),
+    fine_tuning_start="random-head",
+    augmentation=Augmentation(rotation=40, shift=0.2, shear=0.2, zoom=0.2, flip=True),
+    select="last",
+)
+
+_LEAVES = Recipe(
+    name="leaf-disease-40",
+    summary="published: VGG16 at 150 px on 40 classes of leaves, fine-tuned from block5_conv1",
+    # Known: VGG16 at 150 px, Flatten, Dense 256, Dense 40 (16,822,376 parameters), fine-tuned from
+    # block5_conv1.  Unknown: everything else; assumed to be as in dog-cat-exercise-01, whose head it
+    # shares.  Its images are not public: it runs on any folders of classes.
+    **(_EXERCISE.model_dump(exclude={"name", "summary"}) | {"head": "flatten-dense256"}),
+)
+
 _ROWS = (
     Recipe(
         name="default",
@@ -107,6 +162,9 @@ _ROWS = (
         augmented_extraction=Schedule(epochs=6, learning_rate=1e-3),
         fine_tuning=Schedule(epochs=4, learning_rate=3e-4),
     ),
+    _EXERCISE,
+    _SLIDES,
+    _LEAVES,
 )
 
 RECIPES: dict[str, Recipe] = {row.name: row for row in _ROWS}

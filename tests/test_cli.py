@@ -149,7 +149,7 @@ def test_a_mistake_in_a_matrix_is_told_with_file_and_line(name: str, tmp_path: P
     ended = command(name, "matrix.toml")
     assert ended.code == 2
     assert ended.err.startswith(
-        "transferbench: matrix.toml:5: unknown backbone 'MobileNet-0.3'\nDid you mean MobileNet-0.25"
+        "transferbench: matrix.toml:5: unknown backbone 'MobileNet-0.3'\nDid you mean MobileNet-0.5"
     )
     assert executor.jobs == []
     assert not (tmp_path / "results").exists()

@@ -58,6 +58,6 @@ def select(words: Iterable[str], *, where: Callable[[str], str] = lambda _: "") 
     for word in words:
         names = GROUPS.get(word) or fnmatch.filter(BACKBONES, word)
         if not names:
-            raise unknown("backbone", word, [*BACKBONES, *GROUPS], where=where(word))
+            raise unknown("backbone", word, [*GROUPS, *BACKBONES], where=where(word))
         found.update(dict.fromkeys(names))
     return tuple(found)

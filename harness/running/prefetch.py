@@ -55,12 +55,13 @@ def describe_fetched(data: str, fetched: list[Planned]) -> list[str]:
     """Say of the images and of every backbone's weights where they are now, or that they are missing."""
     states: dict[str, str] = {}
     for planned in fetched:
-        name, weights = planned.cell.backbone, planned.weights
-        if planned.cell.weights != "imagenet":
+        kind, weights = planned.cell.weights, planned.weights
+        if kind not in ("imagenet", "imagenet-top"):
             continue
+        name = planned.cell.backbone + (" with their top" if kind == "imagenet-top" else "")
         if weights is None or weights.path is None:
             states[name] = "missing"
-        elif weights.origin == backbone(name).weights.url:
+        elif weights.origin == weights_file(planned.cell.backbone, kind).url:
             checked = "its hash is the published one" if weights.published else "Keras publishes no hash"
             size = weights.path.stat().st_size / 1e6
             states[name] = f"downloaded, {size:.1f} MB to {weights.path.parent} ({checked})"

@@ -7,7 +7,7 @@ from fakes_training import KERAS_ARRAYS, draw_images, prepared
 
 from harness.backbones import backbone
 from harness.strategies.zero_shot import imagenet_classes
-from harness.training.base import build_top
+from harness.training.base import build_top, calibrate
 from harness.training.scoring import predict
 from harness.training.zero_shot import build_zero_shot
 
@@ -21,9 +21,7 @@ GROUPS = imagenet_classes(("cat", "dog"))
 def weights(tmp_path):
     keras.utils.set_random_seed(3)
     top = build_top(ROW, 32, None)
-    for variable in top.weights:
-        if "moving" not in variable.path:
-            variable.assign(variable + keras.random.normal(variable.shape, stddev=0.1))
+    calibrate(top, prepared(ROW, draw_images(32, 32, seed=2)[0]))
     path = tmp_path / "top.weights.h5"
     top.save_weights(path)
     return path
@@ -38,7 +36,7 @@ def test_a_probability_is_that_of_its_classes_among_those_of_all_groups(weights)
     found = predict(build_zero_shot(ROW, 32, weights, GROUPS).full, [pixels.astype(np.float32)], 2)
 
     np.testing.assert_allclose(found, np.stack([cats, dogs], axis=1) / (cats + dogs)[:, None], rtol=1e-4)
-    assert found.std(axis=0).max() > 1e-6
+    assert found.std(axis=0).max() > 1e-3
 
 
 def test_the_order_of_groups_is_the_order_of_probabilities(weights) -> None:
