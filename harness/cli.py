@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import platformdirs
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from harness import __version__
 from harness.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_USAGE, UserError
@@ -81,28 +82,18 @@ def plan(
 ) -> None:
     """Show the cells of a matrix, and why a cell will be skipped."""
     from harness.matrix import load_matrix
+    from harness.reports.plan import plan_facts, render_plan
     from harness.running.planner import make_plan
 
-    planned = make_plan(load_matrix(matrix), _folder(weights_dir), offline=offline)
+    loaded, folder = load_matrix(matrix), _folder(weights_dir)
+    planned = make_plan(loaded, folder, offline=offline)
     if as_json:
-        rows = [
-            {**each.cell.as_dict(), "name": each.cell.name, "skip": each.skip or None} for each in planned
-        ]
-        typer.echo(json.dumps(rows, indent=1))
+        typer.echo(json.dumps(plan_facts(planned), indent=1))
         return
-    table = Table(title=f"{len(planned)} cells", title_justify="left")
-    for column in ("backbone", "weights", "strategy", "depth", "recipe", "size", "seed", "note"):
-        table.add_column(column, justify="right" if column in ("size", "seed") else "left", overflow="fold")
-    for each in planned:
-        cell = each.cell
-        note = f"[yellow]skipped: {escape(each.skip)}[/]" if each.skip else ""
-        if each.weights is None and not each.skip:
-            note = "weights will be downloaded"
-        elif each.weights is not None and each.weights.published is False:
-            note = "[yellow]not the weights file that Keras publishes[/]"
-        numbers = (str(cell.size), str(cell.seed))
-        table.add_row(cell.backbone, cell.weights, cell.strategy, cell.depth, cell.recipe, *numbers, note)
-    Console().print(table)
+    console = Console()
+    text = Text(render_plan(loaded.name, planned, folder, width=_width(console)))
+    text.highlight_regex(r"\d* ?\bskipped\b", "yellow")
+    console.print(text, soft_wrap=True)
 
 
 @app.command(
@@ -343,6 +334,11 @@ def _folder(path: Path | None) -> Path | None:
             "no such folder", where=str(path), hint="--weights-dir names a folder of weight files."
         )
     return path
+
+
+def _width(console: Console) -> int | None:
+    """The width that lines must keep; none in a pipe, where a row is one line for other programs."""
+    return console.width if console.is_terminal or "COLUMNS" in os.environ else None
 
 
 def _cache(path: Path | None) -> Path:

@@ -1,0 +1,53 @@
+"""Plain text within a width: tables without boxes, and paragraphs; the same in a terminal and a pipe."""
+
+import textwrap
+from collections.abc import Collection, Mapping, Sequence
+
+from tabulate import tabulate
+
+__all__ = ["paragraph", "text_table"]
+
+_PROSE = 100
+_GAP = 2
+_NARROWEST = 18
+
+
+def paragraph(text: str, width: int | None = None, *, mark: str = "") -> str:
+    """Break a text at spaces, never inside a word or an address; what follows a `mark` hangs from it."""
+    return textwrap.fill(
+        text,
+        min(width or _PROSE, _PROSE),
+        initial_indent=mark,
+        subsequent_indent=" " * len(mark),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def text_table(
+    columns: Mapping[str, Sequence[str]],
+    *,
+    right: Collection[str] = (),
+    width: int | None = None,
+    wrapped: Sequence[str] = (),
+) -> str:
+    """A table of columns; where it is wider than `width`, those of `wrapped` are broken at spaces."""
+    shown = {name: list(values) for name, values in columns.items()}
+    for name in wrapped:
+        too_much = sum(_widths(shown).values()) + _GAP * (len(shown) - 1) - (width or 0)
+        if width and name in shown and too_much > 0:
+            left = max(_NARROWEST, _widths(shown)[name] - too_much)
+            shown[name] = [
+                textwrap.fill(value, left, break_long_words=False, break_on_hyphens=False)
+                for value in shown[name]
+            ]
+    align = ["right" if name in right else "left" for name in shown]
+    # Names and versions that look like numbers stay as they are written.
+    return tabulate(shown, headers="keys", tablefmt="simple", disable_numparse=True, colalign=align)
+
+
+def _widths(columns: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    return {
+        name: max(len(line) for value in (name, *values) for line in value.split("\n"))
+        for name, values in columns.items()
+    }

@@ -1,0 +1,35 @@
+"""Tables and paragraphs within a width."""
+
+from harness.reports.text import paragraph, text_table
+
+LONG = "https://example.org/" + "x" * 60
+
+
+def test_a_paragraph_keeps_its_width_and_hangs_from_its_mark():
+    lines = paragraph("one two three four five six", 14, mark="[1] ").splitlines()
+    assert lines == ["[1] one two", "    three four", "    five six"]
+
+
+def test_a_paragraph_never_breaks_an_address():
+    assert LONG in paragraph(f"see {LONG} there", 40).splitlines()
+
+
+def test_a_table_within_its_width_is_not_wrapped():
+    table = text_table({"name": ["a b c"], "n": ["1"]}, width=40, wrapped=("name",))
+    assert table.splitlines()[-1] == "a b c   1"
+
+
+def test_only_the_named_column_of_a_wide_table_is_broken_and_only_at_spaces():
+    names = ["fine-tuning from:block5_conv1 and-more-of-it"]
+    lines = text_table({"what": names, "file": [LONG]}, width=100, wrapped=("what",)).splitlines()
+    assert lines[2].endswith(LONG)
+    assert [line[:17].strip() for line in lines[2:]] == ["fine-tuning", "from:block5_conv1", "and-more-of-it"]
+
+
+def test_without_a_width_a_row_is_one_line():
+    table = text_table({"what": ["a long text " * 20]}, wrapped=("what",))
+    assert len(table.splitlines()) == 3
+
+
+def test_numbers_stand_as_they_are_written():
+    assert text_table({"seed": ["007", "1e5"]}, right=("seed",)).splitlines()[2:] == ["   007", "   1e5"]
