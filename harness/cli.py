@@ -196,6 +196,24 @@ def inspect(
         typer.echo(render_inspection(found, suspects))
 
 
+@app.command(epilog="Example: transferbench backbones 'ResNet*' MobileNet")
+def backbones(
+    patterns: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATTERN]...", help="Names, patterns, 'required' or 'all'; all by default."),
+    ] = None,
+    weights_dir: WeightsOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """List the backbones: sizes, blocks, published figures, and whether their weights are here."""
+    from harness.backbones import BACKBONES, select
+    from harness.reports.backbones import backbone_facts, render_backbones
+
+    folder = _folder(weights_dir)
+    facts = [backbone_facts(BACKBONES[name], folder) for name in select(patterns or ["all"])]
+    typer.echo(json.dumps(facts, indent=1) if as_json else render_backbones(facts))
+
+
 @app.command(epilog="Example: transferbench doctor --json")
 def doctor(
     weights_dir: WeightsOption = None,

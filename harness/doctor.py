@@ -2,15 +2,15 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tabulate import tabulate
-
 from harness.backbones import BACKBONES, Backbone
 from harness.environment import Environment, current_environment
+from harness.errors import few
+from harness.reports.text import text_table
 from harness.weights import find_weights, keras_home
 
 __all__ = ["Findings", "Folder", "WeightsFound", "examine", "render"]
@@ -101,11 +101,26 @@ def render(found: Findings) -> str:
         f"{folder.bytes_used / 1e9:.1f} GB used, {folder.bytes_free / 1e9:.1f} GB free"
         for folder in found.folders
     ]
-    rows = [(each.backbone, each.state, each.origin, each.file) for each in found.weights]
-    table = tabulate(rows, headers=("ImageNet weights", "state", "where", "file"), tablefmt="simple")
-    notes = ["unverified: Keras publishes no hash for that file"] if "unverified" in table else []
     problems = [f"problem: {problem}" for problem in found.problems] or ["no problems found"]
-    return "\n".join([*lines, "", table, "", *notes, *problems])
+    return "\n".join([*lines, "", *_weights_lines(found.weights), "", *problems])
+
+
+def _weights_lines(weights: Sequence[WeightsFound]) -> list[str]:
+    """The files that are here as a table; those that are not are counted, and some named."""
+    here = [each for each in weights if each.state != "missing"]
+    missing = [each.backbone for each in weights if each.state == "missing"]
+    lines = []
+    if here:
+        columns = {"ImageNet weights": "backbone", "state": "state", "where": "origin", "file": "file"}
+        lines += [text_table({name: [getattr(each, key) for each in here] for name, key in columns.items()})]
+        lines.append("")
+    if any(each.state == "unverified" for each in here):
+        lines.append("unverified: Keras publishes no hash for that file")
+    if missing:
+        lines.append(
+            f"ImageNet weights missing for {len(missing)} of {len(weights)} backbones: {few(missing)}"
+        )
+    return lines
 
 
 def _folder(name: str, path: Path) -> Folder:

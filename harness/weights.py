@@ -18,6 +18,7 @@ __all__ = [
     "find_weights",
     "is_published",
     "keras_home",
+    "locate",
     "missing_reason",
     "searched",
     "weights_file",
@@ -67,11 +68,17 @@ def find_weights(name: str, kind: str, folder: Path | None) -> WeightsRef | None
     if kind == "smoke-base":
         return WeightsRef(kind, SMOKE_BASE.name, sha256_of(SMOKE_BASE), "packaged", SMOKE_BASE)
     file = weights_file(name, kind)
-    for origin, place in searched(folder):
-        path = place / file.name
-        if path.is_file():
-            return WeightsRef(kind, file.name, sha256_of(path), origin, path, is_published(file, path))
-    return None
+    place = locate(file, folder)
+    if place is None:
+        return None
+    origin, path = place
+    return WeightsRef(kind, file.name, sha256_of(path), origin, path, is_published(file, path))
+
+
+def locate(file: WeightsFile, folder: Path | None) -> tuple[str, Path] | None:
+    """The shelf that a file lies on, and its path there, unread; None if it is on none."""
+    paths = ((origin, place / file.name) for origin, place in searched(folder))
+    return next(((origin, path) for origin, path in paths if path.is_file()), None)
 
 
 def is_published(file: WeightsFile, path: Path) -> bool | None:

@@ -46,7 +46,7 @@ def test_help_lists_the_commands_and_the_exit_codes(command):
         assert word in ended.out
 
 
-@pytest.mark.parametrize("name", ["plan", "run", "report", "publish"])
+@pytest.mark.parametrize("name", ["plan", "run", "backbones", "report", "publish"])
 def test_the_help_of_a_command_has_an_example(name: str, command):
     assert f"Example: transferbench {name} " in command(name, "--help").out
 
@@ -62,7 +62,7 @@ def test_plan_report_and_help_import_neither_tensorflow_nor_keras(tmp_path: Path
     script = """
 import sys
 from harness import cli
-for words in (["--help"], ["plan", "matrix.toml"], ["report", "run"], ["publish", "run"]):
+for words in (["--help"], ["plan", "matrix.toml"], ["backbones"], ["report", "run"], ["publish", "run"]):
     sys.argv = ["transferbench", *words]
     try:
         cli.main()
@@ -172,6 +172,24 @@ def test_colour_is_used_on_a_terminal_and_switched_off_by_no_color(
     assert "\x1b[33m" in command("plan", "matrix.toml", "--offline").out
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b[33m" not in command("plan", "matrix.toml", "--offline").out
+
+
+# backbones
+
+
+def test_backbones_lists_them_all_or_those_that_are_meant(command):
+    assert "46 backbones" in command("backbones").out
+    assert [row["name"] for row in json.loads(command("backbones", "VGG*", "MobileNet", "--json").out)] == [
+        "VGG16",
+        "VGG19",
+        "MobileNet",
+    ]
+
+
+def test_a_pattern_without_a_backbone_exits_with_2(command):
+    ended = command("backbones", "VGG15")
+    assert (ended.code, ended.out) == (2, "")
+    assert "unknown backbone 'VGG15'\nDid you mean VGG19 or VGG16" in ended.err
 
 
 # run

@@ -85,6 +85,26 @@ def test_the_text_names_devices_threads_weights_and_problems(tmp_path: Path):
         assert part in text
 
 
+def test_missing_weights_are_counted_and_shortly_named(tmp_path: Path):
+    put(tmp_path / BACKBONES["VGG16"].weights.name, b"something else")
+    text = render(found(tmp_path, tmp_path))
+    assert (
+        f"ImageNet weights missing for {len(BACKBONES) - 1} of {len(BACKBONES)} backbones: Xception, " in text
+    )
+    assert "ConvNeXtTiny" not in text
+    assert text.count(".h5") == 2  # in the table, and as a problem
+
+
+def test_without_any_weights_there_is_no_table_of_them(tmp_path: Path):
+    text = render(found(tmp_path))
+    assert f"missing for {len(BACKBONES)} of {len(BACKBONES)}" in text
+    assert "state" not in text
+
+
+def test_plain_values_keep_every_backbone(tmp_path: Path):
+    assert [each["backbone"] for each in found(tmp_path).as_dict()["weights"]] == list(BACKBONES)
+
+
 def test_a_folder_that_only_looks_writable_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def refused(**_: object) -> None:
         raise OSError(30, "Read-only file system")

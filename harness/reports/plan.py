@@ -71,7 +71,7 @@ def render_plan(
     marks = {cell: numbers[note] for cell, note in notes.items()}
     every = _folded([_row(each, marks.get(each.cell.name, "")) for each in plan])
     rows = [{column: few(value.split(", ")) for column, value in row.items()} for row in every]
-    same = {column for column in rows[0] if len({row[column] for row in rows}) == 1}
+    same = {column for column in every[0] if len({row[column] for row in every}) == 1}
     said = [say(rows[0][column]) for column, say in _SAID.items() if column in same & rows[0].keys()]
     shown = [column for column in rows[0] if column == "backbone" or column not in same]
     table = text_table(
@@ -137,7 +137,10 @@ def _folded(rows: list[_Row]) -> list[_Row]:
         found: dict[tuple[str, ...], list[_Row]] = {}
         for row in rows:
             found.setdefault(tuple(value for name, value in row.items() if name != axis), []).append(row)
-        rows = [group[0] | {axis: few(dict.fromkeys(row[axis] for row in group))} for group in found.values()]
+        rows = [
+            group[0] | {axis: ", ".join(dict.fromkeys(row[axis] for row in group))}
+            for group in found.values()
+        ]
     return rows
 
 

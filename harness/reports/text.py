@@ -2,8 +2,7 @@
 
 import textwrap
 from collections.abc import Collection, Mapping, Sequence
-
-from tabulate import tabulate
+from itertools import zip_longest
 
 __all__ = ["paragraph", "text_table"]
 
@@ -41,9 +40,23 @@ def text_table(
                 textwrap.fill(value, left, break_long_words=False, break_on_hyphens=False)
                 for value in shown[name]
             ]
-    align = ["right" if name in right else "left" for name in shown]
-    # Names and versions that look like numbers stay as they are written.
-    return tabulate(shown, headers="keys", tablefmt="simple", disable_numparse=True, colalign=align)
+    widths = _widths(shown)
+
+    def lines(values: Sequence[str]) -> list[str]:
+        stacked = zip_longest(*(value.split("\n") for value in values), fillvalue="")
+        return [
+            (" " * _GAP)
+            .join(
+                part.rjust(widths[name]) if name in right else part.ljust(widths[name])
+                for name, part in zip(shown, parts, strict=True)
+            )
+            .rstrip()
+            for parts in stacked
+        ]
+
+    table = [lines(list(shown)), ["  ".join("-" * width for width in widths.values())]]
+    table += [lines(values) for values in zip(*shown.values(), strict=True)]
+    return "\n".join(line for row in table for line in row)
 
 
 def _widths(columns: Mapping[str, Sequence[str]]) -> dict[str, int]:

@@ -16,7 +16,7 @@ def test_a_paragraph_never_breaks_an_address():
 
 def test_a_table_within_its_width_is_not_wrapped():
     table = text_table({"name": ["a b c"], "n": ["1"]}, width=40, wrapped=("name",))
-    assert table.splitlines()[-1] == "a b c   1"
+    assert table.splitlines()[-1] == "a b c  1"
 
 
 def test_only_the_named_column_of_a_wide_table_is_broken_and_only_at_spaces():
@@ -32,4 +32,4 @@ def test_without_a_width_a_row_is_one_line():
 
 
 def test_numbers_stand_as_they_are_written():
-    assert text_table({"seed": ["007", "1e5"]}, right=("seed",)).splitlines()[2:] == ["   007", "   1e5"]
+    assert text_table({"seed": ["007", "1e5"]}, right=("seed",)).splitlines()[2:] == [" 007", " 1e5"]
