@@ -262,6 +262,7 @@ def _recipes(tables: Any, text: _Text) -> dict[str, Recipe]:
             raise unknown("key", "name", known, where=text.at(name, key=True))
         merged = recipes[base].model_dump() | {
             "name": name,
+            "base": recipes[base].base or base,
             "summary": ", ".join([base, *(f"{key} {_told(value)}" for key, value in table.items())]),
         }
         for key, value in table.items():

@@ -64,6 +64,7 @@ class Augmentation(_Frozen):
 class Recipe(_Frozen):
     """One bundle of hyperparameters, shared by all strategies that a matrix crosses it with.
 
+    `base` names the built-in recipe that a matrix derived it from, "" of a built-in one itself.
     `preprocessing` is "native" (the backbone's own) or "rescale" (divide by 255, as some
     published runs did).  `select` names the epoch whose weights count: "best" has the lowest
     validation loss, "last" is the last one.
@@ -77,6 +78,7 @@ class Recipe(_Frozen):
 
     name: str
     summary: str
+    base: str = ""
     preprocessing: Literal["native", "rescale"] = "native"
     resize: Literal["bilinear", "nearest"] = "bilinear"
     head: Head = "gap-dense256-dropout"

@@ -160,7 +160,7 @@ def test_a_mistake_in_a_grid_is_told_with_its_line(tmp_path: Path, line: str, me
         ('base = "defalt"', "matrix.toml:7: unknown recipe 'defalt'\nDid you mean default?"),
         ("base = 3", "matrix.toml:7: unknown recipe '3'"),
         ('base = ["default"]', "matrix.toml: unknown recipe"),
-        ("batsh = 8", "matrix.toml:7: unknown key 'batsh'\nDid you mean batch?"),
+        ("batsh = 8", "matrix.toml:7: unknown key 'batsh'\nDid you mean batch or base?"),
         ('name = "other"', "matrix.toml:6: unknown key 'name'"),
         (
             'head = "gap-liner"',

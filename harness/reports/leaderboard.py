@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from harness.errors import UserError
+from harness.published import published_training
 from harness.records import Predictions, Record
+from harness.reports.legend import legend, shortened_epochs
 from harness.running.folder import RunFacts, RunFolder
 from harness.statistics import ranks, wilson
 
@@ -52,7 +54,7 @@ def render_leaderboard(folder: RunFolder) -> str:
         parts.append(_controls(random, ranked))
     if failed or missing:
         parts.append(_incomplete(failed, missing))
-    parts.append(_legend(records))
+    parts.append(legend(records))
     return "\n\n".join(parts) + "\n"
 
 
@@ -133,14 +135,16 @@ def _ranked(rows: Sequence[_Row], *, named: bool) -> str:
         if len(ordered) > 1
         else ""
     )
-    return "\n\n".join(part for part in (title, verdict, _table(frame)) if part)
+    short = "\n".join(f"- {line}" for line in shortened_epochs([record for record, _ in ordered]))
+    return "\n\n".join(part for part in (title, verdict, short, _table(frame)) if part)
 
 
 def _controls(rows: Sequence[_Row], ranked: Sequence[_Row]) -> str:
     lines = ["## Controls: random base, never ranked", ""]
-    compared = _against_random(rows, ranked)
-    if compared:
-        lines += [*compared, ""]
+    told = _against_random(rows, ranked)
+    told += [f"- {line}" for line in shortened_epochs([record for record, _ in rows])]
+    if told:
+        lines += [*told, ""]
     lines.append(_table(_frame([record for record, _ in _by_accuracy(rows)])))
     return "\n".join(lines)
 
@@ -202,10 +206,12 @@ def _frame(records: Sequence[Record]) -> pd.DataFrame:
         "seed": lambda record: str(record.cell.seed),
         "test accuracy (%)": lambda record: _percent(record.measured.test_accuracy),
         "95 % interval": _interval,
+        "published (%)": _published,
         "test loss": lambda record: _number(record.measured.test_loss, 3),
+        "published loss": _published_loss,
         "gap (points)": lambda record: _number(record.gap, 1, 100),
         "gap opens (epoch)": lambda record: _count(record.gap_opens_at),
-        "epoch": lambda record: _count(record.measured.chosen.epoch if record.measured.chosen else None),
+        "epoch": _epoch,
         "train (ms/step)": lambda record: _step(record, "train_step"),
         "inference (ms/step)": lambda record: _step(record, "inference_step"),
         "to result (s)": lambda record: _number(
@@ -220,6 +226,7 @@ def _frame(records: Sequence[Record]) -> pd.DataFrame:
     cells = {name: [render(record) for record in records] for name, render in columns.items()}
     # Said only where it tells rows apart.
     same = {name for name in ("weights", "recipe", "device", "precision") if len(set(cells[name])) == 1}
+    same |= {name for name in ("published (%)", "published loss") if set(cells[name]) == {"-"}}
     return pd.DataFrame({name: column for name, column in cells.items() if name not in same})
 
 
@@ -229,6 +236,26 @@ def _interval(record: Record) -> str:
         return "-"
     low, high = wilson(round(measured.test_accuracy * measured.test_images), measured.test_images)
     return f"{100 * low:.1f} to {100 * high:.1f}"
+
+
+def _published(record: Record) -> str:
+    training = published_training(record)
+    if training is None:
+        return "-"
+    if training.test_accuracy is not None:
+        return _percent(training.test_accuracy)
+    return f"{_percent(training.last_validation_accuracy)} val."
+
+
+def _published_loss(record: Record) -> str:
+    training = published_training(record)
+    return _number(training.test_loss if training else None, 3)
+
+
+def _epoch(record: Record) -> str:
+    """The chosen epoch; a linear probe has tried strengths instead."""
+    chosen = record.measured.chosen
+    return "-" if chosen is None or chosen.strength is not None else str(chosen.epoch)
 
 
 def _step(record: Record, kind: str) -> str:
@@ -251,34 +278,6 @@ def _count(value: int | None) -> str:
 
 
 def _table(frame: pd.DataFrame) -> str:
-    numeric = ("(", "seed", "test loss", "epoch", "rank")
+    numeric = ("(", "seed", "loss", "epoch", "rank")
     align = ["right" if any(mark in name for mark in numeric) else "left" for name in frame.columns]
     return frame.to_markdown(index=False, disable_numparse=True, colalign=align) or ""
-
-
-def _legend(records: Sequence[Record]) -> str:
-    inherited = max((record.memory.inherited_bytes for record in records if record.memory), default=0)
-    last = sorted({record.recipe.name for record in records if record.recipe.select == "last"})
-    exception = f" (recipe {', '.join(last)}: the last epoch)" if last else ""
-    notes = (
-        "A row's rank is one plus the number of rows that are significantly better: exact McNemar "
-        "tests on the same test images, Holm's correction over all pairs of the table. Rows of "
-        "rank 1 cannot be told apart from the best.",
-        "The interval is Wilson's, from the number of test images alone; it does not include the "
-        "spread over seeds, and very near 100 % it covers less than 95 %.",
-        f"Epochs are chosen on validation loss{exception}; the test images are read once, after that.",
-        "The gap is training minus validation accuracy at the chosen epoch; training accuracy is a "
-        "running mean with dropout and augmentation on. It opens at the first epoch of the last phase "
-        "from which it stays larger than the validation set's 95 % half-width.",
-        "Train and inference times are medians over blocks of steps of one resident batch (32 images "
-        "unless the recipe says otherwise), after warm-up, in a pass of their own; loading and "
-        "augmentation are not in them. The train step of fast extraction is a step of its head on "
-        "cached features.",
-        "To result: decoding, feature extraction, training and validation, as if nothing had been cached.",
-        f"Peak memory: {_MEMORY} of the cell's process, {inherited / 1e6:,.0f} MB of which it held "
-        "before it began (Keras and TensorFlow).",
-    )
-    return "\n".join(["## How to read this", "", *(f"- {note}" for note in notes)])
-
-
-_MEMORY = "anonymous memory (resident memory where the system does not tell it)"

@@ -71,7 +71,7 @@ def input_key(planned: Planned, manifest_sha256: str) -> str:
     facts = {
         "schema": SCHEMA_VERSION,
         "cell": {key: value for key, value in planned.cell.as_dict().items() if key != "recipe"},
-        "recipe": planned.recipe.model_dump(exclude={"name", "summary"}),
+        "recipe": planned.recipe.model_dump(exclude={"name", "summary", "base"}),
         "phases": [asdict(phase) for phase in planned.phases],
         "manifest": manifest_sha256,
         "weights": planned.weights.sha256 if planned.weights else None,

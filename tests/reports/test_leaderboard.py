@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import ENVIRONMENT, Row, answers, failed_record, finished_run, record, row
+from fakes import ENVIRONMENT, Row, answers, epoch, failed_record, finished_run, record, row
 
 from harness.errors import UserError
-from harness.records import Record
+from harness.records import Epoch, Record
 from harness.reports import leaderboard
 from harness.reports.leaderboard import read_run, render_leaderboard
 from harness.running.folder import RunFolder
@@ -319,3 +319,84 @@ def test_a_helper_makes_as_many_right_answers_as_asked():
     assert answers(98).correct.sum() == 98
     assert answers(97, first=1).correct.sum() == 97
     assert np.array_equal(answers(3, 5, first=1).correct, [False, True, True, True, False])
+
+
+# What stands only where rows have it
+
+EXERCISE = {"recipe": "dog-cat-exercise-01", "backbone": "VGG16", "size": 150}
+TUNED = row(answers(93), **EXERCISE, strategy="fine-tuning", depth="from:block5_conv1")
+FAST = row(answers(90), **EXERCISE)
+SLIDES = row(
+    answers(92),
+    recipe="vgg19-fine-tuning-slides",
+    backbone="VGG19",
+    size=224,
+    strategy="fine-tuning",
+    depth="layers:4",
+)
+
+
+def with_history(each: Row, *history: Epoch) -> Row:
+    """The row with these epochs, the last of them chosen."""
+    kept, predictions = each
+    measured = kept.measured.model_copy(
+        update={"history": history, "best": history[-1], "chosen": history[-1]}
+    )
+    return kept.model_copy(update={"measured": measured}), predictions
+
+
+def test_published_figures_stand_beside_the_rows_that_repeat_them(tmp_path: Path):
+    lines = table(section(rendered(tmp_path, TUNED, SLIDES, FAST, BEST), "Ranked"))
+    found = {line["backbone"] + line["strategy"][:4]: line for line in lines}
+    assert {name: line["published (%)"] for name, line in found.items()} == {
+        "VGG16fine": "94.1",
+        "VGG19fine": "94.3",
+        "VGG16fast": "90.7 val.",
+        "MobileNetfast": "-",
+    }
+    assert [found[name]["published loss"] for name in ("VGG16fine", "VGG19fine")] == ["-", "0.134"]
+
+
+def test_a_published_loss_has_a_column_only_where_one_is_known(tmp_path: Path):
+    (line,) = table(section(rendered(tmp_path, FAST), "Ranked"))
+    assert "published (%)" in line
+    assert "published loss" not in line
+
+
+KINDS = {
+    "A linear probe": row(answers(90), strategy="linear-probe"),
+    "Zero-shot": row(answers(90), strategy="zero-shot", weights="imagenet-top"),
+    "From-scratch": row(answers(90), strategy="from-scratch", weights="scratch"),
+    "Published is": FAST,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_legend_explains_the_kinds_of_rows_that_there_are(kind: str, tmp_path: Path):
+    legend = section(rendered(tmp_path, KINDS[kind], BEST), "How to read this")
+    assert [each for each in KINDS if each in legend] == [kind]
+
+
+def test_from_scratch_rows_are_ranked(tmp_path: Path):
+    text = rendered(tmp_path, BEST, KINDS["From-scratch"])
+    assert [name for name, _ in ranked(text)] == ["MobileNet", "MobileNet-0.25"]
+
+
+def test_a_probe_has_no_epoch(tmp_path: Path):
+    probe = with_history(KINDS["A linear probe"], epoch(7, "probe", strength=0.1, images=100))
+    (line,) = table(section(rendered(tmp_path, probe), "Ranked"))
+    assert line["epoch"] == "-"
+
+
+@pytest.mark.parametrize(("weights", "title"), [("imagenet", "Ranked"), ("random", "Controls")])
+def test_epochs_that_hold_fewer_images_than_the_split_are_told(weights: str, title: str, tmp_path: Path):
+    """Trap 32: 20 steps of 20 images are 400 of 2,000."""
+    short = row(answers(90), strategy="fine-tuning", depth="blocks:1", weights=weights)
+    short = with_history(short, epoch(1, images=100), epoch(1, "fine-tuning", images=40))
+    text = section(rendered(tmp_path, short), title)
+    assert "- Recipe default, fine-tuning: trains on 40 of 100 images an epoch." in text
+    assert "head: trains" not in text
+
+
+def test_whole_epochs_are_not_remarked_on(tmp_path: Path):
+    assert "images an epoch" not in rendered(tmp_path, with_history(BEST, epoch(1, images=100)))

@@ -187,10 +187,10 @@ def test_the_key_differs_when_the_recipe_does(changed: dict):
 
 def test_every_field_of_a_recipe_is_tried_above():
     tried = {name for each in CHANGES for name in each}
-    assert tried | {"name", "summary"} == set(Recipe.model_fields)
+    assert tried | {"name", "summary", "base"} == set(Recipe.model_fields)
 
 
-@pytest.mark.parametrize("changed", [{"name": "renamed"}, {"summary": "in other words"}])
+@pytest.mark.parametrize("changed", [{"name": "renamed"}, {"summary": "in other words"}, {"base": "x"}])
 def test_the_key_does_not_depend_on_what_a_recipe_is_called(changed: dict):
     cell = replace(CELL, recipe=changed.get("name", CELL.recipe))
     assert input_key(plan(cell, changed_recipe(**changed)), MANIFEST) == input_key(plan(), MANIFEST)

@@ -1,0 +1,79 @@
+"""What a leaderboard's columns and rows mean, said only of those that it has."""
+
+from collections.abc import Callable, Sequence
+
+from harness.published import published_training
+from harness.records import Record
+
+__all__ = ["legend", "shortened_epochs"]
+
+_MEMORY = "anonymous memory (resident memory where the system does not tell it)"
+
+# Sentences for rows of one kind, and what tells such a row.
+_KINDS: tuple[tuple[Callable[[Record], bool], str], ...] = (
+    (
+        lambda record: record.cell.strategy == "linear-probe",
+        "A linear probe is a logistic regression on pooled features: it has no epochs and no train step. "
+        "The strength of its penalty is chosen on validation loss.",
+    ),
+    (
+        lambda record: record.cell.strategy == "zero-shot",
+        "Zero-shot is the ImageNet head itself: nothing is trained on these images, so there is no gap, "
+        "no epoch and no train step.",
+    ),
+    (
+        lambda record: record.weights.kind == "scratch",
+        "From-scratch rows (weights `scratch`) are controls: the whole network, batch norm too, is trained "
+        "from a random initialisation. They are ranked, because that is a result in its own right; the "
+        "distance to them is what pretrained weights are worth.",
+    ),
+    (
+        lambda record: published_training(record) is not None,
+        "Published is what the recipe's source reports for this backbone, size and strategy on its own "
+        "images: test accuracy, or, marked val., validation accuracy of the last epoch where no test "
+        "figure is published. A matrix may have derived its recipe from the published one. It is a "
+        "reference and takes no part in the ranks.",
+    ),
+)
+
+
+def legend(records: Sequence[Record]) -> str:
+    """How to read a leaderboard of these records."""
+    inherited = max((record.memory.inherited_bytes for record in records if record.memory), default=0)
+    last = sorted({record.recipe.name for record in records if record.recipe.select == "last"})
+    exception = f" (recipe {', '.join(last)}: the last epoch)" if last else ""
+    done = [record for record in records if record.status == "ok"]
+    notes = (
+        "A row's rank is one plus the number of rows that are significantly better: exact McNemar "
+        "tests on the same test images, Holm's correction over all pairs of the table. Rows of "
+        "rank 1 cannot be told apart from the best.",
+        "The interval is Wilson's, from the number of test images alone; it does not include the "
+        "spread over seeds, and very near 100 % it covers less than 95 %.",
+        f"Epochs are chosen on validation loss{exception}; the test images are read once, after that.",
+        "The gap is training minus validation accuracy at the chosen epoch; training accuracy is a "
+        "running mean with dropout and augmentation on. It opens at the first epoch of the last phase "
+        "from which it stays larger than the validation set's 95 % half-width.",
+        "Train and inference times are medians over blocks of steps of one resident batch (32 images "
+        "unless the recipe says otherwise), after warm-up, in a pass of their own; loading and "
+        "augmentation are not in them. The train step of fast extraction is a step of its head on "
+        "cached features.",
+        "To result: decoding, feature extraction, training and validation, as if nothing had been cached.",
+        f"Peak memory: {_MEMORY} of the cell's process, {inherited / 1e6:,.0f} MB of which it held "
+        "before it began (Keras and TensorFlow).",
+        *(text for is_one, text in _KINDS if any(is_one(record) for record in done)),
+    )
+    return "\n".join(["## How to read this", "", *(f"- {note}" for note in notes)])
+
+
+def shortened_epochs(records: Sequence[Record]) -> list[str]:
+    """A sentence for each recipe and phase whose epochs hold fewer images than the training split."""
+    found: dict[tuple[str, str, int, int], None] = {}
+    for record in records:
+        split = sum(record.data.counts.get("train", {}).values())
+        for epoch in record.measured.history:
+            if epoch.images < split:
+                found[record.cell.recipe, epoch.phase, epoch.images, split] = None
+    return [
+        f"Recipe {recipe}, {phase}: trains on {images:,} of {split:,} images an epoch."
+        for recipe, phase, images, split in found
+    ]
