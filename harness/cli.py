@@ -317,6 +317,26 @@ def report(
     typer.echo(target)
 
 
+@app.command(epilog="Example: transferbench curves results/runs/cats-dogs --cell 'Xception/*'")
+def curves(
+    run_folder: RunArgument,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Picture to write (PNG or SVG); curves.png of the run.")
+    ] = None,
+    cell: Annotated[
+        str | None, typer.Option("--cell", help="Only the cells of that name, or of a pattern (VGG16/*).")
+    ] = None,
+) -> None:
+    """Draw accuracy and loss by epoch of a run's cells, beside published curves where there are some."""
+    from harness.reports.curves import draw_curves, find_curves
+    from harness.running.folder import RunFolder
+
+    found = find_curves(RunFolder(run_folder), cell)
+    target = out or run_folder / "curves.png"
+    draw_curves(found, target)
+    typer.echo("\n".join([str(target), *found.notes]))
+
+
 @app.command(epilog="Example: transferbench publish results/runs/cats-dogs")
 def publish(
     run_folder: RunArgument,

@@ -46,7 +46,7 @@ def test_help_lists_the_commands_and_the_exit_codes(command):
         assert word in ended.out
 
 
-@pytest.mark.parametrize("name", ["plan", "run", "backbones", "report", "publish"])
+@pytest.mark.parametrize("name", ["plan", "run", "backbones", "curves", "report", "publish"])
 def test_the_help_of_a_command_has_an_example(name: str, command):
     assert f"Example: transferbench {name} " in command(name, "--help").out
 
@@ -62,8 +62,8 @@ def test_plan_report_and_help_import_neither_tensorflow_nor_keras(tmp_path: Path
     script = """
 import sys
 from harness import cli
-for words in (["--help"], ["plan", "matrix.toml"], ["backbones"], ["report", "run"], ["publish", "run"]):
-    sys.argv = ["transferbench", *words]
+for words in ("--help", "plan matrix.toml", "backbones", "curves run", "report run", "publish run"):
+    sys.argv = ["transferbench", *words.split()]
     try:
         cli.main()
     except SystemExit as end:
@@ -378,14 +378,14 @@ def test_report_writes_to_the_named_file(tmp_path: Path, command):
     assert (tmp_path / "x" / "board.md").is_file()
 
 
-@pytest.mark.parametrize("name", ["report", "publish"])
+@pytest.mark.parametrize("name", ["report", "curves", "publish"])
 def test_a_run_that_is_not_there_exits_with_2(name: str, command):
     ended = command(name, "nowhere")
     assert ended.code == 2
     assert "transferbench: nowhere: no run is in this folder (it has no run.json)\n" in ended.err
 
 
-@pytest.mark.parametrize("name", ["report", "publish"])
+@pytest.mark.parametrize("name", ["report", "curves", "publish"])
 def test_a_run_without_records_exits_with_2(name: str, tmp_path: Path, command):
     finished_run(tmp_path / "run", [], ["a/cell"])
     ended = command(name, "run")
@@ -398,6 +398,14 @@ def test_report_of_an_interrupted_run_names_the_cells_that_were_not_run(tmp_path
     command("run", matrix_file(tmp_path), "--out", "out")
     command("report", "out")
     assert (tmp_path / "out" / "leaderboard.md").read_text().count("| not run") == 3
+
+
+def test_curves_prints_the_picture_that_it_wrote_and_what_it_leaves_out(tmp_path: Path, command):
+    skipped = failed_record("skipped", "no weights", seed=1)
+    finished_run(tmp_path / "run", [row(answers(90)), (skipped, None)])
+    ended = command("curves", "run")
+    assert ended.out == f"run/curves.png\nWithout epochs, and so without a curve: {skipped.name}.\n"
+    assert (tmp_path / "run" / "curves.png").is_file()
 
 
 def test_publish_prints_the_two_places_it_wrote(tmp_path: Path, command):
