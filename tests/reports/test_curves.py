@@ -124,7 +124,7 @@ def test_cells_without_epochs_are_left_out_with_a_note(tmp_path: Path):
 
 
 def test_a_run_without_any_epoch_is_an_error(tmp_path: Path):
-    with pytest.raises(UserError, match="no epoch was trained in .*/zero-shot"):
+    with pytest.raises(UserError, match=r"no epoch was trained in .*/zero-shot"):
         find_curves(finished_run(tmp_path, [without_epochs(ZERO_SHOT)]))
 
 
