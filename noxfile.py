@@ -56,7 +56,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types strictly; TensorFlow and Keras are not needed for it."""
-    untyped = {"keras", "seaborn", "scipy", "tensorflow"}
+    untyped = {"keras", "scikit-learn", "seaborn", "scipy", "tensorflow"}
     needed = [
         requirement
         for requirement in PYPROJECT["project"]["dependencies"]

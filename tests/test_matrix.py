@@ -131,7 +131,10 @@ def test_a_mistake_in_the_file_is_told_with_its_line(tmp_path: Path, change: tup
             "unknown depth 'block:1'\nDid you mean blocks:N? Choices: none, all, blocks:N",
         ),
         ('depths = ["blocks:15"]', "'blocks:15' is deeper than MobileNet, which has 14 blocks\nUse 'all'"),
-        ('recipes = ["defualt"]', "unknown recipe 'defualt'\nDid you mean default? Choices: default, smoke."),
+        (
+            'recipes = ["defualt"]',
+            "unknown recipe 'defualt'\nDid you mean default? Choices: default, smoke, ",
+        ),
         (
             'weights = ["imagnet"]',
             "unknown value of 'weights': 'imagnet'\nDid you mean imagenet? Choices: imagenet,",
@@ -246,3 +249,73 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path):
     (tmp_path / "matrix.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match=r"matrix\.toml: not UTF-8 text"):
         load_matrix(tmp_path / "matrix.toml")
+
+
+# Axes where they mean something
+
+
+def test_backbones_may_be_named_by_pattern_and_group(tmp_path: Path):
+    cells = matrix(tmp_path, GRID.replace('"MobileNet"', '"VGG*", "required"')).cells()
+    assert [cell.backbone for cell in cells][:3] == ["VGG16", "VGG19", "Xception"]
+    assert len(cells) == 17
+
+
+def test_a_pattern_that_means_nothing_is_told_with_its_line(tmp_path: Path):
+    found = problem(tmp_path, GRID.replace('"MobileNet"', '"Resnet*"'))
+    assert found.startswith("matrix.toml:4: unknown backbone 'Resnet*'")
+
+
+def test_a_member_of_a_group_that_is_too_small_is_named(tmp_path: Path):
+    found = problem(tmp_path, GRID.replace('"MobileNet"', '"all"') + "sizes = [64]")
+    assert found.startswith("matrix.toml:6: Xception needs images of at least 71 px, got 64")
+
+
+def test_a_learning_rate_is_an_axis_of_the_strategies_that_have_one(tmp_path: Path):
+    text = GRID.replace('"fast-extraction"', '"fast-extraction", "linear-probe"')
+    cells = matrix(tmp_path, text + "learning_rates = [1e-3, 1e-4]").cells()
+    assert [(cell.strategy, cell.learning_rate) for cell in cells] == [
+        ("fast-extraction", 1e-3),
+        ("fast-extraction", 1e-4),
+        ("linear-probe", None),
+    ]
+    assert cells[1].name == "MobileNet/imagenet/fast-extraction/none/default/lr0.0001/224px/seed0/cpu/float32"
+    assert cells[1].label == "fast-extraction lr 0.0001"
+
+
+def test_a_strategy_that_no_seed_changes_has_one_cell(tmp_path: Path):
+    text = GRID.replace('"fast-extraction"', '"fast-extraction", "linear-probe"')
+    cells = matrix(tmp_path, text + "seeds = [3, 4]").cells()
+    assert [(cell.strategy, cell.seed) for cell in cells] == [
+        ("fast-extraction", 3),
+        ("fast-extraction", 4),
+        ("linear-probe", 3),
+    ]
+
+
+def test_on_random_weights_the_seed_changes_a_linear_probe_too(tmp_path: Path):
+    text = GRID.replace('"fast-extraction"', '"linear-probe"')
+    cells = matrix(tmp_path, text + 'seeds = [3, 4]\nweights = ["random"]').cells()
+    assert [cell.seed for cell in cells] == [3, 4]
+
+
+def test_from_scratch_and_zero_shot_bring_their_own_weights(tmp_path: Path):
+    text = GRID.replace('"fast-extraction"', '"from-scratch", "zero-shot"')
+    cells = matrix(tmp_path, text + 'weights = ["imagenet", "random"]\nsizes = [64]').cells()
+    assert [(cell.weights, cell.size) for cell in cells] == [("scratch", 64), ("imagenet-top", 224)]
+
+
+def test_dividing_by_255_is_refused_where_preprocessing_is_built_in(tmp_path: Path):
+    text = GRID.replace('"MobileNet"', '"EfficientNetB0"') + 'recipes = ["dog-cat-exercise-01"]'
+    found = problem(tmp_path, text)
+    assert found.startswith("matrix.toml:6: recipe 'dog-cat-exercise-01' divides by 255, and so does")
+
+
+def test_a_recipe_may_not_drop_every_block(tmp_path: Path):
+    text = GRID.replace('"MobileNet"', '"VGG16"') + 'recipes = ["low"]\n[recipe.low]\ndrop_blocks = 5\n'
+    assert "drops 5 blocks of VGG16, which has 5" in problem(tmp_path, text)
+
+
+def test_a_depth_counts_the_blocks_that_are_left(tmp_path: Path):
+    text = GRID.replace('"MobileNet"', '"VGG16"').replace("fast-extraction", "fine-tuning")
+    text += 'depths = ["blocks:4"]\nrecipes = ["low"]\n[recipe.low]\ndrop_blocks = 2\n'
+    assert "'blocks:4' is deeper than VGG16, which has 3 blocks" in problem(tmp_path, text)

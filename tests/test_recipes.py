@@ -57,3 +57,19 @@ def test_an_augmentation_that_loses_the_image_is_refused(wrong: dict):
 def test_a_recipe_cannot_be_changed():
     with pytest.raises(ValidationError, match="frozen"):
         RECIPES["default"].batch = 1
+
+
+@pytest.mark.parametrize("name", ["dog-cat-exercise-01", "vgg19-fine-tuning-slides", "leaf-disease-40"])
+def test_a_published_recipe_does_what_was_published(name: str):
+    recipe = RECIPES[name]
+    assert (recipe.preprocessing, recipe.resize, recipe.select) == ("rescale", "nearest", "last")
+    assert recipe.optimizer == "rmsprop"
+
+
+def test_the_slides_train_one_phase_from_a_random_head():
+    assert RECIPES["vgg19-fine-tuning-slides"].fine_tuning_start == "random-head"
+
+
+def test_an_epoch_of_the_exercise_is_the_whole_training_split():
+    schedule = RECIPES["dog-cat-exercise-01"].fine_tuning
+    assert schedule.steps_per_epoch * RECIPES["dog-cat-exercise-01"].batch == 2000

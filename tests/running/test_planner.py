@@ -13,8 +13,8 @@ from harness.backbones import backbone
 from harness.matrix import Cell
 from harness.recipes import RECIPES, Augmentation, Recipe, Schedule
 from harness.running import planner
-from harness.running.planner import Planned, input_key, make_plan
-from harness.strategies import strategy
+from harness.running.planner import Planned, effective_recipe, input_key, make_plan, without_unsuited
+from harness.strategies import STRATEGIES, strategy
 from harness.weights import WeightsRef
 
 pytestmark = pytest.mark.usefixtures("empty_keras_home")
@@ -280,3 +280,39 @@ def test_each_weights_file_is_hashed_once(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(planner, "find_weights", lambda name, *_: asked.append(name))
     make_plan(matrix(tmp_path, TEXT), None, offline=False)
     assert asked == ["MobileNet", "MobileNet-0.25"]
+
+
+# What takes effect
+
+
+def test_the_learning_rate_of_a_cell_is_that_of_its_strategy_and_of_nothing_else():
+    recipe = effective_recipe(RECIPES["default"], replace(CELL, learning_rate=0.5))
+    assert recipe.fine_tuning == RECIPES["default"].fine_tuning.model_copy(update={"learning_rate": 0.5})
+    assert recipe.fast_extraction == RECIPES["default"].fast_extraction
+
+
+@pytest.mark.parametrize("name", [name for name, each in STRATEGIES.items() if each.schedule])
+def test_a_learning_rate_reaches_the_last_phase(name: str):
+    cell = replace(CELL, strategy=name, learning_rate=0.5)
+    recipe = effective_recipe(RECIPES["default"], cell)
+    assert strategy(name).phases(recipe, "blocks:1")[-1].learning_rate == 0.5
+
+
+def test_the_plan_holds_the_recipe_as_the_strategy_changes_it(tmp_path: Path):
+    text = TEXT.replace('["fast-extraction", "fine-tuning"]', '["linear-probe"]')
+    planned = make_plan(matrix(tmp_path, text), None, offline=False)[0]
+    assert planned.recipe.head == "gap-linear"
+
+
+def test_cells_whose_strategy_does_not_suit_the_classes_are_skipped_with_the_reason(tmp_path: Path):
+    text = TEXT.replace('["fast-extraction", "fine-tuning"]', '["zero-shot", "linear-probe"]')
+    made = make_plan(matrix(tmp_path, text), None, offline=False)
+    suited, unsuited = (without_unsuited(made, classes) for classes in (("cat", "dog"), ("rust", "scab")))
+    assert [each.skip for each in suited] == [""] * 4
+    assert {each.cell.strategy for each in unsuited if "classes are others" in each.skip} == {"zero-shot"}
+
+
+def test_zero_shot_asks_for_the_file_with_the_top(tmp_path: Path):
+    text = TEXT.replace('["fast-extraction", "fine-tuning"]', '["zero-shot"]')
+    planned = make_plan(matrix(tmp_path, text), None, offline=True)[0]
+    assert "mobilenet_1_0_224_tf.h5" in planned.skip

@@ -4,6 +4,7 @@ Every base has calibrated random weights and the smallest legal size; it is buil
 large relatives of a row that is tested anyway are marked slow.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,6 +104,18 @@ def test_every_block_pattern_finds_layers_and_blocks_follow_one_another(built: B
     ]
 
     assert starts == sorted(set(starts))
+
+
+def test_a_cut_at_a_block_leaves_no_layer_of_it_in_front(built: Built) -> None:
+    names = [operation.name for operation in built.base.operations]
+    patterns = [re.compile(pattern) for pattern in built.row.blocks]
+    for count in range(1, len(patterns)):
+        cut = find_cut(built.base, built.row, parse_depth(f"blocks:{count}")).index
+        if built.row.ends:
+            assert patterns[-count - 1].match(names[cut - 1])
+        else:
+            before = [name for name in names[:cut] for pattern in patterns[-count:] if pattern.match(name)]
+            assert before == []
 
 
 # What Keras would download ------------------------------------------------------------------
