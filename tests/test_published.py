@@ -13,6 +13,7 @@ from harness import published
 from harness.published import PUBLISHED, published_phases, published_training
 from harness.recipes import RECIPES
 from harness.records import Record
+from harness.strategies import strategy
 
 EXERCISE: dict[str, Any] = {
     "recipe": "dog-cat-exercise-01",
@@ -135,6 +136,14 @@ def phases(each: Record) -> dict[str, str]:
 
 def test_fine_tuning_goes_on_from_the_curve_of_augmented_extraction():
     assert phases(record(**EXERCISE)) == {"head": "augmented-extraction", "fine-tuning": "fine-tuning"}
+
+
+def test_a_head_on_features_has_no_curve_of_augmented_extraction():
+    recipe = RECIPES["dog-cat-exercise-01"].model_copy(update={"fine_tuning_start": "fast-extraction"})
+    each = record(**EXERCISE).model_copy(
+        update={"phases": strategy("fine-tuning").phases(recipe, EXERCISE["depth"])}
+    )
+    assert phases(each) == {"fine-tuning": "fine-tuning"}
 
 
 def test_one_phase_has_one_curve():
