@@ -27,7 +27,7 @@ CELLS = 24
 """How many cells one picture shows."""
 
 _FORMATS = (".png", ".svg")
-_FLOORS = (0.9, 0.8, 0.7, 0.6, 0.5, 0.0)
+_FLOORS = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.0)
 _COLUMNS = 4
 _LINES: dict[str, dict[str, Any]] = {
     "training": {"marker": "o", "markersize": 3.5, "markerfacecolor": "white", "linewidth": 0.9},

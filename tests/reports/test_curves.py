@@ -90,7 +90,8 @@ def test_other_cells_have_no_published_curve():
 
 
 @pytest.mark.parametrize(
-    ("accuracy", "floor"), [(0.97, 0.9), (0.85, 0.8), (0.73, 0.7), (0.55, 0.5), (0.5, 0.5), (0.1, 0.0)]
+    ("accuracy", "floor"),
+    [(0.97, 0.9), (0.85, 0.8), (0.73, 0.7), (0.55, 0.5), (0.5, 0.5), (0.47, 0.4), (0.1, 0.0)],
 )
 def test_accuracy_starts_at_a_round_share_below_all(accuracy: float, floor: float):
     low = epoch(1, accuracy=accuracy, validation_accuracy=0.98)
