@@ -88,7 +88,7 @@ def test_prefetch_exits_with_1_and_the_reason_where_weights_cannot_be_had(tmp_pa
     assert ended.code == 1
     assert "weights of MobileNet-0.25: missing\n" in ended.out
     assert "(no network)" in ended.err
-    assert executor.fetched == ["MobileNet-0.25"]
+    assert executor.fetched == ["mobilenet_2_5_224_tf_no_top.h5"]
 
 
 def test_an_interrupted_prefetch_says_that_what_came_before_is_kept(tmp_path: Path, command, executor):
