@@ -67,7 +67,7 @@ def run_cell(job: Job, report: Callable[[Progress], None]) -> Outcome:
     else:
         base = build_base(row, cell.size, planned.weights.path)
         base, row = without_last_blocks(base, row, planned.recipe.drop_blocks)
-    if cell.weights == "random":
+    if cell.weights in ("random", "scratch"):
         rows = np.random.default_rng(cell.seed).permutation(len(train.ids))[:_CALIBRATION_IMAGES]
         calibrate(base, _prepared(row, planned.recipe.preprocessing, train.pixels[np.sort(rows)]))
     trainer = Trainer(

@@ -5,6 +5,11 @@ puts out features of standard deviation 1e-21 (MobileNet), so that anything test
 on zeros.  One pass over training images in training mode with momentum 0 sets every moving
 statistic to that batch's own, layer by layer, since in this mode each layer already sees its
 predecessors normalised.
+
+Training from scratch starts from the same calibration.  With Keras' momentum of 0.99 statistics that
+start at 0 and 1 take some 900 steps to reach the small variances of a random network, and their
+errors multiply over the layers: measured on MobileNet with 2,000 images, validation stayed at 50 %
+for nine epochs while training accuracy rose to 69 %.
 """
 
 from pathlib import Path
