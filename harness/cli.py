@@ -6,18 +6,23 @@
 import json
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-import platformdirs
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.text import Text
 
 from harness import __version__
+from harness.cli_common import (
+    NOTHING_WRITTEN,
+    CacheOption,
+    RunArgument,
+    cache_folder,
+    interruptible,
+    stop,
+)
+from harness.cli_models import commands as model_commands
 from harness.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_USAGE, UserError
 
 __all__ = ["app", "main"]
@@ -43,19 +48,12 @@ WeightsOption = Annotated[
         help="Folder with weight files under the names that Keras gives them; searched before Keras' cache.",
     ),
 ]
-CacheOption = Annotated[
-    Path | None,
-    typer.Option("--cache", envvar="TRANSFERBENCH_CACHE", help="Folder for decoded images and features."),
-]
 ClassDepthOption = Annotated[
     int, typer.Option("--class-depth", min=1, help="How many nested folders make up a class.")
 ]
 OfflineOption = Annotated[
     bool, typer.Option("--offline", help="Download nothing; cells without weights are skipped.")
 ]
-_NOTHING_WRITTEN = "nothing was written"
-
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
 
 
 def _version(asked: bool) -> None:
@@ -113,6 +111,13 @@ def run(
     ] = None,
     cache: CacheOption = None,
     offline: OfflineOption = False,
+    save_models: Annotated[
+        bool,
+        typer.Option(
+            "--save-models",
+            help="Keep every cell's model for `export`; finished cells without a model are run again.",
+        ),
+    ] = False,
 ) -> None:
     """Run a matrix: every cell in a process of its own, a record the moment it ends."""
     from harness.matrix import load_matrix
@@ -139,17 +144,19 @@ def run(
         data=data,
         weights_dir=_folder(weights_dir),
         out=folder.path,
-        cache=_cache(cache),
+        cache=cache_folder(cache),
         offline=offline,
         command=command_again(
             matrix,
             {"--data": data, "--weights-dir": weights_dir, "--out": out},
             *(["--offline"] if offline else []),
+            *(["--save-models"] if save_models else []),
         ),
+        save_models=save_models,
     )
     console = Console()
     kept = f"finished cells are kept in {folder.path}, the same command goes on from there"
-    with _interruptible(kept, folder.path), RunView(console) as view:
+    with interruptible(kept, folder.path), RunView(console) as view:
         records = run_matrix(request, LocalExecutor(), view)
     text = render_leaderboard(folder)
     _write(folder.leaderboard, text)
@@ -157,7 +164,7 @@ def run(
     console.print(f"leaderboard: {folder.leaderboard}", highlight=False, soft_wrap=True)
     failed = sum(record.status != "ok" for record in records)
     if failed:
-        _stop(
+        stop(
             f"{failed} of {len(records)} cells have no result; the leaderboard says why",
             EXIT_INCOMPLETE,
         )
@@ -184,7 +191,7 @@ def inspect(
     from harness.running.view import RunView
 
     suspects = find_suspects(RunFolder(run_folder)) if run_folder else []
-    with _interruptible(_NOTHING_WRITTEN):
+    with interruptible(NOTHING_WRITTEN):
         with RunView(Console(stderr=True)) as view, view.step("reading images") as progress:
             found = look(folder, class_depth=class_depth, progress=progress)
         if plot:
@@ -224,7 +231,7 @@ def doctor(
     from harness.doctor import examine, render
     from harness.running.executor import LocalExecutor
 
-    found = examine(LocalExecutor().probe, _folder(weights_dir), _cache(cache))
+    found = examine(LocalExecutor().probe, _folder(weights_dir), cache_folder(cache))
     typer.echo(json.dumps(found.as_dict(), indent=1) if as_json else render(found))
     if found.problems:
         raise SystemExit(EXIT_INCOMPLETE)
@@ -243,15 +250,15 @@ def prefetch(matrix: MatrixArgument, weights_dir: WeightsOption = None, cache: C
     loaded = load_matrix(matrix)
     plan = make_plan(loaded, _folder(weights_dir), offline=False)
     kept = "what was downloaded before is kept, the same command goes on from there"
-    with _interruptible(kept), RunView(Console()) as view:
+    with interruptible(kept), RunView(Console()) as view:
         if loaded.data.source == "cats_dogs":
             with view.step("images") as progress:
-                view.images(open_source(loaded.data, None, _cache(cache)).manifest(progress))
+                view.images(open_source(loaded.data, None, cache_folder(cache)).manifest(progress))
         fetched = fetch_missing(plan, _folder(weights_dir), LocalExecutor(), view)
     typer.echo("\n".join(describe_fetched(loaded.data.source, fetched)))
     missing = {(each.cell.backbone, each.cell.weights): each.skip for each in fetched if each.skip}
     if missing:
-        _stop("\n".join(missing.values()), EXIT_INCOMPLETE)
+        stop("\n".join(missing.values()), EXIT_INCOMPLETE)
 
 
 @app.command(
@@ -280,7 +287,7 @@ def prepare(
     counts = {"train": train, "validation": validation, "test": test}
     console = Console(stderr=True)
     with (
-        _interruptible(_NOTHING_WRITTEN),
+        interruptible(NOTHING_WRITTEN),
         RunView(console) as view,
         view.step("reading and writing") as progress,
     ):
@@ -354,6 +361,9 @@ def publish(
         typer.echo(path)
 
 
+app.add_typer(model_commands)
+
+
 def _write(path: Path, text: str) -> None:
     from harness.files import write_whole
 
@@ -379,39 +389,21 @@ def _width(console: Console) -> int | None:
     return console.width if console.is_terminal or "COLUMNS" in os.environ else None
 
 
-def _cache(path: Path | None) -> Path:
-    return path or Path(platformdirs.user_cache_dir("transferbench"))
-
-
-@contextmanager
-def _interruptible(kept: str, folder: Path = Path()) -> Iterator[None]:
-    """End with one line where the user interrupts the block: what is `kept`, if `folder` is there."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        _stop(f"interrupted; {kept if folder.exists() else _NOTHING_WRITTEN}", EXIT_INTERRUPTED)
-
-
-def _stop(message: str, code: int) -> None:
-    Console(stderr=True).print(f"[bold]transferbench:[/] {escape(message)}", highlight=False, soft_wrap=True)
-    raise SystemExit(code)
-
-
 def main() -> None:
     """Run the command line; a user's mistake is a message and an exit code, not a traceback."""
     try:
         app()
     except UserError as error:
-        _stop(str(error), EXIT_USAGE)
+        stop(str(error), EXIT_USAGE)
     except OSError as error:
         # A full disk, a folder without permission, a file where a folder should be.
         if error.filename is None:
             raise
         # Files are written under a temporary name first; the name that was asked for is told.
         name = re.sub(r"(\.\d+)?\.partial$", "", str(error.filename))
-        _stop(f"{name}: {error.strerror}", EXIT_USAGE)
+        stop(f"{name}: {error.strerror}", EXIT_USAGE)
     except KeyboardInterrupt:
-        _stop("interrupted", EXIT_INTERRUPTED)
+        stop("interrupted", EXIT_INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from harness.backbones import WeightsFile
 from harness.environment import Environment
+from harness.export.model_file import ModelFacts
 from harness.matrix import Cell, Matrix, load_matrix
 from harness.recipes import RECIPES
 from harness.records import (
@@ -237,6 +238,27 @@ def record(**changed: Any) -> Record:
     return Record(**(usual | changed))
 
 
+def model_facts(**changed: Any) -> ModelFacts:
+    """What a model file says of itself."""
+    usual: dict[str, Any] = {
+        "classes": ("cats", "dogs"),
+        "size": 16,
+        "resize": "bilinear",
+        "preprocessing": "native",
+        "cell": "MobileNet-0.25/imagenet/fast-extraction/none/default/16px/seed0/cpu/float32",
+        "key": "c" * 64,
+        "backbone": "MobileNet-0.25",
+        "strategy": "fast-extraction",
+        "recipe": "default",
+        "weights": "imagenet",
+        "weights_sha256": "b" * 64,
+        "manifest_sha256": "a" * 64,
+        "commit": "0123456789ab",
+        "version": "0.1.0",
+    }
+    return ModelFacts(**(usual | changed))
+
+
 def failed_record(status: str, reason: str, **changed: Any) -> Record:
     """The record of a cell without a result."""
     return record(status=status, reason=reason, measured=Measured(), gap=None, **changed)
@@ -277,8 +299,9 @@ def run_facts(**changed: Any) -> RunFacts:
 class FakeExecutor:
     """Ends every cell as it was told to: by the cell's name, else with `usual`.
 
-    An exception among the outcomes is raised.  `ran` lists the names of the cells that came,
-    `jobs` what came with them, `fetched` the names of the weights files that were asked for.
+    A model that is to be kept is a file of a few bytes.  An exception among the outcomes is raised.
+    `ran` lists the names of the cells that came, `jobs` what came with them, `fetched` the names of the
+    weights files that were asked for.
     """
 
     outcomes: Mapping[str, Outcome | BaseException] = field(default_factory=dict)
@@ -300,6 +323,8 @@ class FakeExecutor:
         self.jobs.append(job)
         self.limits.append(limit_seconds)
         on_progress(Progress("head", 1, 2, 2, 4))
+        if job.keep is not None:
+            put(job.keep.path, b"model")
         outcome = self.outcomes.get(job.planned.cell.name, self.usual)
         if isinstance(outcome, BaseException):
             raise outcome

@@ -24,7 +24,7 @@ from harness.environment import code_sha256, current_environment
 from harness.errors import UserError
 from harness.files import FACTS, require_space, whole_folder
 
-__all__ = ["PixelCache", "build_pixels"]
+__all__ = ["PixelCache", "build_pixels", "find_pixels"]
 
 _SCHEMA = 1
 
@@ -46,23 +46,31 @@ def build_pixels(
     manifest: Manifest, source: Source, size: int, method: str, cache: Path, progress: Progress
 ) -> PixelCache:
     """Return the cache for these images at this size, decoding them if it is not there yet."""
-    # The machine has a part in the key because the seconds that decoding took are kept.
-    parts = (_SCHEMA, manifest.sha256, size, method, PIL.__version__, code_sha256())
-    text = "/".join(str(part) for part in (*parts, current_environment().fingerprint))
-    folder = cache / "pixels" / hashlib.sha256(text.encode()).hexdigest()[:24]
-    shape = (len(manifest.entries), size, size, 3)
-    found = _finished(folder, shape)
+    found = find_pixels(manifest, size, method, cache)
     if found is None:
+        folder = _place(manifest, size, method, cache)
         shutil.rmtree(folder, ignore_errors=True)
         _decode_all(manifest, source, size, method, folder, progress)
-        found = _finished(folder, shape)
+        found = find_pixels(manifest, size, method, cache)
     if found is None:
         raise UserError(
             "the decoded images cannot be read back",
-            where=str(folder),
+            where=str(cache / "pixels"),
             hint="The disk may be full or damaged; name another place with --cache DIR.",
         )
     return found
+
+
+def find_pixels(manifest: Manifest, size: int, method: str, cache: Path) -> PixelCache | None:
+    """Return the cache for these images at this size if it is there."""
+    return _finished(_place(manifest, size, method, cache), (len(manifest.entries), size, size, 3))
+
+
+def _place(manifest: Manifest, size: int, method: str, cache: Path) -> Path:
+    # The machine has a part in the key because the seconds that decoding took are kept.
+    parts = (_SCHEMA, manifest.sha256, size, method, PIL.__version__, code_sha256())
+    text = "/".join(str(part) for part in (*parts, current_environment().fingerprint))
+    return cache / "pixels" / hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def _finished(folder: Path, shape: tuple[int, ...]) -> PixelCache | None:

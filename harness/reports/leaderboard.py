@@ -17,7 +17,7 @@ from harness.reports.legend import legend, shortened_epochs
 from harness.running.folder import RunFacts, RunFolder
 from harness.statistics import ranks, wilson
 
-__all__ = ["read_run", "render_leaderboard"]
+__all__ = ["leaders", "read_run", "render_leaderboard"]
 
 _Row = tuple[Record, Predictions]
 
@@ -56,6 +56,14 @@ def render_leaderboard(folder: RunFolder) -> str:
         parts.append(_incomplete(failed, missing))
     parts.append(legend(records))
     return "\n\n".join(parts) + "\n"
+
+
+def leaders(folder: RunFolder) -> list[Record]:
+    """The first row of every ranked table: one record for each group that is compared, best or tied."""
+    _, records = read_run(folder)
+    done = [(record, folder.records.predictions(record)) for record in records if record.status == "ok"]
+    ranked = [row for row in done if row[0].weights.kind != "random"]
+    return [_by_accuracy(rows)[0][0] for rows in _comparable(ranked)]
 
 
 def _comparable(rows: Sequence[_Row]) -> list[list[_Row]]:

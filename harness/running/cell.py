@@ -13,6 +13,7 @@ import numpy as np
 from harness.backbones import backbone
 from harness.data.manifest import Manifest
 from harness.data.pixels import PixelCache
+from harness.export.builder import keep_model
 from harness.records import Measured, Predictions, Seconds, StepTimes
 from harness.running.job import Job, Outcome, Progress
 from harness.strategies import Phase
@@ -113,6 +114,9 @@ def run_cell(job: Job, report: Callable[[Progress], None]) -> Outcome:
         test_began = time.perf_counter()
         labels, probabilities, scored = trainer.predict_test(fitted)
         test_seconds = time.perf_counter() - test_began
+        if job.keep is not None:  # now: timing trains on
+            report(Progress("saving", 1, 1, 0, 1))
+            keep_model(fitted.model.full, job.keep)
         report(Progress("timing", 1, 1, 0, 1))
         inference = time_inference(fitted.model.full, _batch(train.pixels, planned.recipe.batch))
         training, jit = _time_training(trainer, fitted)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.backbones import WeightsFile
+from harness.quiet import quiet
 from harness.records import Measured, Memory
 from harness.running.job import Job, Outcome, Progress
 from harness.timing.memory import MEMORY_KIND, held_bytes
@@ -48,7 +49,7 @@ class LocalExecutor:
         os.environ["KERAS_BACKEND"] = "tensorflow"
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["harness.running.worker"])
-        with _quiet():
+        with quiet():
             forkserver.ensure_running()
 
     def run(
@@ -91,23 +92,6 @@ class LocalExecutor:
             process.kill()
             process.join()
             ours.close()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what TensorFlow prints while it is imported off the terminal.
-
-    The server inherits this process' standard error when it starts; its workers write to logs of
-    their own.
-    """
-    kept = os.dup(2)
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _enter(target: str, *arguments: Any) -> None:

@@ -1,4 +1,4 @@
-"""The folder of a run: what was asked, the records, the logs; one run at a time writes to it."""
+"""The folder of a run: what was asked, records, models, logs; one run at a time writes to it."""
 
 import fcntl
 from collections.abc import Iterator
@@ -60,6 +60,19 @@ class RunFolder:
         return self.path / "logs"
 
     @property
+    def models(self) -> Path:
+        """The folder of the models that were kept, named as their records are."""
+        return self.path / "models"
+
+    def model(self, stem: str) -> Path:
+        """The model of a record with that `file_stem`; it is there if it was kept."""
+        return self.models / f"{stem}.keras"
+
+    def unfinished_model(self, stem: str) -> Path:
+        """Where a worker writes it, until its record is stored; Keras insists on how the name ends."""
+        return self.models / f"{stem}{PARTIAL_SUFFIX}.keras"
+
+    @property
     def leaderboard(self) -> Path:
         """The markdown leaderboard."""
         return self.path / "leaderboard.md"
@@ -103,7 +116,8 @@ class RunFolder:
                     where=str(self.path),
                     hint="Wait for it to end, or name another folder with --out.",
                 ) from None
-            for partial in list(self.path.rglob(f"*{PARTIAL_SUFFIX}")):
+            unfinished = self.models.glob(f"*{PARTIAL_SUFFIX}.keras")
+            for partial in [*self.path.rglob(f"*{PARTIAL_SUFFIX}"), *unfinished]:
                 if partial.is_file():  # a cache inside this folder looks after its own
                     partial.unlink()
             # First, so that whatever interrupts this, the folder is known as this run's.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.export.model_file import Keep
 from harness.records import Measured, Predictions, Status
 from harness.running.planner import Planned
 
@@ -15,7 +16,7 @@ class Job:
 
     `environment` is the fingerprint of machine and versions, `code` the hash of this package's own
     modules when the run began: the worker was forked from what was imported then, whatever the files
-    hold by now.
+    hold by now.  With `keep` the trained model is written too.
     """
 
     planned: Planned
@@ -26,6 +27,7 @@ class Job:
     log: Path
     environment: str
     code: str
+    keep: Keep | None = None
 
 
 @dataclass(frozen=True)

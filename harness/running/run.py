@@ -13,6 +13,7 @@ from harness.data.pixels import PixelCache, build_pixels
 from harness.data.sources import Source, open_source
 from harness.environment import code_sha256, commit, current_environment
 from harness.errors import UserError
+from harness.export.model_file import Keep, ModelFacts
 from harness.matrix import Matrix
 from harness.records import DataFacts, Measured, Memory, Record, WeightsFacts, file_stem, gap_opens_at
 from harness.running.executor import Executor
@@ -27,7 +28,10 @@ __all__ = ["Request", "run_matrix"]
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for: the matrix, where things are, and the command as it was typed."""
+    """What the user asked for: the matrix, where things are, and the command as it was typed.
+
+    With `save_models` each cell's model is kept, and one without its model is not finished.
+    """
 
     matrix: Matrix
     data: Path | None
@@ -36,6 +40,7 @@ class Request:
     cache: Path
     offline: bool
     command: str
+    save_models: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,10 @@ def run_matrix(request: Request, executor: Executor, view: RunView) -> list[Reco
             folder.write_facts(facts)
         run = _Run(request, folder, manifest, commit(), executor, view)
         finished, others = _on_file(folder, facts)
-        view.plan(len(plan), len(finished), others)
+        found = len(finished)
+        if request.save_models:
+            finished = {each: record for each, record in finished.items() if _has_model(folder, record)}
+        view.plan(len(plan), len(finished), others, without_model=found - len(finished))
         pixels = _decode(run, source, [each for each in plan if _identity(run, each) not in finished])
         records = []
         for planned in plan:
@@ -127,6 +135,11 @@ def _on_file(folder: RunFolder, facts: RunFacts) -> tuple[dict[tuple[str, str], 
     return finished, len(records.keys() - wanted)
 
 
+def _has_model(folder: RunFolder, record: Record) -> bool:
+    """Whether a record's model was kept; a failed cell has none to keep."""
+    return record.status != "ok" or folder.model(record.file_stem).is_file()
+
+
 def _decode(run: _Run, source: Source, pending: list[Planned]) -> dict[tuple[int, str], PixelCache]:
     """Decode and resize the images once for every size and method that a pending cell needs."""
     wanted = sorted({(each.cell.size, each.recipe.resize) for each in pending if not each.skip})
@@ -144,6 +157,11 @@ def _one(run: _Run, planned: Planned, pixels: dict[tuple[int, str], PixelCache])
     started = datetime.now(UTC).isoformat(timespec="seconds")
     run.view.started(planned.cell)
     outcome, memory = Outcome("skipped", planned.skip, Measured()), None
+    stem = file_stem(planned.cell.name, _key(run, planned))
+    model, unfinished = run.folder.model(stem), run.folder.unfinished_model(stem)
+    # A model that is there belongs to the record that is there, whenever this is interrupted: the old
+    # one goes before the cell runs, and the new one gets its name after the record.
+    model.unlink(missing_ok=True)
     if not planned.skip:
         decoded = pixels[planned.cell.size, planned.recipe.resize]
         job = Job(
@@ -152,15 +170,39 @@ def _one(run: _Run, planned: Planned, pixels: dict[tuple[int, str], PixelCache])
             pixels=decoded.folder.resolve(),
             decode_seconds=decoded.seconds,
             cache=run.request.cache.resolve(),
-            log=(run.folder.logs / f"{file_stem(planned.cell.name, _key(run, planned))}.log").resolve(),
+            log=(run.folder.logs / f"{stem}.log").resolve(),
             environment=current_environment().fingerprint,
             code=code_sha256(),
+            keep=Keep(unfinished.resolve(), _model_facts(run, planned)) if run.request.save_models else None,
         )
         limit = 60 * run.request.matrix.minutes_per_cell
         outcome, memory = run.executor.run(job, limit, run.view.progress)
     record = _record(run, planned, outcome, memory, started)
     run.folder.records.save(record, outcome.predictions)
+    if run.request.save_models and outcome.status == "ok":
+        unfinished.replace(model)
+    else:
+        unfinished.unlink(missing_ok=True)
     return record
+
+
+def _model_facts(run: _Run, planned: Planned) -> ModelFacts:
+    cell = planned.cell
+    return ModelFacts(
+        classes=run.manifest.classes,
+        size=cell.size,
+        resize=planned.recipe.resize,
+        preprocessing=planned.recipe.preprocessing,
+        cell=cell.name,
+        key=_key(run, planned),
+        backbone=cell.backbone,
+        strategy=cell.label,
+        recipe=cell.recipe,
+        weights=cell.weights,
+        weights_sha256=planned.weights.sha256 if planned.weights else "",
+        manifest_sha256=run.manifest.sha256,
+        commit=run.commit,
+    )
 
 
 def _record(run: _Run, planned: Planned, outcome: Outcome, memory: Memory | None, started: str) -> Record:

@@ -70,11 +70,14 @@ class RunView:
             style = "" if line.startswith(" ") else "yellow"
             self._console.print(escape(line), style=style, highlight=False, soft_wrap=True)
 
-    def plan(self, cells: int, finished: int, others: int = 0) -> None:
+    def plan(self, cells: int, finished: int, others: int = 0, *, without_model: int = 0) -> None:
         """Tell how many cells there are, how many need not be run again, and what else lies there."""
         self._total = cells
         kept = f", {finished} of them finished before" if finished else ""
         self._console.print(f"{cells} cells{kept}", highlight=False)
+        if without_model:
+            text = f"{without_model} more had finished without their model being saved; they are run again"
+            self._console.print(text, highlight=False)
         if others:
             text = f"the folder also holds {others} records of other data or settings; not shown"
             self._console.print(text, highlight=False)

@@ -1,14 +1,18 @@
 """One cell end to end, in this process: a manifest made by hand, real images, a small base."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from fakes import model_facts
 from fakes_training import KERAS_ARRAYS, draw_images, quick_recipe
 
 from harness.data.manifest import Entry, Manifest
+from harness.data.pixels import PixelCache
+from harness.export.model_file import Keep, read_facts
 from harness.matrix import Cell
 from harness.running import cell as cell_module
 from harness.running.cell import CellFailedError, run_cell
@@ -129,3 +133,28 @@ def test_a_cell_that_fails_keeps_what_it_had_measured(
     assert len(raised.value.measured.history) == 2
     assert raised.value.measured.seconds.training > 0
     assert raised.value.measured.test_accuracy is None
+
+
+@pytest.mark.parametrize(
+    ("name", "depth"),
+    [
+        ("fast-extraction", NO_DEPTH),
+        ("fine-tuning", "blocks:1"),
+        ("from-scratch", NO_DEPTH),
+        ("linear-probe", NO_DEPTH),
+    ],
+)
+def test_a_model_that_is_kept_gives_the_predictions_of_the_record(
+    tmp_path: Path, progress: list[Progress], name: str, depth: str
+) -> None:
+    # Timing trains on: a model that was written after it would say something else.
+    job = make_job(tmp_path, name, depth)
+    keep = Keep(tmp_path / "models" / "m.keras", model_facts(classes=("a", "b"), size=32))
+
+    recorded = run(replace(job, keep=keep), progress).predictions
+
+    images = PixelCache(job.pixels, 0.0).open()[20:30]
+    found = keras.models.load_model(keep.path).predict_on_batch(images)
+    assert np.abs(found - recorded.probabilities).max() < 1e-4
+    assert read_facts(keep.path) == keep.facts
+    assert "saving" in [step.phase for step in progress]

@@ -389,3 +389,89 @@ def test_an_image_is_read_once_for_all_cells_of_its_size(tmp_path: Path, monkeyp
     )
     go(request(tmp_path, FOLDER, data=data))
     assert len(read) == len(set(read)) == 12
+
+
+# Models
+
+
+def models(asked: Request) -> set[str]:
+    return {path.name for path in (asked.out / "models").glob("*")}
+
+
+def stems(asked: Request, *names: str) -> set[str]:
+    return {f"{record.file_stem}.keras" for record in stored(asked).values() if record.name in names}
+
+
+def test_models_are_kept_where_that_was_asked_for(tmp_path: Path):
+    asked = request(tmp_path, save_models=True)
+    go(asked)
+    assert models(asked) == stems(asked, *CELLS)
+
+
+def test_models_are_not_kept_unless_asked_for(tmp_path: Path):
+    executor = FakeExecutor()
+    go(request(tmp_path), executor)
+    assert {job.keep for job in executor.jobs} == {None}
+    assert not (tmp_path / "out" / "models").exists()
+
+
+def test_the_facts_of_a_model_are_those_of_its_record(tmp_path: Path):
+    executor, asked = FakeExecutor(), request(tmp_path, save_models=True)
+    record = go(asked, executor)[0]
+    facts = executor.jobs[0].keep.facts
+    assert (facts.cell, facts.key) == (record.name, record.key)
+    assert (facts.classes, facts.manifest_sha256) == (record.data.classes, record.data.manifest_sha256)
+    assert (facts.size, facts.resize, facts.commit) == (32, "bilinear", record.commit)
+
+
+def test_a_failed_cell_keeps_no_model(tmp_path: Path):
+    asked = request(tmp_path, save_models=True)
+    go(asked, FakeExecutor({CELLS[1]: failed("crashed", "for a reason")}))
+    assert models(asked) == stems(asked, CELLS[0], CELLS[2], CELLS[3])
+
+
+def test_a_finished_cell_without_its_model_is_run_again_where_models_are_kept(tmp_path: Path):
+    go(request(tmp_path))
+    asked, executor = request(tmp_path, save_models=True), FakeExecutor()
+    go(asked, executor)
+    assert executor.ran == CELLS
+    (RunFolder(asked.out).model(stored(asked)[CELLS[2]].file_stem)).unlink()
+    again = FakeExecutor()
+    go(asked, again)
+    assert again.ran == [CELLS[2]]
+    # A diverged training has no model, and diverges again.
+    assert models(asked) == stems(asked, *CELLS)
+
+
+def test_a_missing_model_means_nothing_where_none_are_kept(tmp_path: Path):
+    go(request(tmp_path))
+    executor = FakeExecutor()
+    go(request(tmp_path), executor)
+    assert executor.ran == []
+
+
+def test_a_diverged_cell_needs_no_model_to_be_finished(tmp_path: Path):
+    asked = request(tmp_path, save_models=True)
+    go(asked, FakeExecutor({CELLS[1]: failed("diverged", "not finite")}))
+    executor = FakeExecutor()
+    go(asked, executor)
+    assert executor.ran == []
+
+
+@pytest.mark.parametrize("save_models", [True, False])
+def test_the_model_of_an_earlier_record_never_stands_beside_a_new_one(tmp_path: Path, save_models: bool):
+    asked = request(tmp_path, save_models=True)
+    record = go(asked)[0]
+    (asked.out / "records" / f"{record.file_stem}.json").unlink()
+    with pytest.raises(KeyboardInterrupt):
+        go(replace(asked, save_models=save_models), FakeExecutor(usual=KeyboardInterrupt()))
+    assert models(asked) & {f"{record.file_stem}.keras"} == set()
+
+
+def test_what_an_interrupted_worker_left_of_a_model_is_removed(tmp_path: Path):
+    asked = request(tmp_path, save_models=True)
+    with pytest.raises(KeyboardInterrupt):
+        go(asked, FakeExecutor(usual=KeyboardInterrupt()))
+    assert any(".partial" in name for name in models(asked))
+    go(asked)
+    assert models(asked) == stems(asked, *CELLS)

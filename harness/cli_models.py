@@ -1,0 +1,122 @@
+"""The commands that use a trained model: `export` and `predict`; nothing is decided here either.
+
+They import TensorFlow into this process, once everything that can be wrong without it has been
+looked at.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from harness.cli_common import (
+    NOTHING_WRITTEN,
+    CacheOption,
+    RunArgument,
+    cache_folder,
+    interruptible,
+    stop,
+)
+from harness.errors import EXIT_INCOMPLETE, UserError
+
+__all__ = ["commands"]
+
+commands = typer.Typer()
+
+
+@commands.command(epilog="Example: transferbench export results/runs/cats-dogs best --out model.keras")
+def export(
+    run_folder: RunArgument,
+    cell: Annotated[
+        str,
+        typer.Argument(
+            metavar="CELL",
+            help="A cell's name, a part of it that no other has, or 'best': the leaderboard's first row.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The file to write; its name ends in .keras.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            envvar="TRANSFERBENCH_DATA",
+            help="The folder of images, where it is no longer where the run read it; to verify the model.",
+        ),
+    ] = None,
+    cache: CacheOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+) -> None:
+    """Save the model of a cell as one Keras file that takes raw images of any size.
+
+    The run must have been made with --save-models. Before the file is handed out, the model predicts
+    the run's test images again, and must give what was recorded.
+    """
+    from harness.export.export import export_model
+    from harness.reports.exported import render_exported
+    from harness.running.folder import RunFolder
+
+    with interruptible(NOTHING_WRITTEN):
+        exported = export_model(
+            RunFolder(run_folder), cell, out, data=data, cache=cache_folder(cache), force=force, bar=_bar
+        )
+    typer.echo(render_exported(exported))
+
+
+@commands.command(epilog="Example: transferbench predict model.keras photo.jpg holiday --csv")
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A file that `export` wrote.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Images, and folders of images (all below them).")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of text.")] = False,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Images that are predicted at once.")] = 32,
+) -> None:
+    """Tell the class of images, and how probable it is, by an exported model.
+
+    Files that cannot be read are named on standard error, and the exit code is 1 then.
+    """
+    from harness.export.loading import load_model
+    from harness.export.model_file import read_facts
+    from harness.export.prediction import find_images, predict_images
+    from harness.reports.predictions import (
+        predictions_csv,
+        predictions_json,
+        predictions_text,
+        unreadable_text,
+    )
+
+    if as_json and as_csv:
+        raise UserError("--json and --csv were both given", hint="Leave one of them out.")
+    facts = read_facts(model)
+    found = find_images(paths)
+    with interruptible(NOTHING_WRITTEN):
+        loaded = load_model(model)
+        with _bar("predicting") as progress:
+            predicted = predict_images(loaded, facts, found, batch, progress)
+    if as_json:
+        text = predictions_json(predicted.predictions)
+    elif as_csv:
+        text = predictions_csv(predicted.predictions, facts.classes)
+    else:
+        text = predictions_text(predicted.predictions)
+    typer.echo(text, nl=False)
+    if predicted.unreadable:
+        files = len(predicted.predictions) + len(predicted.unreadable)
+        stop(unreadable_text(predicted.unreadable, files), EXIT_INCOMPLETE)
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error if that is a terminal; yields the function to tell (done, all) with."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn())
+    with Progress(
+        *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
+    ) as bars:
+        task = bars.add_task(title, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)

@@ -1,0 +1,73 @@
+"""Which cell of a run is meant: by its name, by a part of it that no other has, or as the best."""
+
+from typing import Final
+
+from harness.errors import UserError, few, unknown
+from harness.records import Record
+from harness.reports.leaderboard import leaders
+from harness.running.folder import RunFolder
+
+__all__ = ["BEST", "choose_record"]
+
+BEST: Final = "best"
+"""The word for the first row of the leaderboard."""
+
+
+def choose_record(folder: RunFolder, wanted: str) -> Record:
+    """Return the record of the cell that is meant, which has a result.
+
+    Raises `UserError` for a name that no cell of the run's last plan has or several have, and for a cell
+    without a result.
+    """
+    if wanted == BEST:
+        return _best(folder)
+    facts = folder.facts()
+    keys = {cell.name: cell.key for cell in facts.cells}
+    name = _name(wanted, list(keys), str(folder.path))
+    record = next(
+        (each for each in folder.records.load() if (each.name, each.key) == (name, keys[name])), None
+    )
+    if record is None:
+        raise UserError(
+            f"the cell {name} has not been run yet",
+            where=str(folder.path),
+            hint=f"The run was interrupted before it; this goes on from there: {facts.command}",
+        )
+    if record.status != "ok":
+        raise UserError(
+            f"the cell {name} has no result: {record.status}: {record.reason}", where=str(folder.path)
+        )
+    return record
+
+
+def _name(wanted: str, names: list[str], where: str) -> str:
+    if wanted in names:
+        return wanted
+    found = [name for name in names if wanted.casefold() in name.casefold()]
+    if not found:
+        parts = dict.fromkeys(part for name in names for part in name.split("/"))
+        raise unknown("cell", wanted, [BEST, *parts, *names], where=where)
+    if len(found) > 1:
+        raise UserError(
+            f"{wanted!r} is a part of the names of {len(found)} cells",
+            where=where,
+            hint=f"Name one of them: {few(found, shown=30)}.",
+        )
+    return found[0]
+
+
+def _best(folder: RunFolder) -> Record:
+    first = leaders(folder)
+    if not first:
+        raise UserError(
+            "no cell of this run is ranked, so none is the best",
+            where=str(folder.path),
+            hint="Cells without a result and cells on random weights have no rank. Name a cell.",
+        )
+    if len(first) > 1:
+        raise UserError(
+            f"this run has {len(first)} leaderboards that are not compared (machine, device, precision)",
+            where=str(folder.path),
+            hint=f"Name the best of one of them: {few((record.name for record in first), shown=30)}.",
+        )
+    return first[0]
