@@ -1,17 +1,17 @@
 """Resizing inside a model, to the pixels that `harness.data.decode.resize` makes with Pillow.
 
-`keras.layers.Resizing(antialias=True)` computes where to sample in 32 bits: before rounding it is
-up to 0.008 levels (of 255) away from Pillow, so that up to 2 in 1,000 values come out one level off
-(where sizes stand in a simple ratio), and its nearest neighbour takes another row or column in 96
-of 100 photographs at 150 px. One level is not nothing: on 1,000 photographs a fine-tuned
-MobileNet-0.25 moved by up to 0.0027 in probability, and by 0.00005 with what stands here. Here both
-follow Pillow's own arithmetic, in 64 bits where Pillow's is. Nearest is equal; so is bilinear, but
-for ties between two levels that fall the other way: less than one value in a hundred thousand, by
-one level. (Measured on 100 photographs and 410 random images, at 32 to 299 px.)
+`keras.layers.Resizing(antialias=True)` computes where to sample in 32 bits: before rounding it is up to
+0.008 levels (of 255) away from Pillow, so that up to 2 in 1,000 values come out one level off (where
+sizes stand in a simple ratio), and its nearest neighbour takes another row or column in 96 of 100
+photographs at 150 px.  One level is not nothing: on 1,000 photographs a fine-tuned MobileNet-0.25 moved
+by up to 0.0027 in probability, and by 0.00005 with what stands here.
+
+Here both methods follow Pillow's own arithmetic, in 64 bits where Pillow's is.  Nearest is equal; so is
+bilinear, but for ties between two levels that fall the other way: less than one value in a hundred
+thousand, by one level.  (Measured on 100 photographs and 410 random images, at 32 to 299 px.)
 
 Only built-in operations of Keras are used, without Lambda layers, so a saved model loads anywhere.
-From 500 x 375 pixels to 160 it takes 17 ms (Resizing: 6), from 4,000 x 3,000 0.8 s (0.1), on two
-cores.
+From 500 x 375 pixels to 160 it takes 17 ms (Resizing: 6), from 4,000 x 3,000 0.8 s (0.1), on two cores.
 """
 
 from typing import Any
