@@ -158,3 +158,58 @@ def test_a_model_that_is_kept_gives_the_predictions_of_the_record(
     assert np.abs(found - recorded.probabilities).max() < 1e-4
     assert read_facts(keep.path) == keep.facts
     assert "saving" in [step.phase for step in progress]
+
+
+def with_weights(job: Job, kind: str) -> Job:
+    planned = job.planned
+    reference = WeightsRef(kind, "", "random", "random")
+    recipe = strategy(planned.cell.strategy).adapt(planned.recipe)
+    cell = replace(planned.cell, weights=kind)
+    return replace(job, planned=replace(planned, cell=cell, recipe=recipe, weights=reference))
+
+
+def test_from_scratch_starts_from_measured_statistics_and_trains_all_of_it(
+    tmp_path: Path, progress: list[Progress], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calibrated = []
+    monkeypatch.setattr(cell_module, "calibrate", lambda base, images: calibrated.append(len(images)))
+
+    measured = run(with_weights(make_job(tmp_path, "from-scratch"), "scratch"), progress).measured
+
+    assert calibrated == [COUNTS["train"]]
+    # All but the moving statistics of batch norm, two of four variables a layer.
+    assert 0.9 * measured.parameters < measured.parameters_trainable < measured.parameters
+    assert measured.variables_moved == measured.variables_trained
+    assert measured.train_step is not None
+
+
+def test_a_linear_probe_has_its_strengths_and_no_step(tmp_path: Path, progress: list[Progress]) -> None:
+    measured = run(with_weights(make_job(tmp_path, "linear-probe"), "random"), progress).measured
+
+    assert len({epoch.strength for epoch in measured.history}) == len(measured.history) > 3
+    assert (measured.train_step, measured.jit) == (None, None)
+    assert measured.inference_step is not None
+    assert measured.test_accuracy is not None
+
+
+def test_zero_shot_trains_nothing_and_predicts_every_test_image(
+    tmp_path: Path, progress: list[Progress], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cell_module, "imagenet_classes", lambda _: ((281, 282), (151, 152)))
+
+    outcome = run(with_weights(make_job(tmp_path, "zero-shot"), "imagenet-top"), progress)
+
+    assert (outcome.measured.parameters_trainable, outcome.measured.history) == (0, ())
+    assert outcome.predictions.probabilities.shape == (COUNTS["test"], 2)
+    np.testing.assert_allclose(outcome.predictions.probabilities.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_a_recipe_may_leave_out_the_last_blocks(tmp_path: Path, progress: list[Progress]) -> None:
+    job = make_job(tmp_path, "fast-extraction")
+    whole = run(job, progress).measured.parameters
+    lower = replace(job.planned, recipe=job.planned.recipe.model_copy(update={"drop_blocks": 1}))
+
+    found = run(replace(job, planned=lower), progress).measured
+
+    assert found.parameters < whole
+    assert not found.seconds.extraction_reused
