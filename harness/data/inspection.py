@@ -66,7 +66,7 @@ class Inspection:
 
     root: str
     layout: str
-    doubt: str
+    doubts: tuple[str, ...]
     files: tuple[Seen, ...]
     duplicates: tuple[Duplicates, ...]
 
@@ -98,7 +98,7 @@ class Inspection:
         return {
             "root": self.root,
             "layout": self.layout,
-            "doubt": self.doubt,
+            "doubts": list(self.doubts),
             "counts": self.counts(),
             "imbalance": self.imbalance(),
             "damaged": [{"path": file.path, "reason": file.reason} for file in self.files if file.reason],
@@ -111,10 +111,7 @@ def inspect(root: Path, *, class_depth: int, progress: Progress) -> Inspection:
     """Read every image of a folder or an archive; raise `UserError` if no layout fits."""
     _require_imagehash()
     files = open_files(root)
-    try:
-        layout = find_layout(files.paths, class_depth)
-    except UserError as error:
-        raise UserError(error.problem, where=str(root), hint=error.hint) from None
+    layout = find_layout(files.paths, class_depth, source=str(root), keep_split=True)
 
     seen = []
     for done, one in enumerate(in_threads(lambda found: _look(files, found), layout.files), start=1):
@@ -126,7 +123,7 @@ def inspect(root: Path, *, class_depth: int, progress: Progress) -> Inspection:
     ]
     usable = [file for file in seen if not file.reason]
     groups = tuple(_duplicates(usable))
-    return Inspection(str(root), layout.description, layout.doubt, tuple(seen), groups)
+    return Inspection(str(root), layout.description, layout.doubts, tuple(seen), groups)
 
 
 def _require_imagehash() -> None:

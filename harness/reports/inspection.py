@@ -26,7 +26,7 @@ _BARS = 24
 def render_inspection(found: Inspection, suspects: list[Suspect]) -> str:
     """The findings as text: what the data set holds, then what is wrong with it, worst first."""
     head = f"{found.root}: {found.layout}"
-    doubt = f"to check: {found.doubt}" if found.doubt else ""
+    doubt = "\n".join(f"to check: {doubt}" for doubt in found.doubts)
     parts = [head, doubt, class_table(found.counts()), _sizes(found)]
     leaks = [group for group in found.duplicates if group.leak]
     conflicts = [group for group in found.duplicates if group.conflict and not group.leak]

@@ -62,6 +62,16 @@ def test_a_photograph_saved_again_at_another_size_is_a_near_leak(tmp_path: Path)
     assert (group.exact, group.leak) == (False, True)
 
 
+def test_the_split_that_a_run_reads_is_looked_at_though_originals_lie_beside_it(tmp_path: Path):
+    root = folder(tmp_path / "pets")
+    put(root / "test/cats/copy.png", (root / "train/cats/0.png").read_bytes())
+    for number in range(20):
+        put(root / f"all/{'cat' if number % 2 else 'dog'}.{number}.png", encoded(photograph(number), "PNG"))
+    text = render_inspection(found(root), [])
+    assert "leaks: one image in several splits (1)" in text
+    assert "to check: 20 images lie beside the split and take no part, in all" in text
+
+
 def test_one_image_in_two_classes_is_a_contradiction(tmp_path: Path):
     root = folder(tmp_path / "pets")
     put(root / "train/dogs/cat.png", (root / "train/cats/0.png").read_bytes())
