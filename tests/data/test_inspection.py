@@ -10,7 +10,7 @@ from PIL import Image
 from harness.data import inspection
 from harness.data.inspection import Duplicates, Inspection, inspect
 from harness.errors import UserError
-from harness.reports.inspection import draw_inspection, render_inspection
+from harness.reports.inspection import _title, draw_inspection, render_inspection
 
 
 def photograph(seed: int, size: int = 96) -> Image.Image:
@@ -90,8 +90,61 @@ def test_imbalance_is_told_as_a_ratio(tmp_path: Path):
     root = folder(tmp_path / "pets")
     for number in range(6):
         put(root / f"train/cats/more{number}.png", encoded(photograph(50 + number), "PNG"))
-    assert found(root).imbalance() == 2.0
-    assert "2.0 times" in render_inspection(found(root), [])
+    assert found(root).imbalance() == {"train": 4.0, "validation": 1.0, "test": 1.0}
+    text = render_inspection(found(root), [])
+    assert "the largest class is 4.0 times the smallest in train (validation 1.0, test 1.0)" in text
+    assert text.endswith("1 finding to look at")
+
+
+def test_imbalance_without_splits_is_one_ratio(tmp_path: Path):
+    for number in range(4):
+        put(
+            tmp_path / "pets" / ("b" if number else "a") / f"{number}.png", encoded(photograph(number), "PNG")
+        )
+    text = render_inspection(found(tmp_path / "pets"), [])
+    assert "the largest class is 3.0 times the smallest\n" in text
+
+
+def test_a_class_that_is_missing_from_a_split_is_a_finding(tmp_path: Path):
+    root = folder(tmp_path / "pets")
+    for path in (root / "validation" / "dogs").iterdir():
+        path.unlink()
+    text = render_inspection(found(root), [])
+    assert "what a run would refuse (1)\n  no usable image of dogs in validation" in text
+    assert text.endswith("1 finding to look at")
+
+
+def test_a_single_class_is_a_finding(tmp_path: Path):
+    for number in range(3):
+        put(tmp_path / "pets" / "cats" / f"{number}.png", encoded(photograph(number), "PNG"))
+    assert "only one class: cats" in render_inspection(found(tmp_path / "pets"), [])
+
+
+def test_duplicates_within_a_class_are_findings_too(tmp_path: Path):
+    root = folder(tmp_path / "pets")
+    put(root / "train/cats/copy.png", (root / "train/cats/0.png").read_bytes())
+    text = render_inspection(found(root), [])
+    assert "other duplicates (1)" in text
+    assert text.endswith("1 finding to look at")
+
+
+def test_a_leak_in_another_class_says_both_and_counts_once_in_text_and_picture(tmp_path: Path):
+    root = folder(tmp_path / "pets")
+    put(root / "test/dogs/cat.png", (root / "train/cats/0.png").read_bytes())
+    seen = found(root)
+    text = render_inspection(seen, [])
+    assert "  same bytes, in several classes too: test/dogs/cat.png, train/cats/0.png" in text
+    assert text.endswith("1 finding to look at")
+    assert _title(seen).endswith("; 1 leak")
+
+
+def test_files_that_are_no_images_are_no_findings(tmp_path: Path):
+    root = folder(tmp_path / "pets")
+    put(root / "train/cats/notes.txt", b"notes")
+    put(root / "readme.md", b"read me")
+    text = render_inspection(found(root), [])
+    assert "other files, which take no part (2)" in text
+    assert text.endswith("nothing wrong was found")
 
 
 def test_near_groups_do_not_depend_on_where_blocks_end(monkeypatch: pytest.MonkeyPatch):
