@@ -179,18 +179,21 @@ def inspect(
 
     from harness.data.inspection import inspect as look
     from harness.reports.inspection import draw_inspection, render_inspection
+    from harness.reports.leaderboard import read_run
     from harness.reports.suspects import find_suspects
     from harness.running.folder import RunFolder
     from harness.running.view import RunView
 
-    suspects = find_suspects(RunFolder(run_folder)) if run_folder else []
+    if run_folder:
+        read_run(RunFolder(run_folder))  # that there is none is told before images are read
     with _interruptible(_NOTHING_WRITTEN):
         with RunView(Console(stderr=True)) as view, view.step("reading images") as progress:
             found = look(folder, class_depth=class_depth, progress=progress)
+        suspects = find_suspects(RunFolder(run_folder), found) if run_folder else None
         if plot:
             draw_inspection(found, plot)
     if as_json:
-        facts = found.as_dict() | {"suspects": [asdict(suspect) for suspect in suspects]}
+        facts = found.as_dict() | {"suspects": asdict(suspects) if suspects else None}
         typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
     else:
         typer.echo(render_inspection(found, suspects))

@@ -14,7 +14,7 @@ from harness.data.inspection import Duplicates, Inspection
 from harness.data.manifest import SPLITS
 from harness.files import write_whole
 from harness.reports.dataset import class_table
-from harness.reports.suspects import Suspect
+from harness.reports.suspects import Suspects
 
 __all__ = ["draw_inspection", "render_inspection"]
 
@@ -24,7 +24,7 @@ _BARS = 24
 """Up to so many classes have bars of their own in the picture."""
 
 
-def render_inspection(found: Inspection, suspects: list[Suspect]) -> str:
+def render_inspection(found: Inspection, suspects: Suspects | None = None) -> str:
     """The findings as text: what the data set holds, then what is wrong with it, worst first."""
     head = f"{found.root}: {found.layout}"
     doubt = "\n".join(f"to check: {doubt}" for doubt in found.doubts)
@@ -36,19 +36,25 @@ def render_inspection(found: Inspection, suspects: list[Suspect]) -> str:
         "leaks: one image in several splits": [_group(group) for group in found.leaks],
         "contradictions: one image in several classes": [_group(group) for group in found.contradictions],
         "damaged files": damaged,
-        "mislabelled suspects: every confident model says otherwise": [
-            f"{suspect.path}: labelled {suspect.label}, {suspect.models} models say {suspect.said} "
-            f"(at least {100 * suspect.confidence:.0f} %)"
-            for suspect in suspects
-        ],
+        _rule(suspects): suspects.lines() if suspects else [],
         "other duplicates": [_group(group) for group in found.copies],
     }
     parts += [_listed(title, lines) for title, lines in lists.items()]
     imbalance = _imbalance(found.imbalance())
     wrong = sum(map(len, lists.values())) + bool(imbalance)
+    parts.append(f"mislabelled suspects: {suspects.reason}" if suspects and suspects.reason else "")
     parts += [imbalance, _listed("other files, which take no part", others)]
     parts.append(f"{_counted(wrong, 'finding')} to look at" if wrong else "nothing wrong was found")
     return "\n\n".join(part for part in parts if part)
+
+
+def _rule(suspects: Suspects | None) -> str:
+    if suspects is None:
+        return ""
+    return (
+        f"mislabelled suspects: every model that is at least {100 * suspects.confidence:.0f} % sure, "
+        f"{suspects.models} or more of them, says otherwise"
+    )
 
 
 def _imbalance(ratios: dict[str, float]) -> str:
