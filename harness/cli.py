@@ -171,19 +171,23 @@ def inspect(
         Path | None,
         typer.Option("--run", metavar="RUN", help="A run on this folder; adds mislabelled suspects."),
     ] = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Also draw a picture (PNG or SVG).")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Also draw a picture (PNG, SVG or PDF).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
     """Look at a data set: counts, sizes, damage, duplicates, leaks, imbalance, suspects."""
     from dataclasses import asdict
 
     from harness.data.inspection import inspect as look
-    from harness.reports.inspection import draw_inspection, render_inspection
+    from harness.reports.inspection import draw_inspection, render_inspection, require_picture_name
     from harness.reports.leaderboard import read_run
     from harness.reports.suspects import find_suspects
     from harness.running.folder import RunFolder
     from harness.running.view import RunView
 
+    if plot:
+        require_picture_name(plot)
     if run_folder:
         read_run(RunFolder(run_folder))  # that there is none is told before images are read
     with _interruptible(_NOTHING_WRITTEN):

@@ -32,6 +32,16 @@ def test_an_interrupted_look_at_a_data_set_exits_with_130_and_has_written_nothin
     assert [path.name for path in tmp_path.iterdir() if path.name not in ("photos", "keras-home")] == []
 
 
+def test_a_picture_of_an_unknown_kind_is_refused_before_any_image_is_read(
+    tmp_path: Path, command, monkeypatch
+):
+    image_folder(tmp_path / "photos")
+    monkeypatch.setattr("harness.data.inspection.decode", lambda _: pytest.fail("an image was read"))
+    ended = command("inspect", "photos", "--plot", "seen.bmp")
+    assert ended.code == 2
+    assert "ends in .png, .svg or .pdf, received 'seen.bmp'" in ended.err
+
+
 def test_prepare_tells_the_classes_what_was_left_out_and_what_comes_next(tmp_path: Path, command):
     put(image_folder(tmp_path / "photos") / "train" / "cats" / "empty.jpg", b"")
     ended = command("prepare", "photos", "--out", "new", "--train", 6, "--validation", 2, "--test", 2)
@@ -88,7 +98,7 @@ def test_prefetch_exits_with_1_and_the_reason_where_weights_cannot_be_had(tmp_pa
     assert ended.code == 1
     assert "weights of MobileNet-0.25: missing\n" in ended.out
     assert "(no network)" in ended.err
-    assert executor.fetched == ["MobileNet-0.25"]
+    assert executor.fetched == [backbone("MobileNet-0.25").weights.name]
 
 
 def test_an_interrupted_prefetch_says_that_what_came_before_is_kept(tmp_path: Path, command, executor):

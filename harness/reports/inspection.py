@@ -12,11 +12,14 @@ import pandas as pd
 
 from harness.data.inspection import Duplicates, Inspection
 from harness.data.manifest import SPLITS
+from harness.errors import UserError
 from harness.files import write_whole
 from harness.reports.dataset import class_table
 from harness.reports.suspects import Suspects
 
-__all__ = ["draw_inspection", "render_inspection"]
+__all__ = ["draw_inspection", "render_inspection", "require_picture_name"]
+
+_PICTURES = (".png", ".svg", ".pdf")
 
 _SHOWN = 10
 _UNEVEN = 1.5
@@ -95,8 +98,18 @@ def _listed(title: str, lines: Sequence[str]) -> str:
     return "\n".join([f"{title} ({len(lines)})", *(f"  {line}" for line in (*lines[:_SHOWN], *rest))])
 
 
+def require_picture_name(path: Path) -> None:
+    """Raise `UserError` unless a picture can be written under this name."""
+    if path.suffix.casefold() not in _PICTURES:
+        raise UserError(
+            f"expected a picture's name that ends in .png, .svg or .pdf, received {path.name!r}",
+            where=str(path),
+            hint=f"Name it, for example, {path.stem}.png.",
+        )
+
+
 def draw_inspection(found: Inspection, path: Path) -> None:
-    """Draw images by class and split, and their sizes, into one PNG or SVG file.
+    """Draw images by class and split, and their sizes, into one PNG, SVG or PDF file.
 
     Many classes are a curve of their sizes instead of a bar each.
     """
@@ -117,7 +130,7 @@ def draw_inspection(found: Inspection, path: Path) -> None:
         _draw_sizes(found, right)
         sns.despine(figure)
         drawn = io.BytesIO()
-        figure.savefig(drawn, dpi=120, format=path.suffix.removeprefix(".") or "png")
+        figure.savefig(drawn, dpi=120, format=path.suffix.removeprefix(".").casefold())
         plt.close(figure)
     write_whole(path, drawn.getvalue())
 

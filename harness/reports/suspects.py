@@ -63,9 +63,7 @@ def find_suspects(
     asked = [record for record in records if record.status == "ok" and record.weights.kind != "random"]
     there = len({_model(record) for record in asked})
     if there < models:
-        reason = (
-            f"they need {models} models of different backbone or depth that agree; the run has {there}"
-        )
+        reason = f"they need {models} models of different backbone or depth that agree; the run has {there}"
         return Suspects((), confidence, models, reason)
     entries = {entry.id: entry for entry in manifest.entries}
     places = {file.sha256: file.path for file in found.usable}

@@ -182,7 +182,7 @@ def test_a_picture_of_any_number_of_classes_is_drawn_at_a_size_that_reads(tmp_pa
         assert 500 <= drawn.height <= 1100
 
 
-@pytest.mark.parametrize("kind", ["png", "svg"])
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf", "PNG"])
 def test_a_picture_is_drawn(tmp_path: Path, kind: str):
     draw_inspection(found(folder(tmp_path / "pets")), tmp_path / f"seen.{kind}")
     assert (tmp_path / f"seen.{kind}").stat().st_size > 1000
