@@ -244,21 +244,26 @@ def prefetch(matrix: MatrixArgument, weights_dir: WeightsOption = None, cache: C
     from harness.matrix import load_matrix
     from harness.running.executor import LocalExecutor
     from harness.running.planner import make_plan
-    from harness.running.prefetch import describe_fetched, fetch_missing
+    from harness.running.prefetch import describe_fetched, fetch_missing, unusable
     from harness.running.view import RunView
 
     loaded = load_matrix(matrix)
     plan = make_plan(loaded, _folder(weights_dir), offline=False)
     kept = "what was downloaded before is kept, the same command goes on from there"
+    images: str = loaded.data.source
+    problems: list[str] = []
     with _interruptible(kept), RunView(Console()) as view:
         if loaded.data.source == "cats_dogs":
-            with view.step("images") as progress:
-                view.images(open_source(loaded.data, None, _cache(cache)).manifest(progress))
+            try:
+                with view.step("images") as progress:
+                    view.images(open_source(loaded.data, None, _cache(cache)).manifest(progress))
+            except UserError as error:  # the weights can come all the same
+                images, problems = "missing", [str(error)]
         fetched = fetch_missing(plan, _folder(weights_dir), LocalExecutor(), view)
-    typer.echo("\n".join(describe_fetched(loaded.data.source, fetched)))
-    missing = {(each.cell.backbone, each.cell.weights): each.skip for each in fetched if each.skip}
-    if missing:
-        _stop("\n".join(missing.values()), EXIT_INCOMPLETE)
+    typer.echo("\n".join(describe_fetched(images, fetched)))
+    problems += unusable(fetched)
+    if problems:
+        _stop("\n".join(problems), EXIT_INCOMPLETE)
 
 
 @app.command(
