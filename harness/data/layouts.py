@@ -77,7 +77,7 @@ def find_layout(paths: Paths, depth: int = 1, *, source: str = "SOURCE", keep_sp
     images = tuple(path for path in paths if has_image_name(path.name))
     try:
         if not images:
-            raise UserError(f"no images in it, among {len(paths)} files")
+            raise _no_images(paths)
         found = _labelled(images, depth, keep_split=keep_split)
     except UserError as error:
         hint = error.hint.replace(_SOURCE, source)
@@ -98,6 +98,12 @@ def find_layout(paths: Paths, depth: int = 1, *, source: str = "SOURCE", keep_sp
     files.sort(key=lambda each: PurePosixPath(each.path))
     doubts = (*found.doubts, *_look_alikes({each.label for each in files}))
     return replace(found, files=tuple(files), left_out=tuple(left_out), doubts=doubts)
+
+
+def _no_images(paths: Paths) -> UserError:
+    archives = [str(path) for path in paths if path.suffix.casefold() == ".zip"]
+    hint = f"It holds archives: unpack it, and name {' or '.join(archives[:3])} in it." if archives else ""
+    return UserError(f"no images in it, among {len(paths)} files", hint=hint)
 
 
 def _labelled(paths: Paths, depth: int, above: str = "", *, keep_split: bool = False) -> Layout:

@@ -6,6 +6,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from harness.data import files
+from harness.data.decode import UndecodableImageError
 from harness.data.files import open_files
 from harness.data.layouts import Layout, find_layout
 from harness.data.manifest import LeftOut
@@ -148,6 +150,31 @@ def test_a_damaged_archive_is_an_error_that_says_what_to_do(tmp_path: Path):
     with pytest.raises(UserError, match="zip archive") as caught:
         open_files(tmp_path / "pets.zip")
     assert "again" in caught.value.hint
+
+
+def test_a_single_image_is_an_error_that_names_its_folder(tmp_path: Path):
+    (tmp_path / "photo.jpg").write_bytes(b"jpeg")
+    with pytest.raises(UserError, match="received a single image") as caught:
+        open_files(tmp_path / "photo.jpg")
+    assert caught.value.hint == f"Name a folder of images, for example {tmp_path}."
+
+
+def test_archives_inside_an_archive_are_named():
+    with pytest.raises(UserError, match="no images in it") as caught:
+        layout("train.zip", "test1.zip", "sample.csv")
+    assert "name test1.zip or train.zip in it" in caught.value.hint
+
+
+@pytest.mark.parametrize("declared", [2_000_001, 1000])
+def test_a_file_that_unpacks_to_more_than_any_image_is_left_out_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, declared: int
+):
+    monkeypatch.setattr(files, "LARGEST_BYTES", 1 << 20)
+    with zipfile.ZipFile(tmp_path / "pets.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("Cat/0.jpg", bytes(2_000_001))
+        archive.infolist()[0].file_size = declared
+    with pytest.raises(UndecodableImageError, match="more than 1 MB" if declared > 1 << 20 else "unpacked"):
+        open_files(tmp_path / "pets.zip").read("Cat/0.jpg")
 
 
 def test_a_source_that_is_not_there_is_an_error(tmp_path: Path):
