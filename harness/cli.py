@@ -284,7 +284,7 @@ def prepare(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
-    """Split full data into train, validation and test: stratified, repeatable, without leaks."""
+    """Split full data into train, validation and test: stratified, repeatable, no file in it twice."""
     from harness.data.prepare import prepare as make
     from harness.reports.prepared import prepared_facts, render_prepared
     from harness.running.view import RunView

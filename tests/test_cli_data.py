@@ -51,6 +51,7 @@ def test_prepare_tells_the_classes_what_was_left_out_and_what_comes_next(tmp_pat
     for line in ("cats ", "all 2 classes", "1 file left out:\n  train/cats/empty.jpg: the file is empty\n"):
         assert line in ended.out
     assert "2 usable images were not needed\n" in ended.out
+    assert "for near duplicates, scaled or saved again: transferbench inspect new\n" in ended.out
     assert ended.out.endswith("next: transferbench run MATRIX --data new\n")
 
 

@@ -2,7 +2,9 @@
 
 Exact duplicates have the same bytes.  Near duplicates have perceptual hashes (64-bit pHash of the
 imagehash library) that differ in few bits: the same photograph scaled, saved again or lightly
-changed.  Either is a leak where it stands in two splits, and a contradiction where it stands in two
+changed.  Mirrored, turned and cropped copies have other hashes and are not found; images whose hash
+says nothing, because they are of one colour or a smooth gradient, are compared by their bytes alone.
+Either is a leak where it stands in two splits, and a contradiction where it stands in two
 classes.
 """
 
@@ -81,6 +83,11 @@ class Inspection:
     def damaged(self) -> list[Seen]:
         """The files that should be images and cannot be decoded."""
         return [file for file in self.files if file.reason]
+
+    @property
+    def flat(self) -> list[Seen]:
+        """The images whose perceptual hash says nothing: at most the bit of their brightness is set."""
+        return [file for file in self.usable if not _tells(file)]
 
     @property
     def leaks(self) -> list[Duplicates]:
@@ -194,9 +201,13 @@ def _duplicates(files: Sequence[Seen]) -> Iterable[Duplicates]:
     for group in by_content.values():
         if len(group) > 1:
             yield _group(group, exact=True)
-    different = [group[0] for group in by_content.values()]
+    different = [group[0] for group in by_content.values() if _tells(group[0])]
     for rows in _near(np.array([file.phash for file in different], dtype=np.uint64)):
         yield _group([copy for row in rows for copy in by_content[different[row].sha256]], exact=False)
+
+
+def _tells(file: Seen) -> bool:
+    return file.phash.bit_count() > 1
 
 
 def _group(files: Sequence[Seen], *, exact: bool) -> Duplicates:

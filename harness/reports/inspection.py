@@ -47,8 +47,16 @@ def render_inspection(found: Inspection, suspects: Suspects | None = None) -> st
     wrong = sum(map(len, lists.values())) + bool(imbalance)
     parts.append(f"mislabelled suspects: {suspects.reason}" if suspects and suspects.reason else "")
     parts += [imbalance, _listed("other files, which take no part", others)]
+    parts.append(_scope(found))
     parts.append(f"{_counted(wrong, 'finding')} to look at" if wrong else "nothing wrong was found")
     return "\n\n".join(part for part in parts if part)
+
+
+def _scope(found: Inspection) -> str:
+    """What the search for near duplicates does not see."""
+    text = "near duplicates: scaled or saved again; mirrored, turned or cropped copies are not found"
+    flat = f"; {_counted(len(found.flat), 'image')} without structure compared by bytes alone"
+    return text + (flat if found.flat else "")
 
 
 def _rule(suspects: Suspects | None) -> str:

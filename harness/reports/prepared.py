@@ -20,7 +20,11 @@ def render_prepared(prepared: Prepared, source: Path, out: Path) -> str:
     lines += left_out_lines(manifest.left_out, str(out / PREPARED_NAME))
     if prepared.unused:
         lines.append(f"{prepared.unused:,} usable images were not needed")
-    lines += [f"manifest: {manifest.sha256[:12]}", f"next: transferbench run MATRIX --data {out}"]
+    lines += [
+        f"manifest: {manifest.sha256[:12]}",
+        f"no file is in it twice; for near duplicates, scaled or saved again: transferbench inspect {out}",
+        f"next: transferbench run MATRIX --data {out}",
+    ]
     return "\n".join(lines)
 
 

@@ -138,6 +138,17 @@ def test_a_leak_in_another_class_says_both_and_counts_once_in_text_and_picture(t
     assert _title(seen).endswith("; 1 leak")
 
 
+def test_flat_images_are_not_taken_for_near_duplicates(tmp_path: Path):
+    root = folder(tmp_path / "pets")
+    put(root / "train/cats/grey.png", encoded(Image.new("RGB", (96, 96), (90, 90, 90)), "PNG"))
+    put(root / "test/dogs/green.png", encoded(Image.new("RGB", (80, 64), (10, 200, 30)), "PNG"))
+    put(root / "test/dogs/black.png", encoded(Image.new("RGB", (80, 64)), "PNG"))
+    seen = found(root)
+    assert seen.duplicates == ()
+    text = render_inspection(seen)
+    assert "cropped copies are not found; 3 images without structure compared by bytes alone" in text
+
+
 def test_files_that_are_no_images_are_no_findings(tmp_path: Path):
     root = folder(tmp_path / "pets")
     put(root / "train/cats/notes.txt", b"notes")
