@@ -152,8 +152,7 @@ def _split_beside(
 
 def _beside(inner: Paths, others: list[str]) -> str:
     images = sum(path.parts[0] in others for path in inner if len(path.parts) > 1)
-    lie = "1 image lies" if images == 1 else f"{images:,} images lie"
-    return f"{lie} beside the split and take no part, in {few(others)}"
+    return f"{images:,} image{'' if images == 1 else 's'} beside the split not looked at, in {few(others)}"
 
 
 def _originals(inner: Paths, others: list[str], split: Layout, depth: int, above: str) -> Layout:

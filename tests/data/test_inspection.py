@@ -69,7 +69,7 @@ def test_the_split_that_a_run_reads_is_looked_at_though_originals_lie_beside_it(
         put(root / f"all/{'cat' if number % 2 else 'dog'}.{number}.png", encoded(photograph(number), "PNG"))
     text = render_inspection(found(root))
     assert "leaks: one image in several splits (1)" in text
-    assert "to check: 20 images lie beside the split and take no part, in all" in text
+    assert "to check: 20 images beside the split not looked at, in all" in text
 
 
 def test_one_image_in_two_classes_is_a_contradiction(tmp_path: Path):

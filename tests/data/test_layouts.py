@@ -95,7 +95,7 @@ def test_who_looks_at_a_split_sees_it_whatever_lies_beside_it():
     paths = tuple(PurePosixPath(path) for path in (*SPLIT, "old/cat.0.jpg", "old/dog.0.jpg"))
     found = find_layout(paths, keep_split=True)
     assert sorted(labels(found)) == sorted(SPLIT)
-    assert found.doubts == ("2 images lie beside the split and take no part, in old",)
+    assert found.doubts == ("2 images beside the split not looked at, in old",)
 
 
 def test_a_message_about_an_inner_folder_keeps_its_path():
