@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from harness.data.decode import UndecodableImageError, decode
+from harness.data.decode import UNKNOWN_FORMAT, UndecodableImageError, decode
 from harness.data.files import Files, has_image_name, open_files
 from harness.data.layouts import Found, find_layout
 from harness.data.manifest import LeftOut
@@ -158,7 +158,8 @@ def inspect(root: Path, *, class_depth: int, progress: Progress) -> Inspection:
     others = list(layout.left_out)
     for done, one in enumerate(in_threads(lambda found: _look(files, found), layout.files), start=1):
         progress(done, len(layout.files))
-        if one.reason and not has_image_name(one.path):  # a note among images is no damaged image
+        # A note among images is no damaged image; a cut JPEG under any name is one.
+        if one.reason == UNKNOWN_FORMAT and not has_image_name(one.path):
             others.append(LeftOut(one.path, one.reason))
         else:
             seen.append(one)

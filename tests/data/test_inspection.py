@@ -138,6 +138,12 @@ def test_a_leak_in_another_class_says_both_and_counts_once_in_text_and_picture(t
     assert _title(seen).endswith("; 1 leak")
 
 
+def test_a_cut_image_without_an_ending_is_damaged_all_the_same(tmp_path: Path):
+    root = folder(tmp_path / "pets")
+    put(root / "train/cats/IMG_1", (root / "train/cats/0.png").read_bytes()[:500])
+    assert [file.path for file in found(root).damaged] == ["train/cats/IMG_1"]
+
+
 def test_flat_images_are_not_taken_for_near_duplicates(tmp_path: Path):
     root = folder(tmp_path / "pets")
     put(root / "train/cats/grey.png", encoded(Image.new("RGB", (96, 96), (90, 90, 90)), "PNG"))
@@ -153,6 +159,7 @@ def test_files_that_are_no_images_are_no_findings(tmp_path: Path):
     root = folder(tmp_path / "pets")
     put(root / "train/cats/notes.txt", b"notes")
     put(root / "readme.md", b"read me")
+    assert found(root).damaged == []
     text = render_inspection(found(root))
     assert "other files, which take no part (2)" in text
     assert text.endswith("nothing wrong was found")
