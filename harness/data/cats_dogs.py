@@ -53,6 +53,7 @@ class CatsDogsSource:
                     where=str(self._split),
                     hint=f"Delete this folder, and run without --offline or put {URL} at {self._archive}.",
                 )
+            fetch(URL, self._archive, offline=True, progress=progress)  # checked before anything goes
             shutil.rmtree(self._split)
             self._make(progress)
             note = (
