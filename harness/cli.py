@@ -15,13 +15,16 @@ from rich.text import Text
 
 from harness import __version__
 from harness.cli_common import (
-    NOTHING_WRITTEN,
     CacheOption,
+    MatrixArgument,
     RunArgument,
+    WeightsOption,
     cache_folder,
     interruptible,
     stop,
+    weights_folder,
 )
+from harness.cli_data import commands as data_commands
 from harness.cli_models import commands as model_commands
 from harness.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_USAGE, UserError
 
@@ -39,18 +42,6 @@ app = typer.Typer(
     "cells have none, 2 the input cannot be used, 130 interrupted.",
 )
 
-MatrixArgument = Annotated[Path, typer.Argument(help="A matrix file, for example bench/matrices/smoke.toml.")]
-WeightsOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--weights-dir",
-        envvar="TRANSFERBENCH_WEIGHTS",
-        help="Folder with weight files under the names that Keras gives them; searched before Keras' cache.",
-    ),
-]
-ClassDepthOption = Annotated[
-    int, typer.Option("--class-depth", min=1, help="How many nested folders make up a class.")
-]
 OfflineOption = Annotated[
     bool, typer.Option("--offline", help="Download nothing; cells without weights are skipped.")
 ]
@@ -83,7 +74,7 @@ def plan(
     from harness.reports.plan import plan_facts, render_plan
     from harness.running.planner import make_plan
 
-    loaded, folder = load_matrix(matrix), _folder(weights_dir)
+    loaded, folder = load_matrix(matrix), weights_folder(weights_dir)
     planned = make_plan(loaded, folder, offline=offline)
     if as_json:
         typer.echo(json.dumps(plan_facts(planned), indent=1))
@@ -142,7 +133,7 @@ def run(
     request = Request(
         matrix=loaded,
         data=data,
-        weights_dir=_folder(weights_dir),
+        weights_dir=weights_folder(weights_dir),
         out=folder.path,
         cache=cache_folder(cache),
         offline=offline,
@@ -170,39 +161,6 @@ def run(
         )
 
 
-@app.command(epilog="Example: transferbench inspect photos --plot photos.png --run results/runs/cats-dogs")
-def inspect(
-    folder: Annotated[Path, typer.Argument(help="A folder of images in any known layout, or a zip archive.")],
-    class_depth: ClassDepthOption = 1,
-    run_folder: Annotated[
-        Path | None,
-        typer.Option("--run", metavar="RUN", help="A run on this folder; adds mislabelled suspects."),
-    ] = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Also draw a picture (PNG or SVG).")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
-) -> None:
-    """Look at a data set: counts, sizes, damage, duplicates, leaks, imbalance, suspects."""
-    from dataclasses import asdict
-
-    from harness.data.inspection import inspect as look
-    from harness.reports.inspection import draw_inspection, render_inspection
-    from harness.reports.suspects import find_suspects
-    from harness.running.folder import RunFolder
-    from harness.running.view import RunView
-
-    suspects = find_suspects(RunFolder(run_folder)) if run_folder else []
-    with interruptible(NOTHING_WRITTEN):
-        with RunView(Console(stderr=True)) as view, view.step("reading images") as progress:
-            found = look(folder, class_depth=class_depth, progress=progress)
-        if plot:
-            draw_inspection(found, plot)
-    if as_json:
-        facts = found.as_dict() | {"suspects": [asdict(suspect) for suspect in suspects]}
-        typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
-    else:
-        typer.echo(render_inspection(found, suspects))
-
-
 @app.command(epilog="Example: transferbench backbones 'ResNet*' MobileNet")
 def backbones(
     patterns: Annotated[
@@ -216,7 +174,7 @@ def backbones(
     from harness.backbones import BACKBONES, select
     from harness.reports.backbones import backbone_facts, render_backbones
 
-    folder = _folder(weights_dir)
+    folder = weights_folder(weights_dir)
     facts = [backbone_facts(BACKBONES[name], folder) for name in select(patterns or ["all"])]
     typer.echo(json.dumps(facts, indent=1) if as_json else render_backbones(facts))
 
@@ -231,79 +189,10 @@ def doctor(
     from harness.doctor import examine, render
     from harness.running.executor import LocalExecutor
 
-    found = examine(LocalExecutor().probe, _folder(weights_dir), cache_folder(cache))
+    found = examine(LocalExecutor().probe, weights_folder(weights_dir), cache_folder(cache))
     typer.echo(json.dumps(found.as_dict(), indent=1) if as_json else render(found))
     if found.problems:
         raise SystemExit(EXIT_INCOMPLETE)
-
-
-@app.command(epilog="Example: transferbench prefetch bench/matrices/cats-dogs.toml")
-def prefetch(matrix: MatrixArgument, weights_dir: WeightsOption = None, cache: CacheOption = None) -> None:
-    """Download the images and weights that a matrix needs, so that it can run with --offline later."""
-    from harness.data.sources import open_source
-    from harness.matrix import load_matrix
-    from harness.running.executor import LocalExecutor
-    from harness.running.planner import make_plan
-    from harness.running.prefetch import describe_fetched, fetch_missing
-    from harness.running.view import RunView
-
-    loaded = load_matrix(matrix)
-    plan = make_plan(loaded, _folder(weights_dir), offline=False)
-    kept = "what was downloaded before is kept, the same command goes on from there"
-    with interruptible(kept), RunView(Console()) as view:
-        if loaded.data.source == "cats_dogs":
-            with view.step("images") as progress:
-                view.images(open_source(loaded.data, None, cache_folder(cache)).manifest(progress))
-        fetched = fetch_missing(plan, _folder(weights_dir), LocalExecutor(), view)
-    typer.echo("\n".join(describe_fetched(loaded.data.source, fetched)))
-    missing = {(each.cell.backbone, each.cell.weights): each.skip for each in fetched if each.skip}
-    if missing:
-        stop("\n".join(missing.values()), EXIT_INCOMPLETE)
-
-
-@app.command(
-    epilog="Example: transferbench prepare PetImages --out photos --train 2000 --validation 1000 --test 1000"
-)
-def prepare(
-    source: Annotated[
-        Path, typer.Argument(help="A folder of images in any known layout, or a zip archive of one.")
-    ],
-    out: Annotated[Path, typer.Option("--out", help="The folder to make; it must not exist or be empty.")],
-    train: Annotated[int, typer.Option(min=2, help="Training images.")] = 2000,
-    validation: Annotated[int, typer.Option(min=2, help="Validation images.")] = 1000,
-    test: Annotated[int, typer.Option(min=2, help="Test images.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed makes another split.")] = 0,
-    class_depth: ClassDepthOption = 1,
-    link: Annotated[
-        bool, typer.Option("--link/--copy", help="Link to the originals instead of copying them.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
-) -> None:
-    """Split full data into train, validation and test: stratified, repeatable, without leaks."""
-    from harness.data.prepare import prepare as make
-    from harness.reports.prepared import prepared_facts, render_prepared
-    from harness.running.view import RunView
-
-    counts = {"train": train, "validation": validation, "test": test}
-    console = Console(stderr=True)
-    with (
-        interruptible(NOTHING_WRITTEN),
-        RunView(console) as view,
-        view.step("reading and writing") as progress,
-    ):
-        prepared = make(
-            source,
-            out,
-            counts,
-            seed=seed,
-            class_depth=class_depth,
-            how="link" if link else "copy",
-            progress=progress,
-        )
-    if as_json:
-        typer.echo(json.dumps(prepared_facts(prepared), indent=1, ensure_ascii=False))
-    else:
-        typer.echo(render_prepared(prepared, source, out))
 
 
 @app.command(epilog="Example: transferbench report results/runs/cats-dogs")
@@ -361,6 +250,7 @@ def publish(
         typer.echo(path)
 
 
+app.add_typer(data_commands)
 app.add_typer(model_commands)
 
 
@@ -374,14 +264,6 @@ def _tables(text: str) -> str:
     """The leaderboard without its header's facts and the legend, for the terminal."""
     parts = text.split("\n## ")
     return "\n## ".join(["", *(part for part in parts[1:] if not part.startswith("How to read"))]).strip()
-
-
-def _folder(path: Path | None) -> Path | None:
-    if path is not None and not path.is_dir():
-        raise UserError(
-            "no such folder", where=str(path), hint="--weights-dir names a folder of weight files."
-        )
-    return path
 
 
 def _width(console: Console) -> int | None:

@@ -10,10 +10,29 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from harness.errors import EXIT_INTERRUPTED
+from harness.errors import EXIT_INTERRUPTED, UserError
 
-__all__ = ["NOTHING_WRITTEN", "CacheOption", "RunArgument", "cache_folder", "interruptible", "stop"]
+__all__ = [
+    "NOTHING_WRITTEN",
+    "CacheOption",
+    "MatrixArgument",
+    "RunArgument",
+    "WeightsOption",
+    "cache_folder",
+    "interruptible",
+    "stop",
+    "weights_folder",
+]
 
+MatrixArgument = Annotated[Path, typer.Argument(help="A matrix file, for example bench/matrices/smoke.toml.")]
+WeightsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights-dir",
+        envvar="TRANSFERBENCH_WEIGHTS",
+        help="Folder with weight files under the names that Keras gives them; searched before Keras' cache.",
+    ),
+]
 CacheOption = Annotated[
     Path | None,
     typer.Option("--cache", envvar="TRANSFERBENCH_CACHE", help="Folder for decoded images and features."),
@@ -41,3 +60,12 @@ def stop(message: str, code: int) -> NoReturn:
     """Tell why on standard error, and exit."""
     Console(stderr=True).print(f"[bold]transferbench:[/] {escape(message)}", highlight=False, soft_wrap=True)
     raise SystemExit(code)
+
+
+def weights_folder(path: Path | None) -> Path | None:
+    """The folder of weight files that was named; raise `UserError` if there is none."""
+    if path is not None and not path.is_dir():
+        raise UserError(
+            "no such folder", where=str(path), hint="--weights-dir names a folder of weight files."
+        )
+    return path

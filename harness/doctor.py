@@ -11,7 +11,7 @@ from harness.backbones import BACKBONES, Backbone
 from harness.environment import Environment, current_environment
 from harness.errors import few
 from harness.reports.text import text_table
-from harness.weights import find_weights, keras_home
+from harness.weights import find_weights, is_hdf5, keras_home
 
 __all__ = ["Findings", "Folder", "WeightsFound", "examine", "render"]
 
@@ -32,7 +32,7 @@ class WeightsFound:
     """One backbone's ImageNet weights file and its state.
 
     "verified" has the MD5 that Keras publishes, "differs" another; "unverified" means that Keras
-    publishes none, "missing" that no file was found.
+    publishes none, "damaged" that it is no HDF5 file, "missing" that no file was found.
     """
 
     backbone: str
@@ -79,6 +79,12 @@ def examine(probe: Callable[[], dict[str, Any]], weights_dir: Path | None, cache
         f"{found.file} has another hash than Keras publishes; its numbers are those of another file."
         for found in weights
         if found.state == "differs"
+    ]
+    problems += [
+        f"{found.file} ({found.origin}) is damaged: no HDF5 file, so it holds no weights. Delete it, and get "
+        "it again with `transferbench prefetch`."
+        for found in weights
+        if found.state == "damaged"
     ]
     return Findings(current_environment(), seen, folders, weights, tuple(problems))
 
@@ -140,4 +146,5 @@ def _weights(row: Backbone, folder: Path | None) -> WeightsFound:
     if found is None or found.path is None:
         return WeightsFound(row.name, row.weights.name, "missing", "", "")
     state = {None: "unverified", True: "verified", False: "differs"}[found.published]
+    state = state if is_hdf5(found.path) else "damaged"
     return WeightsFound(row.name, row.weights.name, state, found.origin, found.sha256)

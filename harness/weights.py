@@ -16,6 +16,7 @@ from harness.files import md5_of, sha256_of
 __all__ = [
     "WeightsRef",
     "find_weights",
+    "is_hdf5",
     "is_published",
     "keras_home",
     "locate",
@@ -24,6 +25,7 @@ __all__ = [
     "weights_file",
 ]
 
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 SMOKE_BASE = Path(__file__).parent / "assets" / "smoke-base.weights.h5"
 
 
@@ -88,13 +90,23 @@ def is_published(file: WeightsFile, path: Path) -> bool | None:
     return file.hash == (sha256_of(path) if file.algorithm == "sha256" else md5_of(path))
 
 
-def missing_reason(name: str, kind: str, folder: Path | None) -> str:
-    """Say which file is missing, where it was looked for, and how to get it."""
+def is_hdf5(path: Path) -> bool:
+    """Whether a file begins as HDF5 files do: an error page or an empty file holds no weights."""
+    with path.open("rb") as file:
+        return file.read(len(_HDF5)) == _HDF5
+
+
+def missing_reason(name: str, kind: str, folder: Path | None, failed: str = "") -> str:
+    """Say which file is missing, where it was looked for, and how to get it.
+
+    `failed` is why its download failed, where that was tried.
+    """
     file = weights_file(name, kind)
     places = ", ".join(str(place) for _, place in searched(folder))
     top = " with their top" if kind == "imagenet-top" else ""
+    todo = f"The download failed ({failed}): try again with a network" if failed else ""
     return (
         f"the ImageNet weights of {name}{top} are not here: looked for {file.name} in {places}. "
-        f"Run once with a network and without --offline, or download {file.url} and name its folder "
-        "with --weights-dir."
+        f"{todo or 'Run once with a network and without --offline'}, or download {file.url} and name its "
+        "folder with --weights-dir."
     )

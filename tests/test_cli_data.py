@@ -8,6 +8,7 @@ from fakes import MATRIX, image_folder, matrix_file, put
 
 from harness.backbones import backbone
 
+HDF5 = b"\x89HDF\r\n\x1a\n"
 PRETRAINED = MATRIX.replace('"random"', '"imagenet"')
 FOLDER = MATRIX.replace('data = { source = "synthetic", train = 4, validation = 4, test = 4 }\n', "")
 
@@ -32,6 +33,16 @@ def test_an_interrupted_look_at_a_data_set_exits_with_130_and_has_written_nothin
     assert [path.name for path in tmp_path.iterdir() if path.name not in ("photos", "keras-home")] == []
 
 
+def test_a_picture_of_an_unknown_kind_is_refused_before_any_image_is_read(
+    tmp_path: Path, command, monkeypatch
+):
+    image_folder(tmp_path / "photos")
+    monkeypatch.setattr("harness.data.inspection.decode", lambda _: pytest.fail("an image was read"))
+    ended = command("inspect", "photos", "--plot", "seen.bmp")
+    assert ended.code == 2
+    assert "ends in .png, .svg or .pdf, received 'seen.bmp'" in ended.err
+
+
 def test_prepare_tells_the_classes_what_was_left_out_and_what_comes_next(tmp_path: Path, command):
     put(image_folder(tmp_path / "photos") / "train" / "cats" / "empty.jpg", b"")
     ended = command("prepare", "photos", "--out", "new", "--train", 6, "--validation", 2, "--test", 2)
@@ -40,6 +51,7 @@ def test_prepare_tells_the_classes_what_was_left_out_and_what_comes_next(tmp_pat
     for line in ("cats ", "all 2 classes", "1 file left out:\n  train/cats/empty.jpg: the file is empty\n"):
         assert line in ended.out
     assert "2 usable images were not needed\n" in ended.out
+    assert "for near duplicates, scaled or saved again: transferbench inspect new\n" in ended.out
     assert ended.out.endswith("next: transferbench run MATRIX --data new\n")
 
 
@@ -72,9 +84,9 @@ def test_prefetch_says_of_weights_whether_they_were_there_or_came_now(
     tmp_path: Path, command, executor, empty_keras_home: Path
 ):
     shelf = tmp_path / "shelf"
-    put(shelf / backbone("MobileNet").weights.name, b"weights")
+    put(shelf / backbone("MobileNet").weights.name, HDF5)
     fetched = backbone("MobileNet-0.25").weights
-    executor.fetch = lambda _: put(empty_keras_home / "models" / fetched.name, b"w" * 2_100_000) and ""
+    executor.fetch = lambda _: put(empty_keras_home / "models" / fetched.name, HDF5 + b"w" * 2_100_000) and ""
     text = PRETRAINED.replace('["MobileNet-0.25"]', '["MobileNet", "MobileNet-0.25"]')
     ended = command("prefetch", matrix_file(tmp_path, text), "--weights-dir", shelf)
     assert ended.code == 0
@@ -87,8 +99,31 @@ def test_prefetch_exits_with_1_and_the_reason_where_weights_cannot_be_had(tmp_pa
     ended = command("prefetch", matrix_file(tmp_path, PRETRAINED))
     assert ended.code == 1
     assert "weights of MobileNet-0.25: missing\n" in ended.out
-    assert "(no network)" in ended.err
-    assert executor.fetched == ["mobilenet_2_5_224_tf_no_top.h5"]
+    assert "The download failed (no network): try again with a network, or" in ended.err
+    assert "--offline" not in ended.err
+    assert executor.fetched == [backbone("MobileNet-0.25").weights.name]
+
+
+def test_prefetch_says_of_a_file_that_holds_no_weights_that_it_is_damaged(tmp_path: Path, command, executor):
+    put(tmp_path / "shelf" / backbone("MobileNet-0.25").weights.name, b"<html>")
+    ended = command("prefetch", matrix_file(tmp_path, PRETRAINED), "--weights-dir", "shelf")
+    assert ended.code == 1
+    assert "weights of MobileNet-0.25: damaged, " in ended.out
+    assert "is damaged: no HDF5 file" in ended.err
+    assert executor.fetched == []
+
+
+def test_prefetch_goes_on_with_weights_where_the_archive_cannot_be_had(
+    tmp_path: Path, command, executor, empty_keras_home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("harness.data.cats_dogs.URL", "http://127.0.0.1:9/pets.zip")
+    fetched = backbone("MobileNet-0.25").weights
+    executor.fetch = lambda _: put(empty_keras_home / "models" / fetched.name, HDF5) and ""
+    text = PRETRAINED.replace('"synthetic", train = 4, validation = 4, test = 4', '"cats_dogs"')
+    ended = command("prefetch", matrix_file(tmp_path, text))
+    assert ended.code == 1
+    assert "images: missing\nweights of MobileNet-0.25: downloaded" in ended.out
+    assert "the download of http://127.0.0.1:9/pets.zip failed" in ended.err
 
 
 def test_an_interrupted_prefetch_says_that_what_came_before_is_kept(tmp_path: Path, command, executor):

@@ -12,6 +12,7 @@ from harness import doctor
 from harness.backbones import BACKBONES
 from harness.doctor import Findings, examine, render
 
+HDF5 = b"\x89HDF\r\n\x1a\n"
 SEEN: dict[str, Any] = {
     "devices": ["/physical_device:CPU:0"],
     "gpus": 0,
@@ -42,22 +43,32 @@ def test_a_machine_without_weights_misses_them_all_and_has_no_problem(tmp_path: 
 
 def test_weights_with_the_published_hash_are_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     row = BACKBONES["VGG16"]
-    put(tmp_path / row.weights.name, b"weights")
-    file = replace(row.weights, hash=hashlib.md5(b"weights").hexdigest())
+    put(tmp_path / row.weights.name, HDF5)
+    file = replace(row.weights, hash=hashlib.md5(HDF5).hexdigest())
     monkeypatch.setitem(BACKBONES, "VGG16", replace(row, weights=file))
     assert state(found(tmp_path, tmp_path), "VGG16") == "verified"
 
 
 def test_weights_with_another_hash_are_a_problem(tmp_path: Path):
-    put(tmp_path / BACKBONES["VGG16"].weights.name, b"something else")
+    put(tmp_path / BACKBONES["VGG16"].weights.name, HDF5 + b"something else")
     findings = found(tmp_path, tmp_path)
     assert state(findings, "VGG16") == "differs"
     assert any("vgg16" in problem for problem in findings.problems)
 
 
 def test_weights_without_a_published_hash_are_unverified(tmp_path: Path):
-    put(tmp_path / BACKBONES["MobileNet"].weights.name, b"weights")
+    put(tmp_path / BACKBONES["MobileNet"].weights.name, HDF5)
     assert state(found(tmp_path, tmp_path), "MobileNet") == "unverified"
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>moved</html>"])
+@pytest.mark.parametrize("name", ["MobileNet", "VGG16"])
+def test_a_file_that_holds_no_weights_is_damaged_and_a_problem(tmp_path: Path, name: str, content: bytes):
+    put(tmp_path / BACKBONES[name].weights.name, content)
+    findings = found(tmp_path, tmp_path)
+    assert state(findings, name) == "damaged"
+    (problem,) = findings.problems
+    assert "no HDF5 file" in problem
 
 
 def test_a_keras_folder_that_cannot_be_written_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -79,14 +90,14 @@ def test_used_space_is_counted(tmp_path: Path):
 
 
 def test_the_text_names_devices_threads_weights_and_problems(tmp_path: Path):
-    put(tmp_path / BACKBONES["VGG16"].weights.name, b"something else")
+    put(tmp_path / BACKBONES["VGG16"].weights.name, HDF5 + b"something else")
     text = render(found(tmp_path, tmp_path))
     for part in ("/physical_device:CPU:0", "intra_op automatic, inter_op 2", "differs", "problem: vgg16"):
         assert part in text
 
 
 def test_missing_weights_are_counted_and_shortly_named(tmp_path: Path):
-    put(tmp_path / BACKBONES["VGG16"].weights.name, b"something else")
+    put(tmp_path / BACKBONES["VGG16"].weights.name, HDF5 + b"something else")
     text = render(found(tmp_path, tmp_path))
     assert (
         f"ImageNet weights missing for {len(BACKBONES) - 1} of {len(BACKBONES)} backbones: Xception, " in text

@@ -83,6 +83,12 @@ def test_a_missing_file_is_named_with_where_it_was_looked_for_and_how_to_get_it(
     assert f"download {file.url} and name its folder with --weights-dir" in reason
 
 
+def test_after_a_download_that_failed_nobody_is_told_to_leave_out_offline(tmp_path: Path):
+    reason = missing_reason("VGG16", "imagenet", tmp_path, "no route")
+    assert "The download failed (no route): try again with a network, or download http" in reason
+    assert "--offline" not in reason
+
+
 def test_without_keras_home_its_folder_is_in_the_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("KERAS_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -16,12 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-__all__ = ["UndecodableImageError", "decode", "read_file", "resize"]
+__all__ = ["UNKNOWN_FORMAT", "UndecodableImageError", "decode", "read_file", "resize"]
 
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "nearest": Image.Resampling.NEAREST}
 
 
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
+
+
+UNKNOWN_FORMAT = "not an image in a known format"
+"""Why a file cannot be decoded that nothing in it says is an image."""
 
 
 class UndecodableImageError(Exception):
@@ -65,7 +69,7 @@ def decode(content: bytes) -> NDArray[np.uint8]:
     except UnidentifiedImageError:
         if content[4:8] == b"ftyp" and content[8:12] in _HEIC_BRANDS:
             raise UndecodableImageError("HEIC is not supported: save it as JPEG or PNG") from None
-        raise UndecodableImageError("not an image in a known format") from None
+        raise UndecodableImageError(UNKNOWN_FORMAT) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UndecodableImageError("too many pixels (a decompression bomb?)") from None
     except Exception as error:  # Pillow's plugins raise almost anything for damaged bytes

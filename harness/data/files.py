@@ -18,6 +18,8 @@ __all__ = ["Files", "has_image_name", "is_visible", "legible", "open_files"]
 _COMMON = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff"}
 _RARE = {".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".avif", ".heic", ".heif"}
 _IMAGE_SUFFIXES = frozenset(_COMMON | _RARE)
+LARGEST_BYTES = 512 << 20
+"""A file in an archive that unpacks to more is left out."""
 _CLUTTER = frozenset({"__macosx", "@eadir", "thumbs.db", "desktop.ini"})
 
 
@@ -61,13 +63,20 @@ def open_files(source: Path) -> Files:
         return Files(paths, lambda name: read_file(source / name), tuple(left_out))
     if not source.exists():
         raise UserError("no such folder or archive", where=str(source))
+    if has_image_name(source.name):
+        raise UserError(
+            "expected a folder or a zip archive, received a single image",
+            where=str(source),
+            hint=f"Name a folder of images, for example {source.parent}.",
+        )
     try:
         archive = zipfile.ZipFile(source)
     except (zipfile.BadZipFile, OSError):
         raise UserError(
-            "expected a folder or a zip archive",
+            "expected a folder or a zip archive, received another file",
             where=str(source),
-            hint="A download that was cut short is no longer an archive: get it again.",
+            hint="Archives of other kinds have to be unpacked. A zip archive that was cut short is none any "
+            "longer: get it again.",
         ) from None
     names = sorted(PurePosixPath(info.filename) for info in archive.infolist() if not info.is_dir())
     return Files(
@@ -89,7 +98,18 @@ def _walk(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
 
 
 def _unpacked(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Unpack one file, unless it is larger than any image: a few bytes may unpack to all of memory."""
+    large = UndecodableImageError(f"unpacks to more than {LARGEST_BYTES >> 20} MB")
     try:
-        return archive.read(name)
+        info = archive.getinfo(name)
+        if info.file_size > LARGEST_BYTES:
+            raise large
+        with archive.open(info) as file:  # the declared size may be wrong
+            content = file.read(LARGEST_BYTES + 1)
+        if len(content) > LARGEST_BYTES:
+            raise large
+        return content
+    except UndecodableImageError:
+        raise
     except Exception as error:  # damaged, encrypted, or packed in a way that Python does not know
         raise UndecodableImageError(f"cannot be unpacked: {error}") from None

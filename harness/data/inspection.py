@@ -2,7 +2,9 @@
 
 Exact duplicates have the same bytes.  Near duplicates have perceptual hashes (64-bit pHash of the
 imagehash library) that differ in few bits: the same photograph scaled, saved again or lightly
-changed.  Either is a leak where it stands in two splits, and a contradiction where it stands in two
+changed.  Mirrored, turned and cropped copies have other hashes and are not found; images whose hash
+says nothing, because they are of one colour or a smooth gradient, are compared by their bytes alone.
+Either is a leak where it stands in two splits, and a contradiction where it stands in two
 classes.
 """
 
@@ -19,12 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from harness.data.decode import UndecodableImageError, decode
-from harness.data.files import Files, open_files
+from harness.data.decode import UNKNOWN_FORMAT, UndecodableImageError, decode
+from harness.data.files import Files, has_image_name, open_files
 from harness.data.layouts import Found, find_layout
+from harness.data.manifest import LeftOut
 from harness.data.sources import Progress
 from harness.data.threads import in_threads
-from harness.errors import UserError
+from harness.errors import UserError, few
 
 __all__ = ["NEAR_BITS", "Duplicates", "Inspection", "Seen", "inspect"]
 
@@ -62,18 +65,44 @@ class Duplicates:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found, file by file and in groups."""
+    """What was found, file by file and in groups; `others` are files that are no labelled images."""
 
     root: str
     layout: str
-    doubt: str
+    doubts: tuple[str, ...]
     files: tuple[Seen, ...]
+    others: tuple[LeftOut, ...]
     duplicates: tuple[Duplicates, ...]
 
     @property
     def usable(self) -> list[Seen]:
         """The files that can be decoded."""
         return [file for file in self.files if not file.reason]
+
+    @property
+    def damaged(self) -> list[Seen]:
+        """The files that should be images and cannot be decoded."""
+        return [file for file in self.files if file.reason]
+
+    @property
+    def flat(self) -> list[Seen]:
+        """The images whose perceptual hash says nothing: at most the bit of their brightness is set."""
+        return [file for file in self.usable if not _tells(file)]
+
+    @property
+    def leaks(self) -> list[Duplicates]:
+        """Images that stand in several splits, those among them that stand in several classes too."""
+        return [group for group in self.duplicates if group.leak]
+
+    @property
+    def contradictions(self) -> list[Duplicates]:
+        """Images that stand in several classes of one split."""
+        return [group for group in self.duplicates if group.conflict and not group.leak]
+
+    @property
+    def copies(self) -> list[Duplicates]:
+        """Images that stand several times in one class of one split."""
+        return [group for group in self.duplicates if not group.conflict and not group.leak]
 
     @property
     def classes(self) -> list[str]:
@@ -87,10 +116,20 @@ class Inspection:
             found[file.split][file.label] += 1
         return {split: dict(sorted(labels.items())) for split, labels in sorted(found.items())}
 
-    def imbalance(self) -> float:
-        """How many times larger the largest class is than the smallest."""
-        sizes = Counter(file.label for file in self.usable)
-        return max(sizes.values()) / min(sizes.values()) if sizes else 1.0
+    def imbalance(self) -> dict[str, float]:
+        """By split ("" without splits) how many times larger the largest class is than the smallest."""
+        return {split: max(sizes.values()) / min(sizes.values()) for split, sizes in self.counts().items()}
+
+    def gaps(self) -> tuple[str, ...]:
+        """What keeps a run from using it: classes without an image in a split, a single class."""
+        labels = {file.label for file in self.files if file.label}
+        if not labels:
+            return ()
+        found = [f"only one class: {', '.join(labels)}"] if len(labels) == 1 else []
+        for split, sizes in self.counts().items():
+            if missing := sorted(labels - set(sizes)):
+                found.append(f"no usable image of {few(missing)}" + (f" in {split}" if split else ""))
+        return tuple(found)
 
     def as_dict(self) -> dict[str, Any]:
         """The findings as plain values; hashes as hex digits."""
@@ -98,10 +137,12 @@ class Inspection:
         return {
             "root": self.root,
             "layout": self.layout,
-            "doubt": self.doubt,
+            "doubts": list(self.doubts),
             "counts": self.counts(),
             "imbalance": self.imbalance(),
-            "damaged": [{"path": file.path, "reason": file.reason} for file in self.files if file.reason],
+            "gaps": list(self.gaps()),
+            "damaged": [{"path": file.path, "reason": file.reason} for file in self.damaged],
+            "others": [asdict(left) for left in self.others],
             "duplicates": [asdict(group) for group in self.duplicates],
             "files": files,
         }
@@ -111,22 +152,20 @@ def inspect(root: Path, *, class_depth: int, progress: Progress) -> Inspection:
     """Read every image of a folder or an archive; raise `UserError` if no layout fits."""
     _require_imagehash()
     files = open_files(root)
-    try:
-        layout = find_layout(files.paths, class_depth)
-    except UserError as error:
-        raise UserError(error.problem, where=str(root), hint=error.hint) from None
+    layout = find_layout(files.paths, class_depth, source=str(root), keep_split=True)
 
     seen = []
+    others = list(layout.left_out)
     for done, one in enumerate(in_threads(lambda found: _look(files, found), layout.files), start=1):
         progress(done, len(layout.files))
-        seen.append(one)
-    seen += [
-        Seen(left.path, "", "", 0, 0, "", "", "", 0, left.reason)
-        for left in (*files.left_out, *layout.left_out)
-    ]
-    usable = [file for file in seen if not file.reason]
-    groups = tuple(_duplicates(usable))
-    return Inspection(str(root), layout.description, layout.doubt, tuple(seen), groups)
+        # A note among images is no damaged image; a cut JPEG under any name is one.
+        if one.reason == UNKNOWN_FORMAT and not has_image_name(one.path):
+            others.append(LeftOut(one.path, one.reason))
+        else:
+            seen.append(one)
+    seen += [Seen(left.path, "", "", 0, 0, "", "", "", 0, left.reason) for left in files.left_out]
+    groups = tuple(_duplicates([file for file in seen if not file.reason]))
+    return Inspection(str(root), layout.description, layout.doubts, tuple(seen), tuple(others), groups)
 
 
 def _require_imagehash() -> None:
@@ -163,9 +202,13 @@ def _duplicates(files: Sequence[Seen]) -> Iterable[Duplicates]:
     for group in by_content.values():
         if len(group) > 1:
             yield _group(group, exact=True)
-    different = [group[0] for group in by_content.values()]
+    different = [group[0] for group in by_content.values() if _tells(group[0])]
     for rows in _near(np.array([file.phash for file in different], dtype=np.uint64)):
         yield _group([copy for row in rows for copy in by_content[different[row].sha256]], exact=False)
+
+
+def _tells(file: Seen) -> bool:
+    return file.phash.bit_count() > 1
 
 
 def _group(files: Sequence[Seen], *, exact: bool) -> Duplicates:

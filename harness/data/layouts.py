@@ -2,12 +2,15 @@
 
 Known layouts, tried in this order after wrapping folders have been stepped through:
 
-- a backup of originals beside an old split: `train/`, `validation/`, `test/` and one more folder;
-  the originals count, the old split does not
+- a backup of originals beside an old split: `train/`, `validation/`, `test/` and one more folder that
+  holds at least as many images of each class; the originals count, the old split does not
 - an old split alone: its parts are pooled and split anew
 - Kaggle's flat files: `cat.0.jpg`, the label before the first dot
 - class folders, such as Microsoft's `PetImages/Cat/0.jpg`; with `depth` 2 nested ones, such as
   `tomato/blight/0.jpg`, whose label is `tomato--blight`
+
+Another folder beside a split may be anything, so it is an error that names the choices; who only looks
+(`inspect`) is shown the split, as a run reads it.
 
 Files come in the order of their names, whatever order the file system lists.  What finds no label is
 left out with a reason.  Labels are Unicode in its composed form (NFC): file systems write one name in
@@ -17,7 +20,7 @@ two ways, and a class must not fall apart by that.
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -30,6 +33,9 @@ __all__ = ["Found", "Layout", "class_name", "find_layout"]
 _SPLIT = re.compile(r"(train|val|test)(id|ing|ation|idation)?[ _-]?(set|data|images)?\d*", re.IGNORECASE)
 _SPLIT_NAMES = {"train": "train", "val": "validation", "test": "test"}
 _FLAT = re.compile(r"([^.]+)\.\d+\.\w+")
+
+_SOURCE = "\0"
+"""Stands for the source in hints, until `find_layout` fills in its name."""
 
 Paths = tuple[PurePosixPath, ...]
 
@@ -45,12 +51,16 @@ class Found:
 
 @dataclass(frozen=True)
 class Layout:
-    """How the source was read, the labelled files, those without a label, and a doubt if there is one."""
+    """How the source was read, the labelled files, those without a label, and what is in doubt.
+
+    `unused` are the files of an old split whose originals are used instead.
+    """
 
     description: str
     files: tuple[Found, ...]
     left_out: tuple[LeftOut, ...] = ()
-    doubt: str = ""
+    doubts: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
 
 def class_name(folder: str) -> str:
@@ -58,15 +68,20 @@ def class_name(folder: str) -> str:
     return unicodedata.normalize("NFC", folder)
 
 
-def find_layout(paths: Paths, depth: int = 1) -> Layout:
+def find_layout(paths: Paths, depth: int = 1, *, source: str = "SOURCE", keep_split: bool = False) -> Layout:
     """Label every image, by its name's ending; raise `UserError` if no known layout fits.
 
     A file with another ending that lies among the images of a class belongs to it: its content tells.
+    With `keep_split` a split counts, whatever lies beside it.  `source` is its name in messages.
     """
     images = tuple(path for path in paths if has_image_name(path.name))
-    if not images:
-        raise UserError(f"no images in it, among {len(paths)} files")
-    found = _labelled(images, depth)
+    try:
+        if not images:
+            raise _no_images(paths)
+        found = _labelled(images, depth, keep_split=keep_split)
+    except UserError as error:
+        hint = error.hint.replace(_SOURCE, source)
+        raise UserError(error.problem, where=source, hint=hint) from None
     labels: dict[PurePosixPath, set[tuple[str, str]]] = defaultdict(set)
     for each in found.files:
         labels[PurePosixPath(each.path).parent].add((each.label, each.split))
@@ -81,25 +96,37 @@ def find_layout(paths: Paths, depth: int = 1) -> Layout:
         else:
             left_out.append(LeftOut(str(path), "not an image, by its name"))
     files.sort(key=lambda each: PurePosixPath(each.path))
-    return replace(found, files=tuple(files), left_out=tuple(left_out))
+    doubts = (*found.doubts, *_look_alikes({each.label for each in files}))
+    return replace(found, files=tuple(files), left_out=tuple(left_out), doubts=doubts)
 
 
-def _labelled(paths: Paths, depth: int) -> Layout:
+def _no_images(paths: Paths) -> UserError:
+    archives = [str(path) for path in paths if path.suffix.casefold() == ".zip"]
+    hint = f"It holds archives: unpack it, and name {' or '.join(archives[:3])} in it." if archives else ""
+    return UserError(f"no images in it, among {len(paths)} files", hint=hint)
+
+
+def _labelled(paths: Paths, depth: int, above: str = "", *, keep_split: bool = False) -> Layout:
+    """The layout of a folder that lies at `above` in the source."""
     inner, wrapper = _unwrapped(paths, depth)
     tops = {path.parts[0] for path in inner if len(path.parts) > 1}
     splits = sorted(filter(_split_of, tops))
-    originals = sorted(tops - set(splits))
+    others = sorted(tops - set(splits))
     loose = [path for path in inner if len(path.parts) == 1]
-    if splits and len(originals) <= 1:
-        found = _originals(inner, originals[0], depth) if originals else _pooled(inner, splits, depth)
+    split = _split_beside(inner, splits, others, depth, above + wrapper) if splits else None
+    if split:
+        if others and keep_split:
+            split = replace(split, doubts=(*split.doubts, _beside(inner, others)))
+        elif others:
+            split = _originals(inner, others, split, depth, above + wrapper)
         beside = _left_out(loose, "lies beside the folders of a split")
-        return _under(wrapper, replace(found, left_out=(*found.left_out, *beside)))
+        return _under(wrapper, replace(split, left_out=(*split.left_out, *beside)))
     flat = {path: match[1] for path in loose if (match := _FLAT.fullmatch(path.name))}
     if flat and len(loose) == len(inner):
         files = tuple(Found(str(path), class_name(label)) for path, label in flat.items())
-        others = _left_out((path for path in inner if path not in flat), "is not named LABEL.NUMBER.EXT")
-        return _under(wrapper, Layout("flat files, the label before the first dot", files, others))
-    return _under(wrapper, _class_folders(inner, depth))
+        misnamed = _left_out((path for path in inner if path not in flat), "is not named LABEL.NUMBER.EXT")
+        return _under(wrapper, Layout("flat files, the label before the first dot", files, misnamed))
+    return _under(wrapper, _class_folders(inner, depth, above + wrapper))
 
 
 def _split_of(folder: str) -> str:
@@ -108,20 +135,71 @@ def _split_of(folder: str) -> str:
     return _SPLIT_NAMES[match[1].casefold()] if match else ""
 
 
-def _originals(inner: Paths, folder: str, depth: int) -> Layout:
-    below = _labelled(_below(inner, folder), depth)
+def _split_beside(
+    inner: Paths, splits: list[str], others: list[str], depth: int, above: str
+) -> Layout | None:
+    """The split in folders of such names; None if those are classes as the other folders are."""
+    if not others:
+        return _pooled(inner, splits, depth, above)
+    try:
+        found = _pooled(inner, splits, depth, above)
+    except UserError:
+        return None
+    labels = {each.label for each in found.files}
+    deep = any(len(PurePosixPath(each.path).parts) > depth + 1 for each in found.files)
+    return found if deep or len(labels) > 1 else None
+
+
+def _beside(inner: Paths, others: list[str]) -> str:
+    images = sum(path.parts[0] in others for path in inner if len(path.parts) > 1)
+    return f"{images:,} image{'' if images == 1 else 's'} beside the split not looked at, in {few(others)}"
+
+
+def _originals(inner: Paths, others: list[str], split: Layout, depth: int, above: str) -> Layout:
+    """The originals beside an old split, if there is one folder and it proves to be that."""
+    folder = others[0]
+    below, doubt = None, f"{len(others)} folders that are no part of it"
+    if len(others) == 1:
+        try:
+            below = _labelled(_below(inner, folder), depth, f"{above}{folder}/")
+            doubt = _fewer(below, split)
+        except UserError:
+            doubt = "none of its images has a label"
+    if below is None or doubt:
+        raise UserError(
+            f"cannot tell whether {few(above + other for other in others)} beside a split "
+            f"holds its originals: expected at least as many images of each class, found {doubt}",
+            hint="Choose: prepare from the originals alone "
+            f"(transferbench prepare {_SOURCE}/{above}{folder} ...), or use the split as it is "
+            f"(transferbench run MATRIX --data {_SOURCE}{'/' + above if above else ''}); "
+            "to pool the split and make it anew, move what lies beside it elsewhere.",
+        )
     text = f"originals in {folder!r} ({below.description}); the old split beside them is not used"
-    return _under(f"{folder}/", replace(below, description=text))
+    originals = _under(f"{folder}/", replace(below, description=text))
+    return replace(originals, unused=tuple(each.path for each in split.files))
 
 
-def _pooled(inner: Paths, splits: list[str], depth: int) -> Layout:
+def _fewer(originals: Layout, split: Layout) -> str:
+    """A class of which there are fewer than in the split, in words; cats, Cats and cat are one."""
+
+    def counts(layout: Layout) -> Counter[str]:
+        return Counter(each.label.casefold().removesuffix("s") for each in layout.files)
+
+    there, needed = counts(originals), counts(split)
+    short = (label for label in sorted(needed) if there[label] < needed[label])
+    return next(
+        (f"{there[label]:,} of {label!r} where the split has {needed[label]:,}" for label in short), ""
+    )
+
+
+def _pooled(inner: Paths, splits: list[str], depth: int, above: str) -> Layout:
     """The parts of an old split; one without labels, such as Kaggle's `test1`, is left out."""
     parts: dict[str, Layout] = {}
     unlabelled: list[LeftOut] = []
     for name in splits:
         below = _below(inner, name)
         try:
-            parts[name] = _under(f"{name}/", _labelled(below, depth))
+            parts[name] = _under(f"{name}/", _labelled(below, depth, f"{above}{name}/"))
         except UserError:
             if name == splits[-1] and not parts:
                 raise
@@ -129,34 +207,34 @@ def _pooled(inner: Paths, splits: list[str], depth: int) -> Layout:
             unlabelled += _left_out((name / path for path in below), reason)
     files = [replace(found, split=_split_of(name)) for name, part in parts.items() for found in part.files]
     left_out = [left for part in parts.values() for left in part.left_out] + unlabelled
-    doubt = next((part.doubt for part in parts.values() if part.doubt), "")
+    doubts = tuple(dict.fromkeys(doubt for part in parts.values() for doubt in part.doubts))
     order = {split: number for number, split in enumerate(_SPLIT_NAMES.values())}
     names = sorted(parts, key=lambda name: order[_split_of(name)])
-    return Layout(f"a split ({', '.join(names)})", tuple(files), tuple(left_out), doubt)
+    return Layout(f"a split ({', '.join(names)})", tuple(files), tuple(left_out), doubts)
 
 
-def _class_folders(inner: Paths, depth: int) -> Layout:
+def _class_folders(inner: Paths, depth: int, above: str) -> Layout:
     labelled = [path for path in inner if len(path.parts) == depth + 1]
     others = [path for path in inner if len(path.parts) != depth + 1]
     if not labelled:
-        raise _other_depth(inner, depth)
+        raise _other_depth(inner, depth, above)
     files = tuple(Found(str(path), class_name("--".join(path.parts[:-1]))) for path in labelled)
     left_out = [
         LeftOut(str(path), f"lies {_folders(len(path.parts) - 1)} deep, classes lie {depth} deep")
         for path in others
     ]
     described = "class folders" if depth == 1 else f"class folders {depth} deep"
-    return Layout(described, files, tuple(left_out), _doubt(labelled, depth))
+    return Layout(described, files, tuple(left_out), tuple(filter(None, [_doubt(labelled, depth)])))
 
 
-def _other_depth(inner: Paths, depth: int) -> UserError:
+def _other_depth(inner: Paths, depth: int, above: str) -> UserError:
     depths = Counter(len(path.parts) - 1 for path in inner)
     (usual, _), *_ = depths.most_common(1)
     example = next(path for path in inner if len(path.parts) - 1 == usual)
-    hint = f"Say how many folders make up a class with --class-depth {usual}: {example} would be of "
+    hint = f"Say how many folders make up a class with --class-depth {usual}: {above}{example} would be of "
     hint += f"class {'--'.join(example.parts[:-1])}."
     if usual == 0:
-        hint = f"Images in one folder are named LABEL.NUMBER.EXT, such as cat.0.jpg; found {example}."
+        hint = f"Images in one folder are named LABEL.NUMBER.EXT, such as cat.0.jpg; found {above}{example}."
     return UserError(
         f"no image lies {_folders(depth)} deep; found images at depth "
         + ", ".join(str(number) for number in sorted(depths)),
@@ -180,6 +258,16 @@ def _doubt(labelled: list[PurePosixPath], depth: int) -> str:
     return ""
 
 
+def _look_alikes(labels: set[str]) -> Iterator[str]:
+    """Classes that differ in capitals only: some file systems make one folder of them."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for label in sorted(labels):
+        groups[label.casefold()].append(label)
+    alike = [" and ".join(group) for group in groups.values() if len(group) > 1]
+    if alike:
+        yield f"{few(alike)} are classes of their own, and their names differ in capitals only"
+
+
 def _unwrapped(paths: Paths, depth: int) -> tuple[Paths, str]:
     """Step through folders that hold nothing but one folder, and are no part of a class."""
     wrapper = ""
@@ -201,6 +289,7 @@ def _under(prefix: str, layout: Layout) -> Layout:
         layout,
         files=tuple(replace(found, path=prefix + found.path) for found in layout.files),
         left_out=tuple(replace(left, path=prefix + left.path) for left in layout.left_out),
+        unused=tuple(prefix + path for path in layout.unused),
     )
 
 

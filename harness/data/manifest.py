@@ -25,6 +25,7 @@ __all__ = [
     "build_manifest",
     "left_out_by_prepare",
     "left_out_note",
+    "prepared_sha256",
 ]
 
 SPLITS = ("train", "validation", "test")
@@ -54,12 +55,16 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All images of a data set in a fixed order (split, class, content), and those left out."""
+    """All images of a data set in a fixed order (split, class, content), and those left out.
+
+    `note` is what happened when they were listed that a user should know.
+    """
 
     source: str
     classes: tuple[str, ...]
     entries: tuple[Entry, ...]
     left_out: tuple[LeftOut, ...]
+    note: str = ""
 
     @property
     def sha256(self) -> str:
@@ -90,6 +95,7 @@ class Manifest:
             classes=tuple(document["classes"]),
             entries=tuple(Entry(**entry) for entry in document["entries"]),
             left_out=tuple(LeftOut(**left) for left in document["left_out"]),
+            note=document.get("note", ""),
         )
 
 
@@ -139,14 +145,26 @@ def left_out_by_prepare(folder: Path) -> tuple[LeftOut, ...]:
     if not path.exists():
         return ()
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        return tuple(LeftOut(**left) for left in document["left_out"])
+        return tuple(LeftOut(**left) for left in _facts_of_prepare(folder)["left_out"])
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(
             "what `prepare` wrote here cannot be read",
             where=str(path),
             hint="Prepare the folder again; or delete the file, and what was left out then is forgotten.",
         ) from None
+
+
+def prepared_sha256(folder: Path) -> str:
+    """The hash of the manifest that `prepare` made here; "" if that cannot be read."""
+    try:
+        return str(_facts_of_prepare(folder)["manifest_sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _facts_of_prepare(folder: Path) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads((folder / PREPARED_NAME).read_text(encoding="utf-8"))
+    return facts
 
 
 def _entries(kept: list[tuple[str, str, str, str]]) -> tuple[Entry, ...]:

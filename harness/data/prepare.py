@@ -15,7 +15,7 @@ from typing import Literal
 
 from harness.data.decode import UndecodableImageError, decode
 from harness.data.files import Files, open_files
-from harness.data.layouts import Found, find_layout
+from harness.data.layouts import Found, Layout, find_layout
 from harness.data.manifest import PREPARED_NAME, SPLITS, LeftOut, Manifest, build_manifest, left_out_note
 from harness.data.sources import Progress
 from harness.data.threads import in_threads
@@ -30,10 +30,10 @@ _LONGEST_STEM = 200
 
 @dataclass(frozen=True)
 class Prepared:
-    """A finished split: how the source was read, a doubt if there is one, the manifest, images unused."""
+    """A finished split: how the source was read, what is in doubt, the manifest, images unused."""
 
     layout: str
-    doubt: str
+    doubts: tuple[str, ...]
     seed: int
     manifest: Manifest
     unused: int
@@ -71,12 +71,9 @@ def prepare(
     files = open_files(source)
     if how == "link" and not source.is_dir():
         raise UserError("images inside an archive cannot be linked", where=str(source), hint="Use --copy.")
-    try:
-        layout = find_layout(files.paths, class_depth)
-    except UserError as error:
-        raise UserError(error.problem, where=str(source), hint=error.hint) from None
+    layout = find_layout(files.paths, class_depth, source=str(source))
     steps = len(layout.files) + sum(counts.values())
-    images, left_out = _usable(files, layout.files, lambda done: progress(done, steps))
+    images, left_out = _usable(files, layout, lambda done: progress(done, steps))
     left_out += [*files.left_out, *layout.left_out]
     labels = {found.label for found in layout.files}  # those too that lost all their images
     _require_enough(labels, images, counts, str(source), left_out)
@@ -93,7 +90,7 @@ def prepare(
         described = layout.description
         if any(found.split for found in layout.files):
             described += ", pooled and split anew"
-        prepared = Prepared(described, layout.doubt, seed, manifest, len(images) - len(rows))
+        prepared = Prepared(described, layout.doubts, seed, manifest, len(images) - len(rows))
         facts = {
             "layout": described,
             "seed": seed,
@@ -109,24 +106,29 @@ def prepare(
 
 
 def _usable(
-    files: Files, found: tuple[Found, ...], progress: Callable[[int], None]
+    files: Files, layout: Layout, progress: Callable[[int], None]
 ) -> tuple[dict[str, _Image], list[LeftOut]]:
     """The decodable images by path, each content once, and what was left out."""
+    found = layout.files
 
     def judge(one: Found) -> tuple[str, str]:
+        sha256 = ""
         try:
             content = files.read(one.path)
+            sha256 = hashlib.sha256(content).hexdigest()
             decode(content)
         except UndecodableImageError as error:
-            return "", str(error)
-        return hashlib.sha256(content).hexdigest(), ""
+            return sha256, str(error)
+        return sha256, ""
 
     left_out: list[LeftOut] = []
+    seen = set()
     by_content: dict[str, list[Found]] = defaultdict(list)
     for done, (one, (sha256, reason)) in enumerate(
         zip(found, in_threads(judge, found), strict=True), start=1
     ):
         progress(done)
+        seen.add(sha256)
         if reason:
             left_out.append(LeftOut(one.path, reason))
         else:
@@ -141,7 +143,21 @@ def _usable(
         first, *others = copies
         images[first.path] = _Image(first.path, first.label, sha256)
         left_out += [LeftOut(copy.path, f"the same content as {first.path}") for copy in others]
-    return images, left_out
+    return images, left_out + _only_in_split(files, layout.unused, seen)
+
+
+def _only_in_split(files: Files, unused: tuple[str, ...], originals: set[str]) -> list[LeftOut]:
+    """Files of an old split that are not among the originals used instead of it."""
+
+    def hashed(path: str) -> str:
+        try:
+            return hashlib.sha256(files.read(path)).hexdigest()
+        except UndecodableImageError:
+            return ""
+
+    reason = "lies only in the old split, which is not used"
+    hashes = zip(unused, in_threads(hashed, unused), strict=True)
+    return [LeftOut(path, reason) for path, sha256 in hashes if sha256 not in originals]
 
 
 def _split(images: dict[str, _Image], counts: dict[str, int], seed: int) -> dict[str, list[str]]:

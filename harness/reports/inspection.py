@@ -3,6 +3,7 @@
 import io
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ import pandas as pd
 
 from harness.data.inspection import Duplicates, Inspection
 from harness.data.manifest import SPLITS
+from harness.errors import UserError
 from harness.files import write_whole
 from harness.reports.dataset import class_table
-from harness.reports.suspects import Suspect
+from harness.reports.suspects import Suspects
 
-__all__ = ["draw_inspection", "render_inspection"]
+__all__ = ["draw_inspection", "render_inspection", "require_picture_name"]
+
+_PICTURES = (".png", ".svg", ".pdf")
 
 _SHOWN = 10
 _UNEVEN = 1.5
@@ -23,36 +27,57 @@ _BARS = 24
 """Up to so many classes have bars of their own in the picture."""
 
 
-def render_inspection(found: Inspection, suspects: list[Suspect]) -> str:
+def render_inspection(found: Inspection, suspects: Suspects | None = None) -> str:
     """The findings as text: what the data set holds, then what is wrong with it, worst first."""
     head = f"{found.root}: {found.layout}"
-    doubt = f"to check: {found.doubt}" if found.doubt else ""
+    doubt = "\n".join(f"to check: {doubt}" for doubt in found.doubts)
     parts = [head, doubt, class_table(found.counts()), _sizes(found)]
-    leaks = [group for group in found.duplicates if group.leak]
-    conflicts = [group for group in found.duplicates if group.conflict and not group.leak]
-    others = [group for group in found.duplicates if not group.leak and not group.conflict]
-    damaged = [f"{file.path}: {file.reason}" for file in found.files if file.reason]
-    parts += [
-        _listed("leaks: one image in several splits", map(_group, leaks), len(leaks)),
-        _listed("contradictions: one image in several classes", map(_group, conflicts), len(conflicts)),
-        _listed("damaged files", damaged, len(damaged)),
-        _listed(
-            "mislabelled suspects: every confident model says otherwise",
-            (
-                f"{suspect.path}: labelled {suspect.label}, {suspect.models} models say {suspect.said} "
-                f"(at least {100 * suspect.confidence:.0f} %)"
-                for suspect in suspects
-            ),
-            len(suspects),
-        ),
-        _listed("other duplicates", map(_group, others), len(others)),
-    ]
-    ratio = found.imbalance()
-    if ratio > _UNEVEN:
-        parts.append(f"class imbalance: the largest class is {ratio:.1f} times the smallest")
-    wrong = len(leaks) + len(conflicts) + len(damaged) + len(suspects)
+    damaged = [f"{file.path}: {file.reason}" for file in found.damaged]
+    others = [f"{left.path}: {left.reason}" for left in found.others]
+    lists = {
+        "what a run would refuse": found.gaps(),
+        "leaks: one image in several splits": [_group(group) for group in found.leaks],
+        "contradictions: one image in several classes": [_group(group) for group in found.contradictions],
+        "damaged files": damaged,
+        _rule(suspects): suspects.lines() if suspects else [],
+        "other duplicates": [_group(group) for group in found.copies],
+    }
+    parts += [_listed(title, lines) for title, lines in lists.items()]
+    imbalance = _imbalance(found.imbalance())
+    wrong = sum(map(len, lists.values())) + bool(imbalance)
+    parts.append(f"mislabelled suspects: {suspects.reason}" if suspects and suspects.reason else "")
+    parts += [imbalance, _listed("other files, which take no part", others)]
+    parts.append(_scope(found))
     parts.append(f"{_counted(wrong, 'finding')} to look at" if wrong else "nothing wrong was found")
     return "\n\n".join(part for part in parts if part)
+
+
+def _scope(found: Inspection) -> str:
+    """What the search for near duplicates does not see."""
+    text = "near duplicates: scaled or saved again; mirrored, turned or cropped copies are not found"
+    flat = f"; {_counted(len(found.flat), 'image')} without structure compared by bytes alone"
+    return text + (flat if found.flat else "")
+
+
+def _rule(suspects: Suspects | None) -> str:
+    if suspects is None:
+        return ""
+    return (
+        f"mislabelled suspects: every model that is at least {100 * suspects.confidence:.0f} % sure, "
+        f"{suspects.models} or more of them, says otherwise"
+    )
+
+
+def _imbalance(ratios: dict[str, float]) -> str:
+    """The ratio that training sees, and those of the other splits where they differ; "" if all is even."""
+    if max(ratios.values(), default=1.0) <= _UNEVEN:
+        return ""
+    told = {split: f"{ratios[split]:.1f}" for split in (*SPLITS, "") if split in ratios}
+    (first, ratio), *rest = told.items()
+    text = f"class imbalance: the largest class is {ratio} times the smallest"
+    if len(set(told.values())) == 1:
+        return text
+    return f"{text} in {first} ({', '.join(f'{split} {other}' for split, other in rest)})"
 
 
 def _sizes(found: Inspection) -> str:
@@ -70,19 +95,29 @@ def _sizes(found: Inspection) -> str:
 
 
 def _group(group: Duplicates) -> str:
-    return f"{'same bytes' if group.exact else 'near'}: {', '.join(group.paths)}"
+    both = ", in several classes too" if group.leak and group.conflict else ""
+    return f"{'same bytes' if group.exact else 'near'}{both}: {', '.join(group.paths)}"
 
 
-def _listed(title: str, lines: object, count: int) -> str:
-    if not count:
+def _listed(title: str, lines: Sequence[str]) -> str:
+    if not lines:
         return ""
-    shown = list(lines)[:_SHOWN]  # type: ignore[call-overload]
-    rest = [f"  and {count - len(shown)} more; --json lists all"] if count > len(shown) else []
-    return "\n".join([f"{title} ({count})", *(f"  {line}" for line in shown), *rest])
+    rest = [f"and {len(lines) - _SHOWN} more; --json lists all"] if len(lines) > _SHOWN else []
+    return "\n".join([f"{title} ({len(lines)})", *(f"  {line}" for line in (*lines[:_SHOWN], *rest))])
+
+
+def require_picture_name(path: Path) -> None:
+    """Raise `UserError` unless a picture can be written under this name."""
+    if path.suffix.casefold() not in _PICTURES:
+        raise UserError(
+            f"expected a picture's name that ends in .png, .svg or .pdf, received {path.name!r}",
+            where=str(path),
+            hint=f"Name it, for example, {path.stem}.png.",
+        )
 
 
 def draw_inspection(found: Inspection, path: Path) -> None:
-    """Draw images by class and split, and their sizes, into one PNG or SVG file.
+    """Draw images by class and split, and their sizes, into one PNG, SVG or PDF file.
 
     Many classes are a curve of their sizes instead of a bar each.
     """
@@ -103,16 +138,16 @@ def draw_inspection(found: Inspection, path: Path) -> None:
         _draw_sizes(found, right)
         sns.despine(figure)
         drawn = io.BytesIO()
-        figure.savefig(drawn, dpi=120, format=path.suffix.removeprefix(".") or "png")
+        figure.savefig(drawn, dpi=120, format=path.suffix.removeprefix(".").casefold())
         plt.close(figure)
     write_whole(path, drawn.getvalue())
 
 
 def _title(found: Inspection) -> str:
     kinds = {
-        "leak": sum(group.leak for group in found.duplicates),
-        "contradiction": sum(group.conflict for group in found.duplicates),
-        "damaged file": len(found.files) - len(found.usable),
+        "leak": len(found.leaks),
+        "contradiction": len(found.contradictions),
+        "damaged file": len(found.damaged),
     }
     wrong = [_counted(count, name) for name, count in kinds.items() if count]
     name = Path(found.root).name or found.root

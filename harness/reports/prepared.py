@@ -15,13 +15,16 @@ def render_prepared(prepared: Prepared, source: Path, out: Path) -> str:
     """How the source was read, what is where now, what was left out, and what to do next."""
     manifest = prepared.manifest
     lines = [f"{source}: {prepared.layout}"]
-    if prepared.doubt:
-        lines.append(f"to check: {prepared.doubt}")
+    lines += [f"to check: {doubt}" for doubt in prepared.doubts]
     lines += ["", class_table(manifest.counts()), ""]
     lines += left_out_lines(manifest.left_out, str(out / PREPARED_NAME))
     if prepared.unused:
         lines.append(f"{prepared.unused:,} usable images were not needed")
-    lines += [f"manifest: {manifest.sha256[:12]}", f"next: transferbench run MATRIX --data {out}"]
+    lines += [
+        f"manifest: {manifest.sha256[:12]}",
+        f"no file is in it twice; for near duplicates, scaled or saved again: transferbench inspect {out}",
+        f"next: transferbench run MATRIX --data {out}",
+    ]
     return "\n".join(lines)
 
 
@@ -30,7 +33,7 @@ def prepared_facts(prepared: Prepared) -> dict[str, Any]:
     manifest = prepared.manifest
     return {
         "layout": prepared.layout,
-        "doubt": prepared.doubt,
+        "doubts": list(prepared.doubts),
         "counts": manifest.counts(),
         "left_out": [asdict(left) for left in manifest.left_out],
         "unused": prepared.unused,

@@ -1,15 +1,18 @@
 """Images that every confident model of a run puts in another class: likely label noise."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from harness.data.inspection import Inspection
 from harness.data.manifest import Manifest
 from harness.errors import UserError
+from harness.records import Record
 from harness.reports.leaderboard import read_run
 from harness.running.folder import RunFolder
 
-__all__ = ["Suspect", "find_suspects"]
+__all__ = ["Suspect", "Suspects", "find_suspects"]
 
 
 @dataclass(frozen=True)
@@ -24,33 +27,78 @@ class Suspect:
     confidence: float
 
 
-def find_suspects(folder: RunFolder, *, confidence: float = 0.9, models: int = 2) -> list[Suspect]:
+@dataclass(frozen=True)
+class Suspects:
+    """The suspects, by the rule that at least `models` models are at least so sure.
+
+    `reason` is why none could be looked for.
+    """
+
+    images: tuple[Suspect, ...]
+    confidence: float
+    models: int
+    reason: str = ""
+
+    def lines(self) -> list[str]:
+        """A line for each image; percentages are rounded down, so that "at least" holds."""
+        return [
+            f"{image.path}: labelled {image.label}, {image.models} models say {image.said} "
+            f"(at least {math.floor(1000 * image.confidence) / 10} %)"
+            for image in self.images
+        ]
+
+
+def find_suspects(
+    folder: RunFolder, found: Inspection, *, confidence: float = 0.9, models: int = 2
+) -> Suspects:
     """Test images that at least `models` models are confident about, and all of those contradict.
 
-    Random bases have no say.  Only test images can be judged: models have seen the others' labels.
-    Raises `UserError` if the run holds too few models.
+    Cells of one backbone and depth are one model: heads on the same features err alike.  Random bases
+    have no say.  Only test images can be judged: models have seen the others' labels.
+    Raises `UserError` if the run's test images are not among those that were inspected.
     """
     _, records = read_run(folder)
-    asked = [record for record in records if record.status == "ok" and record.weights.kind != "random"]
-    if len(asked) < models:
-        raise UserError(
-            f"suspects need {models} models that agree, and this run has {len(asked)}",
-            where=str(folder.path),
-        )
     manifest = Manifest.load(folder.manifest)
+    _require_same_images(folder, manifest, found)
+    asked = [record for record in records if record.status == "ok" and record.weights.kind != "random"]
+    there = len({_model(record) for record in asked})
+    if there < models:
+        reason = f"they need {models} models of different backbone or depth that agree; the run has {there}"
+        return Suspects((), confidence, models, reason)
     entries = {entry.id: entry for entry in manifest.entries}
+    places = {file.sha256: file.path for file in found.usable}
     answers = [folder.records.predictions(record) for record in asked]
     probabilities = np.stack([each.probabilities for each in answers])
     ids, labels = answers[0].ids, answers[0].labels
     sure = probabilities.max(axis=2) >= confidence
     says = probabilities.argmax(axis=2)
-    found = []
+    suspects = []
     for column, (name, label) in enumerate(zip(ids, labels, strict=True)):
         voices = says[sure[:, column], column]
-        if len(voices) < models or len(set(voices)) > 1 or voices[0] == label:
+        agreed = len({_model(asked[row]) for row in np.flatnonzero(sure[:, column])})
+        if agreed < models or len(set(voices)) > 1 or voices[0] == label:
             continue
         entry = entries[str(name)]
         least = float(probabilities[sure[:, column], column, voices[0]].min())
         said = manifest.classes[int(voices[0])]
-        found.append(Suspect(entry.id, entry.path, entry.label, said, len(voices), least))
-    return sorted(found, key=lambda suspect: (-suspect.models, -suspect.confidence, suspect.id))
+        suspects.append(Suspect(entry.id, places[entry.sha256], entry.label, said, agreed, least))
+    suspects.sort(key=lambda suspect: (-suspect.models, -suspect.confidence, suspect.id))
+    return Suspects(tuple(suspects), confidence, models)
+
+
+def _model(record: Record) -> tuple[str, str]:
+    return record.cell.backbone, record.cell.depth
+
+
+def _require_same_images(folder: RunFolder, manifest: Manifest, found: Inspection) -> None:
+    here = {file.sha256 for file in found.usable}
+    tested = manifest.split("test")
+    lacking = [entry for entry in tested if entry.sha256 not in here]
+    if lacking:
+        raise UserError(
+            f"{len(lacking):,} of the {len(tested):,} test images of this run are not in {found.root} "
+            f"(for example {lacking[0].path})",
+            where=str(folder.path),
+            hint=f"The run read {manifest.source}: inspect that, run the matrix on these images, or leave "
+            "out --run.",
+        )

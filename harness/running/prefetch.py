@@ -7,14 +7,15 @@ from harness.errors import UserError
 from harness.running.executor import Executor
 from harness.running.planner import Planned
 from harness.running.view import RunView
-from harness.weights import find_weights, keras_home, missing_reason, weights_file
+from harness.weights import find_weights, is_hdf5, keras_home, missing_reason, weights_file
 
-__all__ = ["describe_fetched", "fetch_missing"]
+__all__ = ["describe_fetched", "fetch_missing", "unusable"]
 
 _IMAGES = {
     "folder": "images: your own folder, nothing to download",
     "synthetic": "images: drawn by code, nothing to download",
     "cats_dogs": "images: in the cache, ready for --offline",
+    "missing": "images: missing",
 }
 
 
@@ -36,7 +37,7 @@ def fetch_missing(
         with view.step(f"downloading {weights_file(name, kind).name}"):
             problem = executor.fetch_weights(weights_file(name, kind))
         if problem:
-            problems[name, kind] = f"{missing_reason(name, kind, weights_dir)} ({problem})"
+            problems[name, kind] = missing_reason(name, kind, weights_dir, problem)
     fetched = []
     for planned in plan:
         if planned.weights is not None or planned.skip:
@@ -51,8 +52,25 @@ def fetch_missing(
     return fetched
 
 
+def unusable(fetched: list[Planned]) -> list[str]:
+    """Why weights are missing or damaged, a sentence for each file."""
+    problems = {}
+    for planned in fetched:
+        path = planned.weights.path if planned.weights else None
+        if planned.skip:
+            problems[planned.cell.backbone, planned.cell.weights] = planned.skip
+        elif path and not is_hdf5(path):
+            problems[planned.cell.backbone, planned.cell.weights] = (
+                f"{path} is damaged: no HDF5 file, so it holds no weights. Delete it, and run this again."
+            )
+    return list(problems.values())
+
+
 def describe_fetched(data: str, fetched: list[Planned]) -> list[str]:
-    """Say of the images and of every backbone's weights where they are now, or that they are missing."""
+    """Say of the images and of every backbone's weights where they are now, or that they are missing.
+
+    `data` is the source of the images, or "missing".
+    """
     states: dict[str, str] = {}
     for planned in fetched:
         kind, weights = planned.cell.weights, planned.weights
@@ -61,6 +79,8 @@ def describe_fetched(data: str, fetched: list[Planned]) -> list[str]:
         name = planned.cell.backbone + (" with their top" if kind == "imagenet-top" else "")
         if weights is None or weights.path is None:
             states[name] = "missing"
+        elif not is_hdf5(weights.path):
+            states[name] = f"damaged, {weights.path} is no HDF5 file"
         elif weights.origin == weights_file(planned.cell.backbone, kind).url:
             checked = "its hash is the published one" if weights.published else "Keras publishes no hash"
             size = weights.path.stat().st_size / 1e6

@@ -66,6 +66,8 @@ class RunView:
         counts = manifest.counts()
         parts = ", ".join(f"{sum(counts[split].values()):,} {split}" for split in SPLITS)
         self._console.print(f"{len(manifest.classes):,} classes; images: {parts}", highlight=False)
+        if manifest.note:
+            self._console.print(escape(manifest.note), style="yellow", highlight=False, soft_wrap=True)
         for line in left_out_lines(manifest.left_out, "the run's manifest.json"):
             style = "" if line.startswith(" ") else "yellow"
             self._console.print(escape(line), style=style, highlight=False, soft_wrap=True)

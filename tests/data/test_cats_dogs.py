@@ -67,3 +67,34 @@ def test_offline_without_the_archive_the_message_says_where_it_belongs(tmp_path:
     with pytest.raises(UserError, match="--offline downloads nothing") as caught:
         source(tmp_path).manifest(nothing)
     assert cats_dogs.URL in caught.value.hint
+
+
+def test_a_cached_split_that_was_damaged_is_made_again_and_that_is_told(tmp_path: Path):
+    archive(tmp_path)
+    first = source(tmp_path).manifest(nothing)
+    split = tmp_path / "cats_dogs" / "4-2-2-seed0"
+    (split / first.entries[0].path).write_bytes(b"damaged")
+    again = source(tmp_path).manifest(nothing)
+    assert (again.sha256, again.entries) == (first.sha256, first.entries)
+    assert "had changed since it was made; it was made again" in again.note
+
+
+def test_a_damaged_split_stays_where_the_archive_is_not_the_pinned_one(tmp_path: Path):
+    archive(tmp_path)
+    first = source(tmp_path).manifest(nothing)
+    split = tmp_path / "cats_dogs" / "4-2-2-seed0"
+    (split / first.entries[0].path).write_bytes(b"damaged")
+    (tmp_path / "cats_dogs" / Path(cats_dogs.URL).name).write_bytes(b"another")
+    with pytest.raises(UserError, match="was pinned on first use"):
+        source(tmp_path).manifest(nothing)
+    assert (split / first.entries[1].path).exists()
+
+
+def test_a_damaged_split_without_its_archive_is_an_error(tmp_path: Path):
+    archive(tmp_path)
+    first = source(tmp_path).manifest(nothing)
+    (tmp_path / "cats_dogs" / "4-2-2-seed0" / first.entries[0].path).unlink()
+    (tmp_path / "cats_dogs" / Path(cats_dogs.URL).name).unlink()
+    with pytest.raises(UserError, match="changed, damaged or removed") as caught:
+        source(tmp_path).manifest(nothing)
+    assert "Delete this folder" in caught.value.hint

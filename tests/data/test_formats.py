@@ -288,9 +288,10 @@ def test_in_prepare(row: Row, folder: Path, tmp_path: Path):
 
 
 def test_in_inspect(row: Row, folder: Path):
-    seen = {file.path: file for file in inspect(folder, class_depth=1, progress=nothing).files}
+    found = inspect(folder, class_depth=1, progress=nothing)
+    seen = {file.path: file for file in found.files}
     path = legible(f"train/cats/{row.name}")
-    left_out = {file.path: file.reason for file in seen.values() if file.reason}
+    left_out = {file.path: file.reason for file in (*found.damaged, *found.others)}
     check(row, path, seen.keys() - left_out, left_out)
     if path in seen.keys() - left_out:
         assert (seen[path].width, seen[path].height) == (WIDTH, HEIGHT)

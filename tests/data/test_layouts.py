@@ -6,6 +6,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from harness.data import files
+from harness.data.decode import UndecodableImageError
 from harness.data.files import open_files
 from harness.data.layouts import Layout, find_layout
 from harness.data.manifest import LeftOut
@@ -58,6 +60,55 @@ def test_originals_beside_an_old_split_count_and_the_split_does_not():
     assert "'backup'" in found.description
 
 
+SPLIT = ("train/cats/0.jpg", "train/dogs/1.jpg", "validation/cats/2.jpg", "test/dogs/3.jpg")
+
+
+@pytest.mark.parametrize(
+    ("beside", "reason"),
+    [
+        (["figures/plot.png"], "none of its images has a label"),
+        (["old/cat.0.jpg", "old/cat.1.jpg", "old/dog.0.jpg"], "1 of 'dog' where the split has 2"),
+        (["a/cat.0.jpg", "b/dog.1.jpg"], "2 folders that are no part of it"),
+    ],
+)
+def test_a_folder_beside_a_split_that_need_not_be_its_originals_is_an_error(beside: list[str], reason: str):
+    with pytest.raises(UserError, match="cannot tell whether") as caught:
+        layout(*SPLIT, *beside)
+    assert caught.value.problem.endswith(reason)
+    folder = beside[0].split("/")[0]
+    assert f"transferbench prepare SOURCE/{folder} ...)" in caught.value.hint
+    assert "--data SOURCE)" in caught.value.hint
+
+
+def test_a_class_named_as_a_split_is_a_class_beside_others():
+    assert set(labels(layout("train/0.jpg", "bus/0.jpg")).values()) == {"train", "bus"}
+
+
+def test_originals_know_the_files_of_the_split_that_are_not_used():
+    originals = ["old/Cat/0.jpg", "old/Cat/1.jpg", "old/Dog/0.jpg", "old/Dog/1.jpg"]
+    found = layout(*SPLIT, *originals)
+    assert sorted(labels(found)) == originals
+    assert sorted(found.unused) == sorted(SPLIT)
+
+
+def test_who_looks_at_a_split_sees_it_whatever_lies_beside_it():
+    paths = tuple(PurePosixPath(path) for path in (*SPLIT, "old/cat.0.jpg", "old/dog.0.jpg"))
+    found = find_layout(paths, keep_split=True)
+    assert sorted(labels(found)) == sorted(SPLIT)
+    assert found.doubts == ("2 images beside the split not looked at, in old",)
+
+
+def test_a_message_about_an_inner_folder_keeps_its_path():
+    with pytest.raises(UserError) as caught:
+        layout("train/0.jpg", "train/1.jpg", "test/2.jpg")
+    assert "found train/0.jpg" in caught.value.hint
+
+
+def test_classes_that_differ_in_capitals_only_are_pointed_out():
+    (doubt,) = layout("Cat/0.jpg", "cat/1.jpg", "Dog/0.jpg").doubts
+    assert doubt.startswith("Cat and cat are classes of their own")
+
+
 def test_files_at_another_depth_are_an_error_that_names_the_depths():
     with pytest.raises(UserError, match="depth 2") as caught:
         layout("a/b/0.jpg", "c/d/0.jpg")
@@ -101,6 +152,31 @@ def test_a_damaged_archive_is_an_error_that_says_what_to_do(tmp_path: Path):
     assert "again" in caught.value.hint
 
 
+def test_a_single_image_is_an_error_that_names_its_folder(tmp_path: Path):
+    (tmp_path / "photo.jpg").write_bytes(b"jpeg")
+    with pytest.raises(UserError, match="received a single image") as caught:
+        open_files(tmp_path / "photo.jpg")
+    assert caught.value.hint == f"Name a folder of images, for example {tmp_path}."
+
+
+def test_archives_inside_an_archive_are_named():
+    with pytest.raises(UserError, match="no images in it") as caught:
+        layout("train.zip", "test1.zip", "sample.csv")
+    assert "name test1.zip or train.zip in it" in caught.value.hint
+
+
+@pytest.mark.parametrize("declared", [2_000_001, 1000])
+def test_a_file_that_unpacks_to_more_than_any_image_is_left_out_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, declared: int
+):
+    monkeypatch.setattr(files, "LARGEST_BYTES", 1 << 20)
+    with zipfile.ZipFile(tmp_path / "pets.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("Cat/0.jpg", bytes(2_000_001))
+        archive.infolist()[0].file_size = declared
+    with pytest.raises(UndecodableImageError, match="more than 1 MB" if declared > 1 << 20 else "unpacked"):
+        open_files(tmp_path / "pets.zip").read("Cat/0.jpg")
+
+
 def test_a_source_that_is_not_there_is_an_error(tmp_path: Path):
     with pytest.raises(UserError, match="no such folder or archive"):
         open_files(tmp_path / "nothing")
@@ -116,13 +192,13 @@ def test_nested_classes_inside_one_wrapping_folder_keep_all_their_folders():
 
 def test_a_wrapping_folder_that_becomes_a_part_of_every_class_is_pointed_out():
     found = layout("PetImages/Cat/0.jpg", "PetImages/Dog/0.jpg", depth=2)
-    assert found.doubt == "all classes lie in 'PetImages'; --class-depth 1 names them without it"
+    assert found.doubts == ("all classes lie in 'PetImages'; --class-depth 1 names them without it",)
 
 
 def test_flat_files_in_several_folders_are_pointed_out():
     found = layout("a/cat.0.jpg", "a/dog.0.jpg", "b/cat.1.jpg", "b/dog.1.jpg")
     assert set(labels(found).values()) == {"a", "b"}
-    assert found.doubt.startswith("the files are named after cat, dog and their folders are not")
+    assert found.doubts[0].startswith("the files are named after cat, dog and their folders are not")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +206,7 @@ def test_flat_files_in_several_folders_are_pointed_out():
     [("Cat/0.jpg", "Dog/0.jpg"), ("cats/cat.0.jpg", "dogs/dog.0.jpg"), ("a/IMG.0.jpg", "b/IMG.1.jpg")],
 )
 def test_class_folders_as_usual_leave_no_doubt(paths: tuple[str, ...]):
-    assert layout(*paths).doubt == ""
+    assert layout(*paths).doubts == ()
 
 
 def test_images_outside_the_class_folders_are_told():

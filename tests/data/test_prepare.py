@@ -256,3 +256,14 @@ def test_what_prepare_left_out_goes_on_into_the_manifest_of_a_run(tmp_path: Path
     manifest = FolderSource(tmp_path / "out", tmp_path / "cache").manifest(nothing)
     (left,) = manifest.left_out
     assert left == LeftOut("Cat/empty.png", "left out by prepare: the file is empty")
+
+
+def test_images_that_lie_only_in_the_old_split_are_told(tmp_path: Path):
+    pets(tmp_path / "pets" / "originals")
+    for number in (0, 10, 50):
+        label = "cats" if number == 0 else "dogs"
+        put(tmp_path / "pets" / "train" / label / f"{number}.png", image(number))
+    prepared = made(tmp_path / "pets", tmp_path / "photos")
+    assert prepared.manifest.left_out == (
+        LeftOut("train/dogs/50.png", "lies only in the old split, which is not used"),
+    )

@@ -1,6 +1,7 @@
 """What a person sees of a run, on a terminal and in a log."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from fakes import failed_record, record
@@ -37,6 +38,12 @@ def test_images_are_counted_by_split():
     shown = Shown()
     shown.view.images(manifest(0))
     assert shown.text == "2 classes; images: 1 train, 1 validation, 1 test\n"
+
+
+def test_what_happened_when_the_images_were_listed_is_told():
+    shown = Shown()
+    shown.view.images(replace(manifest(0), note="made again"))
+    assert shown.text.endswith("\nmade again\n")
 
 
 def test_files_that_are_left_out_are_named_with_their_reasons():
