@@ -347,6 +347,12 @@ def _check(matrix: Matrix, text: _Text) -> None:
                     where=text.at(name),
                     hint='Add for example: depths = ["blocks:1", "blocks:2"]',
                 )
+        if grid.learning_rates and not any(strategy(name).schedule for name in grid.strategies):
+            raise UserError(
+                f"learning_rates means nothing for {', '.join(grid.strategies)}",
+                where=text.at("learning_rates", key=True),
+                hint="Leave it out, or give it a grid of its own.",
+            )
         for name in grid.recipes:
             if name not in matrix.recipes:
                 raise unknown("recipe", name, matrix.recipes, where=text.at(name))

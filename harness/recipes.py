@@ -147,8 +147,16 @@ _LEAVES = Recipe(
     summary="published: VGG16 at 150 px on 40 classes of leaves, fine-tuned from block5_conv1",
     # Known: VGG16 at 150 px, Flatten, Dense 256, Dense 40 (16,822,376 parameters), fine-tuned from
     # block5_conv1.  Unknown: everything else; assumed to be as in dog-cat-exercise-01, whose head it
-    # shares.  Its images are not public: it runs on any folders of classes.
-    **(_EXERCISE.model_dump(exclude={"name", "summary"}) | {"head": "flatten-dense256"}),
+    # shares, but for the steps of an epoch: all images are seen, however many there are.  Its images are
+    # not public: it runs on any folders of classes.
+    **(
+        _EXERCISE.model_dump(exclude={"name", "summary"})
+        | {
+            "head": "flatten-dense256",
+            "augmented_extraction": Schedule(epochs=30, learning_rate=2e-5),
+            "fine_tuning": Schedule(epochs=100, learning_rate=1e-5),
+        }
+    ),
 )
 
 _ROWS = (

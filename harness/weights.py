@@ -2,8 +2,8 @@
 
 "imagenet" is the file that Keras publishes for the backbone without its top, "imagenet-top" the one
 with the top, "smoke-base" the small base that this project trains itself on synthetic images,
-"random" a calibrated random initialisation that never ranks on accuracy, "scratch" a plain random
-initialisation that is trained as a whole.
+"random" a calibrated random initialisation that never ranks on accuracy, "scratch" the same
+start for a network that is trained as a whole.
 """
 
 import os

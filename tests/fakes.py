@@ -209,7 +209,11 @@ def record(**changed: Any) -> Record:
         "size": 160,
         "seed": 0,
     }
-    named = {key: changed.pop(key) for key in (*cell_facts, "device", "precision") if key in changed}
+    named = {
+        key: changed.pop(key)
+        for key in (*cell_facts, "device", "precision", "learning_rate")
+        if key in changed
+    }
     cell = Cell(**(cell_facts | named))
     recipe = RECIPES.get(cell.recipe, RECIPES["default"])
     usual: dict[str, Any] = {

@@ -282,6 +282,11 @@ def test_a_learning_rate_is_an_axis_of_the_strategies_that_have_one(tmp_path: Pa
     assert cells[1].label == "fast-extraction lr 0.0001"
 
 
+def test_rates_for_strategies_that_have_none_are_refused(tmp_path: Path):
+    text = GRID.replace('"fast-extraction"', '"linear-probe"') + "learning_rates = [1e-3]"
+    assert problem(tmp_path, text).startswith("matrix.toml:6: learning_rates means nothing for linear-probe")
+
+
 def test_a_strategy_that_no_seed_changes_has_one_cell(tmp_path: Path):
     text = GRID.replace('"fast-extraction"', '"fast-extraction", "linear-probe"')
     cells = matrix(tmp_path, text + "seeds = [3, 4]").cells()

@@ -7,6 +7,7 @@ reasons.
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -162,21 +163,20 @@ def _against_random(rows: Sequence[_Row], ranked: Sequence[_Row]) -> list[str]:
 
     def identity(record: Record) -> tuple[object, ...]:
         cell = record.cell
-        shared = (cell.backbone, cell.strategy, cell.depth, cell.recipe, cell.size, cell.seed)
-        return (*shared, cell.device, cell.precision, record.data.manifest_sha256)
+        return replace(cell, weights=""), record.data.manifest_sha256
 
-    trained = {identity(record): record for record, _ in ranked}
+    trained = defaultdict(list)
+    for record, _ in ranked:
+        trained[identity(record)].append(record)
     lines = []
     for record, _ in rows:
-        other = trained.get(identity(record))
-        ours = record.measured.test_accuracy
-        theirs = other.measured.test_accuracy if other else None
-        if other and ours is not None and theirs is not None:
-            points = 100 * (theirs - ours)
-            lines.append(
-                f"- {record.cell.backbone}, {record.cell.label}: weights {other.weights.kind!r} are "
-                f"{points:+.1f} points against a random base"
-            )
+        for other in trained[identity(record)]:
+            ours, theirs = record.measured.test_accuracy, other.measured.test_accuracy
+            if ours is not None and theirs is not None:
+                lines.append(
+                    f"- {record.cell.backbone}, {record.cell.label}: weights {other.weights.kind!r} are "
+                    f"{100 * (theirs - ours):+.1f} points against a random base"
+                )
     return lines
 
 

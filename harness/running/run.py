@@ -82,7 +82,7 @@ def run_matrix(request: Request, executor: Executor, view: RunView) -> list[Reco
             folder.write_facts(facts)
         run = _Run(request, folder, manifest, commit(), executor, view)
         finished, others = _on_file(folder, facts)
-        found = len(finished)
+        found, before = len(finished), finished
         if request.save_models:
             finished = {each: record for each, record in finished.items() if _has_model(folder, record)}
         view.plan(len(plan), len(finished), others, without_model=found - len(finished))
@@ -91,7 +91,7 @@ def run_matrix(request: Request, executor: Executor, view: RunView) -> list[Reco
         for planned in plan:
             record = finished.get(_identity(run, planned))
             if record is None:
-                record = _one(run, planned, pixels)
+                record = _one(run, planned, pixels, before.get(_identity(run, planned)))
             records.append(record)
             view.ended(record)
     return records
@@ -152,8 +152,13 @@ def _decode(run: _Run, source: Source, pending: list[Planned]) -> dict[tuple[int
     return pixels
 
 
-def _one(run: _Run, planned: Planned, pixels: dict[tuple[int, str], PixelCache]) -> Record:
-    """Run one cell, or skip it for its reason, and store its record."""
+def _one(
+    run: _Run, planned: Planned, pixels: dict[tuple[int, str], PixelCache], before: Record | None
+) -> Record:
+    """Run one cell, or skip it for its reason, and store its record.
+
+    `before` is the result of a cell that is run again for its model; where that fails it stays on file.
+    """
     started = datetime.now(UTC).isoformat(timespec="seconds")
     run.view.started(planned.cell)
     outcome, memory = Outcome("skipped", planned.skip, Measured()), None
@@ -178,7 +183,8 @@ def _one(run: _Run, planned: Planned, pixels: dict[tuple[int, str], PixelCache])
         limit = 60 * run.request.matrix.minutes_per_cell
         outcome, memory = run.executor.run(job, limit, run.view.progress)
     record = _record(run, planned, outcome, memory, started)
-    run.folder.records.save(record, outcome.predictions)
+    if before is None or outcome.status == "ok":
+        run.folder.records.save(record, outcome.predictions)
     if run.request.save_models and outcome.status == "ok":
         unfinished.replace(model)
     else:

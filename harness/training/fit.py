@@ -139,7 +139,8 @@ class Trainer:
 
     def _rate(self, phase: Phase) -> Any:
         """The learning rate, which rises linearly over the steps of the warm-up if there is one."""
-        steps = phase.steps_per_epoch or math.ceil(len(self.train.labels) / self.recipe.batch)
+        whole = math.ceil(len(self.train.labels) / self.recipe.batch)
+        steps = min(phase.steps_per_epoch or whole, whole)
         warm_up = round(phase.warm_up_epochs * steps)
         if warm_up < 2:
             return phase.learning_rate
@@ -181,8 +182,9 @@ class Trainer:
         self._check_moves(phase, cut, variables, moved, frozen)
         assert best is not None and chosen is not None  # noqa: PT018 (a phase has an epoch)
         if number == 0 and not cut.boundary:
+            costs = {name: (part.seconds, part.peak_bytes) for name, part in self.extraction.items()}
             variables_now, history = tuple(_copies(head.variables)), tuple(self.history[first:])
-            keep_head(self._head_folder(phase), KeptHead(variables_now, history, best, chosen))
+            keep_head(self._head_folder(phase), KeptHead(variables_now, history, best, chosen, costs))
         return Fitted(
             model=model,
             phase=phase,
@@ -202,6 +204,8 @@ class Trainer:
         for variable, value in zip(head.variables, kept.variables, strict=True):
             variable.assign(value)
         self.history += kept.history
+        for name, (seconds, peak) in kept.extraction.items():
+            self.extraction[name] = Features((), seconds, peak, reused=True)
         self.reused.append(phase.name)
         return True
 

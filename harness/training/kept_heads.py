@@ -23,6 +23,9 @@ __all__ = ["KeptHead", "keep_head", "kept_head"]
 class KeptHead:
     """The head's variables in its own order, the epochs that led there, best and chosen.
 
+    `extraction` is what the features that it was trained and validated on had cost: seconds and peak
+    bytes of host memory by part.
+
     The variables are the trained weights and the state of dropout's generator, which goes on from there.
     """
 
@@ -30,6 +33,7 @@ class KeptHead:
     history: tuple[Epoch, ...]
     best: Epoch
     chosen: Epoch
+    extraction: dict[str, tuple[float, int]]
 
 
 def kept_head(folder: Path) -> KeptHead | None:
@@ -39,7 +43,9 @@ def kept_head(folder: Path) -> KeptHead | None:
     facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
     variables = tuple(np.load(folder / f"{number}.npy") for number in range(facts["variables"]))
     epochs = {name: Epoch.model_validate(facts[name]) for name in ("best", "chosen")}
-    return KeptHead(variables, tuple(Epoch.model_validate(each) for each in facts["history"]), **epochs)
+    history = tuple(Epoch.model_validate(each) for each in facts["history"])
+    extraction = {name: (seconds, peak) for name, (seconds, peak) in facts["extraction"].items()}
+    return KeptHead(variables, history, **epochs, extraction=extraction)
 
 
 def keep_head(folder: Path, head: KeptHead) -> None:
@@ -54,5 +60,6 @@ def keep_head(folder: Path, head: KeptHead) -> None:
             "history": [epoch.model_dump() for epoch in head.history],
             "best": head.best.model_dump(),
             "chosen": head.chosen.model_dump(),
+            "extraction": head.extraction,
         }
         (partial / FACTS).write_text(json.dumps(facts, allow_nan=False), encoding="utf-8")

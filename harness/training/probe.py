@@ -51,7 +51,8 @@ def try_strengths(
     """Fit one strength after another, the strongest penalty (smallest C) first.
 
     Both sets are (features of shape (images, channels), class numbers).  It ends at the first weak
-    penalty at which the solver finds no end: an unfinished fit is not a figure.
+    penalty at which the solver finds no end: an unfinished fit is not a figure.  Raises `RuntimeError`
+    if that is the first one.
     """
     features, labels = train
     mean, deviation = features.mean(axis=0), features.std(axis=0)
@@ -61,10 +62,13 @@ def try_strengths(
     for number, strength in enumerate(strengths, start=1):
         began = time.perf_counter()
         model.set_params(C=strength)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", ConvergenceWarning)
-            model.fit(standardised, labels)
-        if caught and number > 1:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", ConvergenceWarning)
+                model.fit(standardised, labels)
+        except ConvergenceWarning as warning:
+            if number == 1:
+                raise RuntimeError(f"no logistic regression even at C = {strength:g}: {warning}") from None
             return
         kernel = model.coef_ / scale
         bias = model.intercept_ - kernel @ mean

@@ -114,6 +114,23 @@ def test_what_weights_are_worth_is_told_against_the_same_cell_without_them(tmp_p
     assert "MobileNet, fast-extraction: weights 'imagenet' are +43.0 points against a random base" in text
 
 
+def test_rates_and_weights_are_compared_with_a_random_base_each_by_itself(tmp_path: Path):
+    rows = [
+        row(answers(right), backbone="MobileNet", weights=weights, learning_rate=rate)
+        for rate, weights, right in (
+            *((1e-3, "imagenet", 90), (1e-3, "smoke-base", 80), (1e-3, "random", 50)),
+            *((1e-4, "imagenet", 70), (1e-4, "random", 60)),
+        )
+    ]
+    text = rendered(tmp_path, *rows)
+    told = [line.split(": ", 1) for line in text.splitlines() if "against a random base" in line]
+    assert sorted((head.rsplit(", ", 1)[1], rest.split(" points")[0]) for head, rest in told) == [
+        ("fast-extraction lr 0.0001", "weights 'imagenet' are +10.0"),
+        ("fast-extraction lr 0.001", "weights 'imagenet' are +40.0"),
+        ("fast-extraction lr 0.001", "weights 'smoke-base' are +30.0"),
+    ]
+
+
 def test_cells_that_differ_in_more_than_weights_are_not_compared(tmp_path: Path):
     control = row(answers(55), backbone="MobileNet", weights="random", seed=1)
     assert "against a random base" not in rendered(tmp_path, BEST, control)

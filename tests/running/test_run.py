@@ -443,6 +443,14 @@ def test_a_finished_cell_without_its_model_is_run_again_where_models_are_kept(tm
     assert models(asked) == stems(asked, *CELLS)
 
 
+def test_a_result_stays_where_the_cell_fails_when_it_is_run_again_for_its_model(tmp_path: Path):
+    asked = request(tmp_path)
+    before = go(asked)[0]
+    again = go(replace(asked, save_models=True), FakeExecutor({CELLS[0]: failed("timeout", "too long")}))
+    assert again[0].status == "timeout"
+    assert stored(asked)[CELLS[0]] == before
+
+
 def test_a_missing_model_means_nothing_where_none_are_kept(tmp_path: Path):
     go(request(tmp_path))
     executor = FakeExecutor()

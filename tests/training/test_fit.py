@@ -315,6 +315,14 @@ def test_the_learning_rate_rises_over_the_warm_up_and_stays(tmp_path: Path) -> N
     assert [round(float(rate(step)), 6) for step in range(8)] == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.6, 0.6]
 
 
+def test_the_warm_up_counts_the_steps_that_an_epoch_really_has(tmp_path: Path) -> None:
+    trainer = make_trainer(tiny_base(), tmp_path)  # 3 steps an epoch, whatever is asked for
+
+    rate = trainer._rate(Phase("head", "none", False, 9, 0.6, warm_up_epochs=1, steps_per_epoch=100))
+
+    assert float(rate(2)) == pytest.approx(0.6)
+
+
 def test_without_a_warm_up_the_rate_is_a_number(tmp_path: Path) -> None:
     assert make_trainer(tiny_base(), tmp_path)._rate(HEAD) == HEAD.learning_rate
 
@@ -337,6 +345,10 @@ def test_fine_tuning_takes_over_a_head_that_was_trained_in_the_same_way(tmp_path
 
     assert (taking.reused, training.reused) == (["head"], [])
     assert taking.history[: head.epochs] == first.history
+    # What the features of that phase cost is a part of both, taken over or not.
+    assert taking.extraction.keys() == training.extraction.keys()
+    for name, part in first.extraction.items():
+        assert (taking.extraction[name].seconds, taking.extraction[name].reused) == (part.seconds, True)
     np.testing.assert_allclose(found, wanted, atol=1e-4)
     losses = [[epoch.loss for epoch in trainer.history] for trainer in (taking, training)]
     np.testing.assert_allclose(losses[0], losses[1], atol=1e-4)

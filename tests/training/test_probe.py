@@ -1,5 +1,7 @@
 """Logistic regression on pooled features: what it finds, and that its head is that of the solver."""
 
+import warnings
+
 import numpy as np
 import pytest
 from fakes_training import KERAS_ARRAYS, draw_splits, make_trainer, quick_recipe, tiny_base
@@ -8,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from harness.strategies import Probe
+from harness.training import probe
 from harness.training.probe import pooled, try_strengths
 from harness.training.scoring import predict, score
 
@@ -63,6 +66,32 @@ def test_the_weaker_the_penalty_the_closer_the_fit() -> None:
     ]
 
     assert losses == sorted(losses, reverse=True)
+
+
+class Complaining(LogisticRegression):
+    """Warns at every fit, of what the test says."""
+
+    kind: type[Warning] = RuntimeWarning
+
+    def fit(self, *arguments):
+        warnings.warn("by the way", self.kind, stacklevel=2)
+        return super().fit(*arguments)
+
+
+@pytest.mark.filterwarnings("default:by the way")
+def test_a_warning_that_is_not_of_convergence_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "LogisticRegression", Complaining)
+
+    tried = list(try_strengths(clouds(100, 2, 1), clouds(50, 2, 2), (1e-3, 1e-2, 1e-1), lambda _: None))
+
+    assert [each.strength for each in tried] == [1e-3, 1e-2, 1e-1]
+
+
+def test_a_fit_that_finds_no_end_is_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "_ITERATIONS", 1)
+
+    with pytest.raises(RuntimeError, match=r"no logistic regression even at C = 0\.1"):
+        list(try_strengths(clouds(100, 2, 1), clouds(50, 2, 2), (0.1, 1.0), lambda _: None))
 
 
 def test_validation_chooses_and_the_keras_head_is_the_chosen_one(tmp_path) -> None:
