@@ -78,7 +78,7 @@ class Complaining(LogisticRegression):
         return super().fit(*arguments)
 
 
-@pytest.mark.filterwarnings("default:by the way")
+@pytest.mark.filterwarnings("ignore:by the way")
 def test_a_warning_that_is_not_of_convergence_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "LogisticRegression", Complaining)
 
