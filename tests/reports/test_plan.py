@@ -123,7 +123,7 @@ def test_few_cells_keep_a_row_each(tmp_path: Path):
 def test_offline_each_cell_has_a_short_note_and_the_reason_stands_once(tmp_path: Path):
     text = told(planned(tmp_path, grid('["VGG16", "VGG19"]'), offline=True))
     assert text.count("vgg16_weights") == 1
-    assert "[1] skipped: 2 weights files not in " in text
+    assert "[1] skipped: 2 weights files not in " in " ".join(text.split())  # lines fold by the folder's name
     assert text.endswith("\n6 cells: 6 skipped")
 
 
