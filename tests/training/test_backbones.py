@@ -171,12 +171,22 @@ def require_what_keras_builds(
     wanted = getattr(keras.applications, row.constructor)(
         weights="imagenet", include_top=False, input_shape=(size, size, 3), **row.arguments
     )
+    found = build(row, size, file)
+    if row.variance_scale is not None:
+        # The same function, divided in another order: a random network multiplies the last digit over its
+        # layers (15 deviations in EfficientNetB7), so it is judged behind the stem, and the rest by weights.
+        for ours, theirs in zip(found.layers[-1:1:-1], wanted.layers[-1:2:-1], strict=True):
+            for own, their in zip(copies(ours.weights), copies(theirs.weights), strict=True):
+                np.testing.assert_array_equal(own, their)
+            if ours.name == "stem_conv":
+                break
+        found, wanted = (
+            keras.Model(base.input, base.get_layer("stem_conv").output) for base in (found, wanted)
+        )
     images = prepared(row, pixels)
+    outputs = [np.asarray(base(images, training=False)) for base in (found, wanted)]
 
-    found = np.asarray(build(row, size, file)(images, training=False))
-
-    # The same function, divided in another order; without the rescaling it is off by several deviations.
-    assert relative_gap(found, np.asarray(wanted(images, training=False))) < 0.01
+    assert relative_gap(*outputs) < 1e-4
 
 
 # Keras says that the files of MobileNets for 224 px are loaded at other sizes.
