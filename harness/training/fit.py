@@ -179,7 +179,8 @@ class Trainer:
         for variable, value in zip(state, kept, strict=True):
             variable.assign(value)
         moved = [not np.array_equal(old, new) for old, new in zip(start, _copies(variables), strict=True)]
-        self._check_moves(phase, cut, variables, moved, frozen)
+        hashed = frozen_hash(self.base)
+        self._check_moves(phase, cut, variables, moved, changed=hashed != frozen)
         assert best is not None and chosen is not None  # noqa: PT018 (a phase has an epoch)
         if number == 0 and not cut.boundary:
             costs = {name: (part.seconds, part.peak_bytes) for name, part in self.extraction.items()}
@@ -193,7 +194,7 @@ class Trainer:
             trainable=sum(value.size for value in start),
             variables=len(moved),
             moved=sum(moved),
-            frozen_sha256=frozen_hash(self.base),
+            frozen_sha256=hashed,
         )
 
     def _take_over(self, phase: Phase, head: Any) -> bool:
@@ -339,10 +340,12 @@ class Trainer:
         return found.arrays
 
     def _check_moves(
-        self, phase: Phase, cut: Cut, variables: list[Any], moved: list[bool], frozen: str
+        self, phase: Phase, cut: Cut, variables: list[Any], moved: list[bool], *, changed: bool
     ) -> None:
-        """A training that moved what is frozen, or nothing where it should, has no result."""
-        changed = frozen_hash(self.base) != frozen
+        """A training that moved what is frozen, or nothing where it should, has no result.
+
+        `changed` says whether what does not train by gradient (statistics too) is other than before.
+        """
         if changed and not self.scratch:
             raise RuntimeError(f"frozen variables of the base changed during {phase.name}")
         if self.scratch and batch_norms(self.base) and not changed:
@@ -350,8 +353,8 @@ class Trainer:
         # The head always moves, so it must not stand in for the base.
         tail = {id(variable) for variable in self.base.trainable_variables} if cut.boundary else set()
         parts: dict[str, list[bool]] = {"the head": [], "the base": []}
-        for variable, changed in zip(variables, moved, strict=True):
-            parts["the base" if id(variable) in tail else "the head"].append(changed)
+        for variable, has_moved in zip(variables, moved, strict=True):
+            parts["the base" if id(variable) in tail else "the head"].append(has_moved)
         for part, changes in parts.items():
             if (changes or part == "the head" or tail) and not any(changes):
                 raise RuntimeError(f"no variable of {part} moved during {phase.name}")
