@@ -70,7 +70,7 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Show the cells of a matrix, and why a cell will be skipped."""
-    from harness.matrix import load_matrix
+    from harness.matrix_file import load_matrix
     from harness.reports.plan import plan_facts, render_plan
     from harness.running.planner import make_plan
 
@@ -111,7 +111,7 @@ def run(
     ] = False,
 ) -> None:
     """Run a matrix: every cell in a process of its own, a record the moment it ends."""
-    from harness.matrix import load_matrix
+    from harness.matrix_file import load_matrix
     from harness.reports.leaderboard import render_leaderboard
     from harness.running.command import command_again
     from harness.running.executor import LocalExecutor

@@ -74,7 +74,7 @@ def inspect(
 def prefetch(matrix: MatrixArgument, weights_dir: WeightsOption = None, cache: CacheOption = None) -> None:
     """Download the images and weights that a matrix needs, so that it can run with --offline later."""
     from harness.data.sources import open_source
-    from harness.matrix import load_matrix
+    from harness.matrix_file import load_matrix
     from harness.running.executor import LocalExecutor
     from harness.running.planner import make_plan
     from harness.running.prefetch import describe_fetched, fetch_missing, unusable

@@ -1,28 +1,21 @@
-"""A matrix file and the cells it expands to.
+"""A matrix and the cells it expands to.
 
 A matrix is a TOML file: a name, where the images come from, and one or more grids whose axes
-are multiplied out.  Everything in it is checked when it is read, so that a misspelt name costs a
-second and not an hour; messages carry the file, the line and the near names.  Nothing here
-imports Keras.
+are multiplied out.  `harness.matrix_file` reads and checks it.  Nothing here imports Keras.
 """
 
 import itertools
-import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harness.backbones import backbone, select
-from harness.depth import parse_depth
-from harness.errors import UserError, few, unknown
-from harness.recipes import RECIPES, Recipe
+from harness.recipes import Recipe
 from harness.strategies import NO_DEPTH, strategy
 
-__all__ = ["Cell", "DataSpec", "Grid", "Matrix", "load_matrix"]
+__all__ = ["Cell", "DataSpec", "Grid", "Matrix"]
 
 Weights = Literal["imagenet", "smoke-base", "random"]
 
@@ -185,224 +178,3 @@ def _expand(grid: Grid) -> Iterator[Cell]:
                     precision=precision,
                     learning_rate=rate,
                 )
-
-
-@dataclass(frozen=True)
-class _Text:
-    """The matrix file's own text, so that a message can say where in it a word stands."""
-
-    path: str
-    text: str
-
-    def at(self, word: str, *, key: bool = False) -> str:
-        """`file:line` of the first line with that word as a key or a value, else `file`."""
-        quoted = re.escape(word)
-        if not word:
-            return self.path
-        as_key = rf"(^\s*\[*[\w.]*|[{{,]\s*)\b{quoted}\b\]*\s*(=|$)"
-        pattern = as_key if key else rf"(?<![\w.-]){quoted}(?![\w.-])"
-        for number, line in enumerate(self.text.splitlines(), start=1):
-            if re.search(pattern, line.split("#")[0]):
-                return f"{self.path}:{number}"
-        return self.path
-
-
-def load_matrix(path: Path) -> Matrix:
-    """Read and check a matrix file; raise `UserError` for whatever is wrong with it."""
-    if path.is_dir():
-        inside = sorted(found.name for found in path.glob("*.toml"))
-        raise UserError(
-            "expected a matrix file (TOML), found a folder",
-            where=str(path),
-            hint=f"Matrices in it: {few(inside)}." if inside else "Images are named with --data, not here.",
-        )
-    try:
-        text = _Text(str(path), path.read_text(encoding="utf-8"))
-        document = tomllib.loads(text.text)
-    except (FileNotFoundError, NotADirectoryError):
-        beside = sorted(found.name for found in path.parent.glob("*.toml"))
-        hint = f"Matrices there: {', '.join(beside)}." if beside else "Matrices are TOML files."
-        raise UserError(f"no matrix file {path}", hint=hint) from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"not UTF-8 text: {error}", where=str(path)) from None
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"not valid TOML: {error}", where=str(path)) from None
-    if "recipes" in document:
-        raise unknown("key", "recipes", _top_keys(), where=text.at("recipes", key=True))
-    recipes = _recipes(document.pop("recipe", {}), text)
-    try:
-        matrix = Matrix.model_validate({**document, "recipes": recipes})
-    except ValidationError as error:
-        raise _explain(error, Matrix, text) from None
-    _check(matrix, text)
-    return matrix
-
-
-def _recipes(tables: Any, text: _Text) -> dict[str, Recipe]:
-    """The built-in recipes and those that the file derives from them."""
-    recipes = dict(RECIPES)
-    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
-        raise UserError(
-            "recipe: expected tables of recipes",
-            where=text.at("recipe", key=True),
-            hint='Write for example: [recipe.NAME], and below it base = "default" and what differs.',
-        )
-    for name, table in tables.items():
-        if name in RECIPES or not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
-            problem = "is built in" if name in RECIPES else "is not made of a-z, 0-9 and -"
-            raise UserError(
-                f"a recipe of the matrix needs a name of its own; {name!r} {problem}",
-                where=text.at(name, key=True),
-            )
-        base = table.pop("base", "default")
-        if base not in list(recipes):
-            raise unknown("recipe", str(base), recipes, where=text.at(str(base)))
-        if "name" in table:
-            known = [key for key in Recipe.model_fields if key != "name"]
-            raise unknown("key", "name", known, where=text.at(name, key=True))
-        merged = recipes[base].model_dump() | {
-            "name": name,
-            "base": recipes[base].base or base,
-            "summary": ", ".join([base, *(f"{key} {_told(value)}" for key, value in table.items())]),
-        }
-        for key, value in table.items():
-            old = merged.get(key)
-            merged[key] = old | value if isinstance(old, dict) and isinstance(value, dict) else value
-        try:
-            recipes[name] = Recipe.model_validate(merged)
-        except ValidationError as error:
-            raise _explain(error, Recipe, text) from None
-    return recipes
-
-
-def _told(value: Any) -> str:
-    """A recipe's changed value as words."""
-    if isinstance(value, dict):
-        return " ".join(f"{key} {inner}" for key, inner in value.items())
-    return str(value)
-
-
-def _explain(error: ValidationError, root: type[BaseModel], text: _Text) -> UserError:
-    """Turn one of pydantic's findings into one sentence with its place.
-
-    A misspelt key comes before the required key that it leaves missing.
-    """
-    findings = error.errors()
-    finding = next((each for each in findings if each["type"] == "extra_forbidden"), findings[0])
-    names = _names(finding["loc"])
-    key = names[-1] if names else ""
-    if finding["type"] == "extra_forbidden":
-        return unknown("key", key, _keys(root, finding["loc"]), where=text.at(key, key=True))
-    given = finding["input"]
-    if finding["type"] == "literal_error" and isinstance(given, str):
-        choices = re.findall(r"'([^']+)'", finding["ctx"]["expected"])
-        return unknown(f"value of {key!r}:", given, choices, where=text.at(given))
-    place = text.at(key, key=True) if key else text.path
-    came = "" if finding["type"] == "missing" else f", got {given!r}"
-    # The branches of a union complain one by one of the same value.
-    messages = [
-        other["msg"].lower().replace("tuple", "list")
-        for other in findings
-        if _names(other["loc"]) == names and other["input"] is given
-    ]
-    return UserError(f"{'.'.join(names)}: {'; or '.join(messages)}{came}", where=place)
-
-
-def _names(location: tuple[int | str, ...]) -> list[str]:
-    """The keys of a finding's place, without list positions and the branches of unions."""
-    return [
-        part
-        for part in location
-        if isinstance(part, str) and part != "int" and not part.startswith("literal[")
-    ]
-
-
-def _keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """The keys allowed in the table that `location` points into."""
-    for part in location[:-1]:
-        field = model.model_fields.get(str(part))
-        if field is not None:
-            inner = [field.annotation, *getattr(field.annotation, "__args__", ())]
-            model = next(
-                (kind for kind in inner if isinstance(kind, type) and issubclass(kind, BaseModel)),
-                model,
-            )
-    if model is Matrix:
-        return _top_keys()
-    return [name for name in model.model_fields if name != "name"]
-
-
-def _top_keys() -> list[str]:
-    """What a matrix file may hold; `recipe` tables become the matrix's `recipes`."""
-    return ["recipe" if name == "recipes" else name for name in Matrix.model_fields]
-
-
-def _check(matrix: Matrix, text: _Text) -> None:
-    """What needs the tables: names, depths, and sizes against each backbone's minimum."""
-    for grid in matrix.grid:
-        for name in grid.strategies:
-            if strategy(name, where=text.at(name)).takes_depth and not grid.depths:
-                raise UserError(
-                    f"strategy {name!r} needs depths",
-                    where=text.at(name),
-                    hint='Add for example: depths = ["blocks:1", "blocks:2"]',
-                )
-        if grid.learning_rates and not any(strategy(name).schedule for name in grid.strategies):
-            raise UserError(
-                f"learning_rates means nothing for {', '.join(grid.strategies)}",
-                where=text.at("learning_rates", key=True),
-                hint="Leave it out, or give it a grid of its own.",
-            )
-        for name in grid.recipes:
-            if name not in matrix.recipes:
-                raise unknown("recipe", name, matrix.recipes, where=text.at(name))
-        for name in select(grid.backbones, where=text.at):
-            _check_backbone(name, grid, matrix, text)
-
-
-def _check_backbone(name: str, grid: Grid, matrix: Matrix, text: _Text) -> None:
-    row = backbone(name)
-    for recipe in (matrix.recipes[recipe] for recipe in grid.recipes):
-        place = text.at(recipe.name)
-        if recipe.preprocessing == "rescale" and row.preprocessing == "none":
-            raise UserError(
-                f"recipe {recipe.name!r} divides by 255, and so does {name} itself: its preprocessing is "
-                "built in",
-                where=place,
-                hint='Use a recipe with preprocessing = "native" for it.',
-            )
-        if recipe.drop_blocks >= len(row.blocks):
-            raise UserError(
-                f"recipe {recipe.name!r} drops {recipe.drop_blocks} blocks of {name}, which has "
-                f"{len(row.blocks)}",
-                where=place,
-                hint="Leave at least one.",
-            )
-    kept = min(len(row.blocks) - matrix.recipes[recipe].drop_blocks for recipe in grid.recipes)
-    for size in grid.sizes:
-        if size != "native" and size < row.minimum_size:
-            raise UserError(
-                f"{name} needs images of at least {row.minimum_size} px, got {size}",
-                where=text.at(str(size)),
-                hint=f"Its native size is {row.native_size} px.",
-            )
-    for written in grid.depths:
-        depth = parse_depth(written, where=text.at(written))
-        if depth.kind == "none":
-            raise UserError(
-                "depth 'none' trains nothing of the base",
-                where=text.at(written),
-                hint="Strategies that freeze the whole base take no depth; leave it out of depths.",
-            )
-        if depth.kind == "blocks" and depth.count > kept:
-            raise UserError(
-                f"{written!r} is deeper than {name}, which has {kept} blocks",
-                where=text.at(written),
-                hint="Use 'all' to train the whole base.",
-            )
-    if "smoke-base" in grid.weights and name != "MobileNet-0.25":
-        raise UserError(
-            f"the small base of this project is a MobileNet-0.25, not a {name}",
-            where=text.at("smoke-base"),
-            hint='Choose weights = ["imagenet"] or ["random"] for other backbones.',
-        )

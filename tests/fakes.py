@@ -13,7 +13,8 @@ from rich.console import Console
 from harness.backbones import WeightsFile
 from harness.environment import Environment
 from harness.export.model_file import ModelFacts
-from harness.matrix import Cell, Matrix, load_matrix
+from harness.matrix import Cell, Matrix
+from harness.matrix_file import load_matrix
 from harness.recipes import RECIPES
 from harness.records import (
     DataFacts,

@@ -267,7 +267,7 @@ def test_an_interruption_outside_a_run_exits_with_130(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("harness.matrix.load_matrix", interrupted)
+    monkeypatch.setattr("harness.matrix_file.load_matrix", interrupted)
     assert command("plan", matrix_file(tmp_path)).code == 130
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.backbones import BACKBONES
-from harness.matrix import load_matrix
+from harness.matrix_file import load_matrix
 from harness.reports.leaderboard import render_leaderboard
 from harness.running.folder import RunFolder
 from harness.strategies import STRATEGIES

@@ -6,7 +6,8 @@ import pytest
 from fakes import matrix, matrix_file
 
 from harness.errors import UserError
-from harness.matrix import Matrix, load_matrix
+from harness.matrix import Matrix
+from harness.matrix_file import load_matrix
 
 MATRICES = Path(__file__).parent.parent / "bench" / "matrices"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from harness.matrix import load_matrix
+from harness.matrix_file import load_matrix
 from harness.records import Record
 from harness.running.executor import LocalExecutor
 from harness.running.run import Request, run_matrix
