@@ -1,7 +1,8 @@
 """A matrix and the cells it expands to.
 
 A matrix is a TOML file: a name, where the images come from, and one or more grids whose axes
-are multiplied out.  `harness.matrix_file` reads and checks it.  Nothing here imports Keras.
+are multiplied out: `[[grid]]` for trainings, `[[timing]]` for steps that are timed by themselves.
+`harness.matrix_file` reads and checks it.  Nothing here imports Keras.
 """
 
 import itertools
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from harness.backbones import backbone, select
 from harness.recipes import Recipe
 from harness.strategies import NO_DEPTH, strategy
+from harness.timing.cell import TimingCell, TimingGrid
 
 __all__ = ["Cell", "DataSpec", "Grid", "Matrix"]
 
@@ -136,9 +138,16 @@ class Matrix(_Strict):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     data: DataSpec = DataSpec()
-    grid: Annotated[tuple[Grid, ...], Field(min_length=1)]
+    grid: tuple[Grid, ...] = ()
+    timing: tuple[TimingGrid, ...] = ()
     minutes_per_cell: Annotated[float, Field(gt=0)] = 240
     recipes: dict[str, Recipe] = {}
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> "Matrix":
+        if not self.grid and not self.timing:
+            raise ValueError("expected a [[grid]] or a [[timing]] table")
+        return self
 
     def cells(self) -> tuple[Cell, ...]:
         """The cells in the order of the file, each once."""
@@ -147,6 +156,10 @@ class Matrix(_Strict):
             for cell in _expand(grid):
                 found.setdefault(cell.name, cell)
         return tuple(found.values())
+
+    def timing_cells(self) -> tuple[TimingCell, ...]:
+        """What is timed by itself, in the order of the file, each once."""
+        return tuple({cell.name: cell for grid in self.timing for cell in grid.cells()}.values())
 
 
 def _expand(grid: Grid) -> Iterator[Cell]:

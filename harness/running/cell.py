@@ -18,7 +18,7 @@ from harness.records import Measured, Predictions, Seconds, StepTimes
 from harness.running.job import Job, Outcome, Progress
 from harness.strategies import Phase
 from harness.strategies.zero_shot import imagenet_classes
-from harness.timing.steps import time_inference, time_training
+from harness.timing.steps import inference_step, measure, training_step
 from harness.training.base import build_base, calibrate, preprocess
 from harness.training.cut import without_last_blocks
 from harness.training.fit import Fitted, Trainer, untrained
@@ -118,7 +118,8 @@ def run_cell(job: Job, report: Callable[[Progress], None]) -> Outcome:
             report(Progress("saving", 1, 1, 0, 1))
             keep_model(fitted.model.full, job.keep)
         report(Progress("timing", 1, 1, 0, 1))
-        inference = time_inference(fitted.model.full, _batch(train.pixels, planned.recipe.batch))
+        images = _batch(train.pixels, planned.recipe.batch)
+        inference = measure(inference_step(fitted.model.full, images), batch=len(images))
         training, jit = _time_training(trainer, fitted)
     except Exception as error:
         raise CellFailedError(error, measured()) from error
@@ -167,8 +168,8 @@ def _time_training(trainer: Trainer, fitted: Fitted) -> tuple[StepTimes | None, 
     trained, live = trainer.compile(fitted.model, fitted.phase)
     arrays = (trainer.train.pixels,) if live else trainer.train_features
     labels = _batch(trainer.train.labels, recipe.batch)
-    times = time_training(trained, [_batch(array, recipe.batch) for array in arrays], labels)
-    return times, bool(trained.jit_compile)
+    step = training_step(trained, [_batch(array, recipe.batch) for array in arrays], labels)
+    return measure(step, batch=recipe.batch), bool(trained.jit_compile)
 
 
 def _feature_facts(job: Job, manifest: Manifest) -> dict[str, Any]:
