@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import accumulate, permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,10 +50,10 @@ class Spread:
     freedom: float
 
     def width(self, measurements: int, confidence: float = 0.95) -> float:
-        """The smallest difference, as a share, between two means of so many measurements that is told
-        from chance: two of the same truth differ by more in one case out of twenty.
+        """The smallest difference between two means of so many measurements that is more than chance.
 
-        Student's t for the difference of two means whose deviation was estimated elsewhere.
+        It is a share.  Two of the same truth differ by more in one case out of twenty: Student's t for
+        the difference of two means whose deviation was estimated elsewhere.
         """
         quantile = float(stats.t.ppf(0.5 + confidence / 2, self.freedom))
         return math.expm1(quantile * self.deviation * math.sqrt(2 / measurements))
@@ -128,7 +128,8 @@ def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interv
     if not values:
         raise ValueError("expected at least one value")
     count = len(values)
-    coverage = [1 - 2 * float(stats.binom.cdf(k - 1, count, 0.5)) for k in range(1, (count + 1) // 2 + 1)]
+    tails = accumulate(math.comb(count, below) for below in range((count + 1) // 2))
+    coverage = [1 - 2 * tail / 2**count for tail in tails]
     enough = [k for k, share in enumerate(coverage, 1) if share >= confidence]
     k = max(enough, default=1)
     ordered = sorted(values)
