@@ -62,13 +62,17 @@ def timed(*milliseconds: float, **changed: Any) -> Timed:
 
 
 def timing_record(*milliseconds: float, **changed: Any) -> TimingRecord:
-    """The record of one pass; `backbone`, `step`, `size` ... name its cell, other names change the record."""
+    """The record of one pass; `backbone`, `step`, `size` ... name its cell, other names change the record.
+
+    `times` are those of its step.
+    """
     named = {
         key: changed.pop(key)
         for key in ("backbone", "step", "depth", "size", "batch", "device", "precision", "jit", "protocol")
         if key in changed
     }
     found = {key: changed.pop(key) for key in list(changed) if key in Timed.model_fields}
+    found |= {"step": changed.pop("times")} if "times" in changed else {}
     usual_cell = cell(**named)
     placed = f"/job:localhost/replica:0/task:0/device:{usual_cell.device.upper()}:0"
     usual: dict[str, Any] = {

@@ -17,6 +17,7 @@ from fakes import (
     put,
     row,
 )
+from fakes_timing import both_passes, timing_run
 
 from harness import __version__
 from harness.backbones import backbone
@@ -58,11 +59,13 @@ def test_a_command_that_is_not_understood_exits_with_2(words: list[str], command
 
 def test_plan_report_and_help_import_neither_tensorflow_nor_keras(tmp_path: Path):
     finished_run(tmp_path / "run", [row(answers(90))])
+    timing_run(tmp_path / "timings", both_passes())
     matrix_file(tmp_path)
     script = """
 import sys
 from harness import cli
-for words in ("--help", "plan matrix.toml", "backbones", "curves run", "report run", "publish run"):
+runs = [f"{command} {folder}" for command in ("report", "publish") for folder in ("run", "timings")]
+for words in ("--help", "plan matrix.toml", "backbones", "curves run", *runs):
     sys.argv = ["transferbench", *words.split()]
     try:
         cli.main()
@@ -376,6 +379,20 @@ def test_report_writes_to_the_named_file(tmp_path: Path, command):
     finished_run(tmp_path / "run", [row(answers(90))])
     assert command("report", "run", "--out", "x/board.md").out == "x/board.md\n"
     assert (tmp_path / "x" / "board.md").is_file()
+
+
+def test_report_of_a_timing_run_writes_report_and_csv_again(tmp_path: Path, command):
+    timing_run(tmp_path / "timings", both_passes())
+    ended = command("report", "timings")
+    assert (ended.code, ended.out) == (0, "timings/timing.md\ntimings/timings.csv\n")
+    assert "Inference at 160 px" in (tmp_path / "timings" / "timing.md").read_text()
+
+
+def test_publish_of_a_timing_run_tells_where_it_went(tmp_path: Path, command):
+    timing_run(tmp_path / "timings", both_passes())
+    ended = command("publish", "timings")
+    places = ("records/tiny", "leaderboards/tiny/README.md", "leaderboards/tiny/timings.csv")
+    assert (ended.code, ended.out.split()) == (0, [f"results/{place}" for place in places])
 
 
 @pytest.mark.parametrize("name", ["report", "curves", "publish"])

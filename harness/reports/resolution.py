@@ -167,4 +167,5 @@ def _geometric_mean(values: Sequence[float]) -> float:
 
 
 def _percent(share: float, *, sign: bool = False) -> str:
-    return f"{100 * share:{'+' if sign else ''}.1f} %"
+    rounded = round(100 * share, 1) + 0.0  # no -0.0
+    return f"{rounded:{'+' if sign else ''}.1f} %"

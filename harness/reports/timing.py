@@ -166,9 +166,9 @@ def _ceilings(timings: Timings) -> str:
                 "precision": precision,
                 "processes": str(len(ceilings)),
                 "matrix product (GFLOP/s)": significant(median(flops), 3),
-                "lowest to highest": f"{significant(min(flops), 3)} to {significant(max(flops), 3)}",
+                "range (GFLOP/s)": f"{significant(min(flops), 3)} to {significant(max(flops), 3)}",
                 "copy (GB/s)": significant(median(moved), 3),
-                "lowest to highest ": f"{significant(min(moved), 3)} to {significant(max(moved), 3)}",
+                "range (GB/s)": f"{significant(min(moved), 3)} to {significant(max(moved), 3)}",
             }
         )
     frame = pd.DataFrame(lines)

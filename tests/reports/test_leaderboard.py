@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakes import ENVIRONMENT, Row, answers, epoch, failed_record, finished_run, record, row
+from tables import section, table
 
 from harness.errors import UserError
 from harness.records import Epoch, Record
@@ -25,21 +26,6 @@ SKIPPED = (failed_record("skipped", "weights are not here", backbone="VGG19"), N
 
 def rendered(folder: Path, *rows: Row, missing: tuple[str, ...] = ()) -> str:
     return render_leaderboard(finished_run(folder, rows, missing))
-
-
-def section(text: str, title: str) -> str:
-    """The part of a leaderboard under one heading."""
-    parts = [part for part in text.split("\n## ") if part.startswith(title)]
-    assert len(parts) == 1, f"expected one section {title!r}, found {len(parts)}"
-    return parts[0]
-
-
-def table(part: str) -> list[dict[str, str]]:
-    """The rows of the one markdown table in a part."""
-    lines = [line for line in part.splitlines() if line.startswith("|")]
-    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
-    assert len({len(each) for each in cells}) == 1, "the table is broken"
-    return [dict(zip(cells[0], each, strict=True)) for each in cells[2:]]
 
 
 def ranked(text: str) -> list[tuple[str, str]]:
