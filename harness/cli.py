@@ -26,6 +26,7 @@ from harness.cli_common import (
 )
 from harness.cli_data import commands as data_commands
 from harness.cli_models import commands as model_commands
+from harness.cli_timing import commands as timing_commands
 from harness.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_USAGE, UserError
 
 __all__ = ["app", "main"]
@@ -138,6 +139,7 @@ def run(
         cache=cache_folder(cache),
         offline=offline,
         command=command_again(
+            "run",
             matrix,
             {"--data": data, "--weights-dir": weights_dir, "--out": out},
             *(["--offline"] if offline else []),
@@ -252,6 +254,7 @@ def publish(
 
 app.add_typer(data_commands)
 app.add_typer(model_commands)
+app.add_typer(timing_commands)
 
 
 def _write(path: Path, text: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 __all__ = ["command_again"]
 
 
-def command_again(matrix: Path, options: dict[str, Path | None], *flags: str) -> str:
+def command_again(command: str, matrix: Path, options: dict[str, Path | None], *flags: str) -> str:
     """Return the command that does the same again, whatever came from the environment.
 
     Of absolute paths only the last part is kept: they are private, and another machine's differ.
@@ -15,7 +15,7 @@ def command_again(matrix: Path, options: dict[str, Path | None], *flags: str) ->
     def shown(path: Path) -> str:
         return path.name if path.is_absolute() else str(path)
 
-    words = ["transferbench", "run", shown(matrix)]
+    words = ["transferbench", command, shown(matrix)]
     for option, path in options.items():
         words += [option, shown(path)] if path else []
     return shlex.join([*words, *flags])

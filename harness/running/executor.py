@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from harness.backbones import WeightsFile
 from harness.quiet import quiet
 from harness.records import Measured, Memory
-from harness.running.job import Job, Outcome, Progress
+from harness.running.job import End, Job, Outcome, Progress, TimingJob, TimingOutcome
 from harness.timing.memory import MEMORY_KIND, held_bytes
 
 __all__ = ["Executor", "LocalExecutor"]
@@ -35,6 +35,12 @@ class Executor(Protocol):
         self, job: Job, limit_seconds: float, on_progress: Callable[[Progress], None]
     ) -> tuple[Outcome, Memory | None]:
         """Run one cell to its end, whatever end that is."""
+        ...
+
+    def time(
+        self, job: TimingJob, limit_seconds: float, on_progress: Callable[[Progress], None]
+    ) -> tuple[TimingOutcome, Memory | None]:
+        """Time one cell, whatever end that takes."""
         ...
 
     def fetch_weights(self, file: WeightsFile) -> str:
@@ -56,8 +62,30 @@ class LocalExecutor:
         self, job: Job, limit_seconds: float, on_progress: Callable[[Progress], None]
     ) -> tuple[Outcome, Memory | None]:
         """Run one cell in a process of its own, killed when its time is over."""
+        outcome, memory = self._follow("worker_main", job, limit_seconds, on_progress)
+        if isinstance(outcome, End):
+            return Outcome(outcome.status, outcome.reason, Measured()), memory
+        return outcome, memory
+
+    def time(
+        self, job: TimingJob, limit_seconds: float, on_progress: Callable[[Progress], None]
+    ) -> tuple[TimingOutcome, Memory | None]:
+        """Time one cell in a process of its own, killed when its time is over."""
+        outcome, memory = self._follow("timing_main", job, limit_seconds, on_progress)
+        if isinstance(outcome, End):
+            return TimingOutcome(outcome.status, outcome.reason), memory
+        return outcome, memory
+
+    def _follow(
+        self,
+        target: str,
+        job: Job | TimingJob,
+        limit_seconds: float,
+        on_progress: Callable[[Progress], None],
+    ) -> tuple[Any, Memory | None]:
+        """What the worker sent last, or how it ended without a word."""
         kills_before = _oom_kills()
-        with self._worker("worker_main", job) as (process, pipe):
+        with self._worker(target, job) as (process, pipe):
             watch = _Watch(process, pipe, time.monotonic() + limit_seconds)
             outcome = watch.follow(on_progress)
         if outcome is None:
@@ -109,12 +137,12 @@ class _Watch:
         self._peak = 0
         self._first: int | None = None
 
-    def follow(self, on_progress: Callable[[Progress], None]) -> Outcome | None:
-        """Return the worker's outcome, or None if it ended without one."""
+    def follow(self, on_progress: Callable[[Progress], None]) -> Outcome | TimingOutcome | End | None:
+        """Return the worker's outcome, `End` at the deadline, or None if it ended without a word."""
         while True:
             self._sample()
             if time.monotonic() > self._deadline:
-                return Outcome("timeout", "the time limit of a cell was reached", Measured())
+                return End("timeout", "the time limit of a cell was reached")
             try:
                 if not self._pipe.poll(_SAMPLE_SECONDS):
                     continue
@@ -122,7 +150,7 @@ class _Watch:
             except (EOFError, OSError):  # OSError: it was killed in the middle of a message
                 self._process.join()
                 return None
-            if isinstance(message, Outcome):
+            if isinstance(message, Outcome | TimingOutcome):
                 return message
             on_progress(message)
 
@@ -139,15 +167,15 @@ class _Watch:
         return Memory(kind=MEMORY_KIND, peak_bytes=self._peak, inherited_bytes=self._first)
 
 
-def _death(exitcode: int | None, *, killed: bool, log: Path) -> Outcome:
+def _death(exitcode: int | None, *, killed: bool, log: Path) -> End:
     """Say how a worker ended that sent no outcome."""
     if exitcode == -signal.SIGKILL and killed:
-        return Outcome("oom", "the kernel's out-of-memory killer ended the process", Measured())
+        return End("oom", "the kernel's out-of-memory killer ended the process")
     if exitcode is not None and exitcode < 0:
         how = f"the process was ended by {signal.Signals(-exitcode).name}"
     else:
         how = f"the process ended with exit code {exitcode}"
-    return Outcome("crashed", f"{how}; its output is in logs/{log.name}", Measured())
+    return End("crashed", f"{how}; its output is in logs/{log.name}")
 
 
 def _oom_kills() -> int:

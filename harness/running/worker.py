@@ -23,13 +23,14 @@ import tensorflow as tf
 from harness.backbones import WeightsFile
 from harness.errors import UserError
 from harness.files import PARTIAL_SUFFIX
-from harness.records import Measured
+from harness.records import Measured, Status
 from harness.running.cell import CellFailedError, run_cell
-from harness.running.job import Job, Outcome, Progress
+from harness.running.job import Job, Outcome, Progress, TimingJob, TimingOutcome
+from harness.running.timing_cell import time_cell
 from harness.training.fit import DivergedError
 from harness.weights import keras_home
 
-__all__ = ["fetch_main", "probe_main", "worker_main"]
+__all__ = ["fetch_main", "probe_main", "timing_main", "worker_main"]
 
 _REPORT_EVERY = 0.2
 _STALLED_SECONDS = 60.0
@@ -54,6 +55,22 @@ def worker_main(job: Job, pipe: Connection) -> None:
         return run_cell(job, report)
 
     pipe.send(_outcome(work))
+    pipe.close()
+
+
+def timing_main(job: TimingJob, pipe: Connection) -> None:
+    """Time one cell and send its outcome; whatever is printed goes to the job's log."""
+    _begin(job.log)
+
+    def report(stage: str) -> None:
+        pipe.send(Progress(stage, 1, 1, 0, 1))
+
+    try:
+        _choose_device(job.cell.device)
+        outcome = TimingOutcome("ok", "", time_cell(job.cell, report))
+    except Exception as error:
+        outcome = TimingOutcome(*_told(error))
+    pipe.send(outcome)
     pipe.close()
 
 
@@ -108,14 +125,19 @@ def _outcome(work: Callable[[], Outcome]) -> Outcome:
 
 
 def _failure(error: Exception, measured: Measured) -> Outcome:
+    return Outcome(*_told(error), measured)
+
+
+def _told(error: Exception) -> tuple[Status, str]:
+    """The status and the reason that an error means; a traceback goes to the log."""
     if isinstance(error, UserError):
-        return Outcome("skipped", str(error), measured)
+        return "skipped", str(error)
     traceback.print_exception(error)
     if isinstance(error, DivergedError):
-        return Outcome("diverged", str(error), measured)
+        return "diverged", str(error)
     if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
-        return Outcome("oom", f"out of memory: {_first_line(error)}", measured)
-    return Outcome("crashed", f"{type(error).__name__}: {_first_line(error)}", measured)
+        return "oom", f"out of memory: {_first_line(error)}"
+    return "crashed", f"{type(error).__name__}: {_first_line(error)}"
 
 
 def _first_line(error: Exception) -> str:

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.backbones import backbone, select
-from harness.strategies import NO_DEPTH, Phase, strategy
 from harness.recipes import RECIPES
+from harness.strategies import NO_DEPTH, Phase, strategy
 
 __all__ = ["INFERENCE", "KERAS_TABLE", "TimingCell", "TimingGrid", "has_train_step"]
 

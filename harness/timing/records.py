@@ -134,6 +134,7 @@ class SelfCheck(_Frozen):
 
     schema_version: Literal[1] = 1
     cell: TimingCell
+    key: str
     environment: Environment
     started: str
     a: tuple[float, ...]
@@ -143,7 +144,7 @@ class SelfCheck(_Frozen):
 class TimingFacts(_Frozen):
     """What a timing run was asked to do: matrix, command, passes, seed of the order, cells as planned.
 
-    `keys` gives the input key of every cell's name.
+    `keys` gives the input key of every cell, by the cell's name.
     """
 
     schema_version: Literal[1] = 1

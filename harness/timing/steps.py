@@ -146,9 +146,7 @@ def inference_step(model: Any, inputs: NDArray[Any], *, jit: bool = False) -> St
     return Step(function, (tf.constant(inputs),))
 
 
-def training_step(
-    model: Any, inputs: list[NDArray[Any]], labels: NDArray[Any], *, jit: bool = False
-) -> Step:
+def training_step(model: Any, inputs: list[NDArray[Any]], labels: NDArray[Any], *, jit: bool = False) -> Step:
     """The compiled model's own train step on a resident batch; its weights change."""
     import tensorflow as tf
 
