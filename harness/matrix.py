@@ -63,7 +63,7 @@ class DataSpec(_Strict):
 class Grid(_Strict):
     """Axes that are multiplied out, each where it means something.
 
-    `backbones` takes names, patterns (`ResNet*`), "required" and "all".  `depths` applies to the
+    `backbones` takes names, patterns (`ResNet*`), "required", "table" and "all".  `depths` applies to the
     strategies that take one, `learning_rates` to those that have one (in place of the recipe's rate
     for that strategy), `weights` to those that do not bring their own, and `seeds` where one decides
     anything.
