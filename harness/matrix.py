@@ -188,6 +188,19 @@ class Matrix(_Strict):
             )
         return self.model_copy(update={"grid": grid, "timing": timing})
 
+    def on_folder(self, *, where: str = "") -> "Matrix":
+        """Return the matrix on a folder of images in place of the public archive.
+
+        Raises `UserError` where the images are drawn by code.
+        """
+        if self.data.source == "synthetic":
+            raise UserError(
+                "this matrix has its own images (synthetic), so --data has no part in it",
+                where=where,
+                hint='Leave --data out, or use a matrix with data = { source = "folder" }.',
+            )
+        return self.model_copy(update={"data": DataSpec(path=self.data.path)})
+
 
 def _only(table: Table, wanted: Sequence[str] | None, devices: Sequence[str]) -> Table | None:
     """The table with what is wanted of it, None if that is nothing."""
