@@ -15,12 +15,15 @@ from rich.text import Text
 
 from harness import __version__
 from harness.cli_common import (
+    BackbonesOption,
     CacheOption,
+    DevicesOption,
     MatrixArgument,
     RunArgument,
     WeightsOption,
     cache_folder,
     interruptible,
+    load_trainings,
     stop,
     weights_folder,
 )
@@ -68,14 +71,15 @@ def plan(
     matrix: MatrixArgument,
     weights_dir: WeightsOption = None,
     offline: OfflineOption = False,
+    backbones: BackbonesOption = None,
+    devices: DevicesOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Show the cells of a matrix, and why a cell will be skipped."""
-    from harness.matrix_file import load_matrix
     from harness.reports.plan import plan_facts, render_plan
     from harness.running.planner import make_plan
 
-    loaded, folder = load_matrix(matrix), weights_folder(weights_dir)
+    loaded, folder = load_trainings(matrix, backbones, devices), weights_folder(weights_dir)
     planned = make_plan(loaded, folder, offline=offline)
     if as_json:
         typer.echo(json.dumps(plan_facts(planned), indent=1))
@@ -103,6 +107,8 @@ def run(
     ] = None,
     cache: CacheOption = None,
     offline: OfflineOption = False,
+    backbones: BackbonesOption = None,
+    devices: DevicesOption = None,
     save_models: Annotated[
         bool,
         typer.Option(
@@ -112,23 +118,18 @@ def run(
     ] = False,
 ) -> None:
     """Run a matrix: every cell in a process of its own, a record the moment it ends."""
-    from harness.matrix_file import load_matrix
     from harness.reports.leaderboard import render_leaderboard
-    from harness.running.command import command_again
+    from harness.running.command import command_again, narrowing
     from harness.running.executor import LocalExecutor
     from harness.running.folder import RunFolder
     from harness.running.run import Request, run_matrix
     from harness.running.view import RunView
 
-    loaded = load_matrix(matrix)
-    if loaded.data.source != "folder":
-        named = context.get_parameter_source("data")
-        if named is not None and named.name == "COMMANDLINE":
-            raise UserError(
-                f"this matrix has its own images ({loaded.data.source}), so --data has no part in it",
-                where=str(matrix),
-                hint='Leave --data out, or use a matrix with data = { source = "folder" }.',
-            )
+    loaded = load_trainings(matrix, backbones, devices)
+    named = context.get_parameter_source("data")
+    if named is not None and named.name == "COMMANDLINE":
+        loaded = loaded.on_folder(where=str(matrix))
+    elif loaded.data.source != "folder":
         data = None
     folder = RunFolder(out or Path("results/runs") / loaded.name)
     request = Request(
@@ -143,6 +144,7 @@ def run(
             matrix,
             {"--data": data, "--weights-dir": weights_dir, "--out": out},
             *(["--offline"] if offline else []),
+            *narrowing(backbones, devices),
             *(["--save-models"] if save_models else []),
         ),
         save_models=save_models,

@@ -1,9 +1,10 @@
 """The command that does the same run again, as records and leaderboards tell it."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["command_again"]
+__all__ = ["command_again", "narrowing"]
 
 
 def command_again(command: str, matrix: Path, options: dict[str, Path | None], *flags: str) -> str:
@@ -19,3 +20,10 @@ def command_again(command: str, matrix: Path, options: dict[str, Path | None], *
     for option, path in options.items():
         words += [option, shown(path)] if path else []
     return shlex.join([*words, *flags])
+
+
+def narrowing(backbones: Sequence[str] | None, devices: Sequence[str] | None) -> list[str]:
+    """Return the words that narrow a matrix, as they were given."""
+    words = [("--backbones", word) for word in backbones or ()]
+    words += [("--devices", word) for word in devices or ()]
+    return [part for pair in words for part in pair]
