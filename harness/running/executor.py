@@ -20,6 +20,7 @@ from harness.backbones import WeightsFile
 from harness.quiet import quiet
 from harness.records import Measured, Memory
 from harness.running.job import End, Job, Outcome, Progress, TimingJob, TimingOutcome
+from harness.timing.cell import STEPS
 from harness.timing.memory import MEMORY_KIND, held_bytes
 
 __all__ = ["Executor", "LocalExecutor"]
@@ -71,7 +72,7 @@ class LocalExecutor:
         self, job: TimingJob, limit_seconds: float, on_progress: Callable[[Progress], None]
     ) -> tuple[TimingOutcome, Memory | None]:
         """Time one cell in a process of its own, killed when its time is over."""
-        outcome, memory = self._follow("timing_main", job, limit_seconds, on_progress)
+        outcome, memory = self._follow("timing_main", job, limit_seconds, on_progress, STEPS)
         if isinstance(outcome, End):
             return TimingOutcome(outcome.status, outcome.reason), memory
         return outcome, memory
@@ -82,11 +83,12 @@ class LocalExecutor:
         job: Job | TimingJob,
         limit_seconds: float,
         on_progress: Callable[[Progress], None],
+        stage: str | None = None,
     ) -> tuple[Any, Memory | None]:
-        """What the worker sent last, or how it ended without a word."""
+        """What the worker sent last, or how it ended without a word; its memory, in a `stage` alone."""
         kills_before = _oom_kills()
         with self._worker(target, job) as (process, pipe):
-            watch = _Watch(process, pipe, time.monotonic() + limit_seconds)
+            watch = _Watch(process, pipe, time.monotonic() + limit_seconds, stage)
             outcome = watch.follow(on_progress)
         if outcome is None:
             outcome = _death(process.exitcode, killed=_oom_kills() > kills_before, log=job.log)
@@ -130,10 +132,13 @@ def _enter(target: str, *arguments: Any) -> None:
 
 
 class _Watch:
-    """Follows one worker: its messages, its memory, its deadline."""
+    """Follows one worker: its messages, its memory (in one stage alone, if named), its deadline."""
 
-    def __init__(self, process: BaseProcess, pipe: Connection, deadline: float) -> None:
-        self._process, self._pipe, self._deadline = process, pipe, deadline
+    def __init__(
+        self, process: BaseProcess, pipe: Connection, deadline: float, stage: str | None = None
+    ) -> None:
+        self._process, self._pipe, self._deadline, self._stage = process, pipe, deadline, stage
+        self._counts = stage is None
         self._peak = 0
         self._first: int | None = None
 
@@ -152,17 +157,19 @@ class _Watch:
                 return None
             if isinstance(message, Outcome | TimingOutcome):
                 return message
+            if self._stage is not None:
+                self._counts = message.phase == self._stage
             on_progress(message)
 
     def _sample(self) -> None:
         held = held_bytes(self._process.pid) if self._process.pid else None
         if held is not None:
             self._first = held if self._first is None else self._first
-            self._peak = max(self._peak, held)
+            self._peak = max(self._peak, held) if self._counts else self._peak
 
     def memory(self) -> Memory | None:
         """The memory seen so far."""
-        if self._first is None:
+        if self._first is None or not self._peak:
             return None
         return Memory(kind=MEMORY_KIND, peak_bytes=self._peak, inherited_bytes=self._first)
 

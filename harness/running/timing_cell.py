@@ -11,7 +11,7 @@ import keras
 
 from harness.records import StepTimes
 from harness.timing.ceiling import measure_ceiling
-from harness.timing.cell import KERAS_TABLE, TimingCell
+from harness.timing.cell import KERAS_TABLE, STEPS, TimingCell
 from harness.timing.device import (
     gpu_peak_bytes,
     placed_on,
@@ -37,7 +37,7 @@ def time_cell(cell: TimingCell, report: Callable[[str], None]) -> Timed:
     report("building")
     subject = build_subject(cell)
     ceiling = [_ceiling(report)]
-    report("steps")
+    report(STEPS)
     reset_gpu_peak()
     watch = Watch(open_gpu() if cell.device == "gpu" else None)
     effort = KERAS_TABLE_BLOCKS if cell.protocol == KERAS_TABLE else BLOCKS

@@ -108,7 +108,8 @@ class Timed(_Frozen):
 class TimingRecord(_Frozen):
     """Everything known of one timing: a cell in one pass over its matrix.
 
-    `place` is its place in the shuffled order of its pass, from 0 on.
+    `place` is its place in the shuffled order of its pass, from 0 on.  `memory` is that of the process
+    while the step ran on a resident batch: the ceiling's arrays and the pipeline are not in it.
     """
 
     schema_version: Literal[1] = 1

@@ -48,7 +48,7 @@ class Effort:
 BLOCKS = Effort()
 """What times are published from."""
 
-BRIEF = Effort(blocks=5, seconds=0.5, settled=1, warm_up_seconds=1.0)
+BRIEF = Effort(blocks=3, seconds=0.5, settled=1, warm_up_seconds=1.0)
 """Enough to see whether a pipeline keeps up with a step."""
 
 KERAS_TABLE_BLOCKS = Effort(blocks=10, steps_per_block=30)
