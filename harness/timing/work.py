@@ -14,11 +14,13 @@ from harness.timing.records import Work
 
 __all__ = ["UnknownShapeError", "work_of"]
 
-# Which input holds the shape of the filter, where the filter itself is not an input or is the output.
 _FORWARD = ("Conv2D", "DepthwiseConv2dNative")
 _INPUT_GRADIENTS = ("Conv2DBackpropInput", "DepthwiseConv2dNativeBackpropInput")
 _FILTER_GRADIENTS = ("Conv2DBackpropFilter", "DepthwiseConv2dNativeBackpropFilter")
 _PRODUCTS = ("MatMul", "BatchMatMulV2", "BatchMatMulV3")
+_COUNTED = (*_FORWARD, *_INPUT_GRADIENTS, *_FILTER_GRADIENTS, *_PRODUCTS)
+_CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+_CONDITIONAL = {"If": ("then_branch", "else_branch"), "While": ("cond", "body")}
 # These would be missed silently: Keras' backbones have none of them, and a count without them is wrong.
 _NOT_COUNTED = (
     "Conv3D",
@@ -46,7 +48,7 @@ def work_of(graph: Any) -> Work:
     for operation in _operations(graph.graph):
         if operation.type in _NOT_COUNTED:
             raise NotImplementedError(f"{operation.type} is not counted yet")
-        if operation.type in (*_FORWARD, *_INPUT_GRADIENTS, *_FILTER_GRADIENTS, *_PRODUCTS):
+        if operation.type in _COUNTED:
             multiply_adds += _multiply_adds(operation)
             moved += sum(_bytes(tensor) for tensor in [*_data(operation), *operation.outputs])
     return Work(multiply_adds=multiply_adds, moved_bytes=moved)
@@ -70,13 +72,22 @@ def _operations(graph: Any) -> Iterator[Any]:
 
 
 def _called(operation: Any, graph: Any) -> list[Any]:
-    """The graphs of the functions that an operation calls; loops and branches raise."""
-    if operation.type in ("PartitionedCall", "StatefulPartitionedCall"):
-        name = operation.get_attr("f").name
-        return [graph._get_function(name).graph]
-    if operation.type in ("While", "StatelessWhile"):
-        raise NotImplementedError("a loop in the step: how often it runs is not known")
+    """The graphs of the functions that an operation calls once.
+
+    Raises `NotImplementedError` if something to count stands in a branch or a loop: how often that
+    runs is not in the graph.
+    """
+    if operation.type in _CALLS:
+        return [_function(graph, operation.get_attr("f"))]
+    attributes = _CONDITIONAL.get(operation.type.removeprefix("Stateless"), ())
+    for inner in (_function(graph, operation.get_attr(name)) for name in attributes):
+        if any(each.type in (*_COUNTED, *_NOT_COUNTED) for each in _operations(inner)):
+            raise NotImplementedError(f"multiplications inside a {operation.type} are not counted yet")
     return []
+
+
+def _function(graph: Any, reference: Any) -> Any:
+    return graph._get_function(reference.name).graph
 
 
 def _multiply_adds(operation: Any) -> int:
@@ -95,11 +106,9 @@ def _multiply_adds(operation: Any) -> int:
         image, kernel = _shape(operation.inputs[2]), _shape(operation.inputs[1])
     else:
         image, kernel = _shape(operation.inputs[2]), _shape(operation.outputs[0])
-    height, width, inputs, outputs = kernel
-    # A depthwise filter is (height, width, channels, multiplier): each output sees one channel.
-    each = height * width * (1 if operation.type.startswith("Depthwise") else inputs)
-    del outputs
-    return math.prod(image) * each
+    height, width, channels, _ = kernel
+    # An output of a depthwise convolution sees one channel.
+    return math.prod(image) * height * width * (1 if operation.type.startswith("Depthwise") else channels)
 
 
 def _data(operation: Any) -> list[Any]:

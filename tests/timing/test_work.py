@@ -174,3 +174,44 @@ def test_an_operation_that_multiplies_and_is_not_known_is_refused() -> None:
 
     with pytest.raises(NotImplementedError, match="Einsum"):
         work_of(graph)
+
+
+def in_a_branch(inside: Any) -> Any:
+    step = tf.function(
+        lambda inputs: tf.cond(tf.reduce_sum(inputs) > 0, lambda: inside(inputs), lambda: inputs)
+    )
+    return step.get_concrete_function(tf.ones((4, 4)))
+
+
+def test_a_product_in_a_branch_is_refused() -> None:
+    with pytest.raises(NotImplementedError, match="If"):
+        work_of(in_a_branch(lambda inputs: tf.linalg.matmul(inputs, inputs)))
+
+
+def test_a_branch_without_products_is_passed_over() -> None:
+    """The loss scale of mixed_float16 stands in one."""
+    assert work_of(in_a_branch(lambda inputs: inputs + 1)).multiply_adds == 0
+
+
+def test_a_loop_with_products_is_refused() -> None:
+    step = tf.function(
+        lambda inputs: tf.while_loop(lambda _: True, lambda x: (tf.linalg.matmul(x, x),), (inputs,))
+    )
+
+    with pytest.raises(NotImplementedError, match="While"):
+        work_of(step.get_concrete_function(tf.ones((4, 4))))
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_multiplies_as_often_and_moves_less(precision: str) -> None:
+    def work(policy: str) -> Any:
+        cell = TimingCell("MobileNet-0.25", "fine-tuning", "blocks:1", 32, batch=2, precision=policy)
+        try:
+            return work_of(build_subject(cell).step.graph)
+        finally:
+            keras.config.set_dtype_policy("float32")
+
+    half, whole = work(precision), work("float32")
+
+    assert half.multiply_adds == whole.multiply_adds
+    assert whole.moved_bytes / 2 <= half.moved_bytes < 0.6 * whole.moved_bytes
