@@ -1,8 +1,8 @@
 """One timing from a cell to raw numbers.  This runs in a process of its own.
 
-The order is: build, the ceiling, the step on a resident batch, the ceiling again, and then the input
-pipeline alone and together with the step.  The peak of the GPU's memory is read after the resident
-step, before anything else is kept there.
+The order is: build, the step on a resident batch, the ceiling, and then the input pipeline alone and
+together with the step.  The step comes first so that the peak of memory is its own: neither TensorFlow
+nor the system gives back at once what the ceiling's arrays took.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from harness.timing.device import (
     thread_counts,
     visible_devices,
 )
-from harness.timing.records import Ceiling, Timed
+from harness.timing.records import Timed
 from harness.timing.state import Watch, open_gpu
 from harness.timing.steps import BLOCKS, BRIEF, KERAS_TABLE_BLOCKS, measure
 from harness.timing.subject import Subject, build_subject
@@ -36,7 +36,6 @@ def time_cell(cell: TimingCell, report: Callable[[str], None]) -> Timed:
     """
     report("building")
     subject = build_subject(cell)
-    ceiling = [_ceiling(report)]
     report(STEPS)
     reset_gpu_peak()
     watch = Watch(open_gpu() if cell.device == "gpu" else None)
@@ -46,7 +45,8 @@ def time_cell(cell: TimingCell, report: Callable[[str], None]) -> Timed:
     placed = placed_on(subject.step())
     if cell.device == "gpu" and placed != "gpu":
         raise RuntimeError(f"the step was to run on the GPU and its result lies on the {placed}")
-    ceiling.append(_ceiling(report))
+    report("ceiling")
+    ceiling = measure_ceiling(keras.config.dtype_policy().compute_dtype)
     alone, fed = (None, None) if cell.protocol == KERAS_TABLE else _pipeline(cell, subject, report)
     return Timed(
         build_seconds=subject.build_seconds,
@@ -54,7 +54,7 @@ def time_cell(cell: TimingCell, report: Callable[[str], None]) -> Timed:
         input=alone,
         end_to_end=fed,
         augmented_on="host" if subject.augmented else "",
-        ceilings=tuple(ceiling),
+        ceilings=(ceiling,),
         work=work_of(subject.step.graph),
         state=state,
         parameters=subject.parameters,
@@ -65,11 +65,6 @@ def time_cell(cell: TimingCell, report: Callable[[str], None]) -> Timed:
         devices=visible_devices(),
         threads=thread_counts(),
     )
-
-
-def _ceiling(report: Callable[[str], None]) -> Ceiling:
-    report("ceiling")
-    return measure_ceiling(keras.config.dtype_policy().compute_dtype)
 
 
 def _pipeline(

@@ -4,6 +4,7 @@ Both are grown until one takes long enough to be timed, and the best of several 
 what was reached, not what is usual.
 """
 
+import functools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -30,8 +31,7 @@ def measure_ceiling(dtype: str) -> Ceiling:
     size, flops = _SMALLEST, 0.0
     while True:
         left = tf.cast(tf.random.stateless_uniform((size, size), seed=(0, 1)), dtype)
-        product = tf.function(lambda: tf.linalg.matmul(left, left), jit_compile=False)  # noqa: B023
-        seconds = _best(product)
+        seconds = _best(functools.partial(tf.linalg.matmul, left, left))
         flops = max(flops, 2 * size**3 / seconds)
         if seconds > _LONG_ENOUGH or size >= _LARGEST:
             break
@@ -40,13 +40,11 @@ def measure_ceiling(dtype: str) -> Ceiling:
     array = tf.Variable(tf.ones((_COPIED_BYTES // 4,)))
     other = tf.ones((_COPIED_BYTES // 4,))
 
-    def add() -> None:
-        array.assign_add(other, read_value=False)
-
+    # Without a traced function, which TensorFlow would keep, and these arrays with it.
     moved = 3 * _COPIED_BYTES
     return Ceiling(
         flops=flops,
-        bytes_per_second=moved / _best(tf.function(add, jit_compile=False)),
+        bytes_per_second=moved / _best(functools.partial(array.assign_add, other, read_value=False)),
         matrix=size,
         copied_bytes=_COPIED_BYTES,
     )

@@ -84,7 +84,7 @@ class Timed(_Frozen):
     `step` holds the first step by itself and the raw blocks on a resident batch; `input` those of the
     input pipeline alone (seconds a batch; for a strategy that augments, with augmentation), `end_to_end`
     those of the step fed by that pipeline.  `build_seconds` is what building and calibrating the model
-    took.  `ceilings` were measured in the same process, before and after the blocks.  `jit` is whether
+    took.  `ceilings` were measured in the same process, after the blocks.  `jit` is whether
     the step really was compiled by XLA, `placed_on` the device that its result lay on.
     """
 

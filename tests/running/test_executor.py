@@ -135,7 +135,7 @@ def test_a_timing_comes_back_with_the_memory_of_its_steps(executor: LocalExecuto
     assert outcome.timed is not None
     assert outcome.timed.step.block_seconds
     assert memory is not None
-    assert memory.inherited_bytes < memory.peak_bytes < memory.inherited_bytes + (384 << 20)
+    assert memory.inherited_bytes < memory.peak_bytes < memory.inherited_bytes + (128 << 20)
     assert stages[0] == "building"
 
 
