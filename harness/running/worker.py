@@ -29,7 +29,7 @@ from harness.running.job import Job, Outcome, Progress
 from harness.training.fit import DivergedError
 from harness.weights import keras_home
 
-__all__ = ["fetch_main", "probe_main", "worker_main"]
+__all__ = ["fetch_main", "worker_main"]
 
 _REPORT_EVERY = 0.2
 _STALLED_SECONDS = 60.0
@@ -75,25 +75,6 @@ def fetch_main(file: WeightsFile, pipe: Connection) -> None:
         pipe.send("")
     except Exception as error:  # Keras raises plain exceptions for what the network does
         pipe.send(str(error))
-    pipe.close()
-
-
-def probe_main(pipe: Connection) -> None:
-    """Send what TensorFlow sees of this machine."""
-    _begin(os.devnull)
-    build = tf.sysconfig.get_build_info()
-    pipe.send(
-        {
-            "devices": [device.name for device in tf.config.list_physical_devices()],
-            "gpus": len(tf.config.list_physical_devices("GPU")),
-            "built_for_cuda": bool(build.get("is_cuda_build")),
-            "cuda": build.get("cuda_version"),
-            "threads": {
-                "intra_op": tf.config.threading.get_intra_op_parallelism_threads(),
-                "inter_op": tf.config.threading.get_inter_op_parallelism_threads(),
-            },
-        }
-    )
     pipe.close()
 
 
