@@ -198,7 +198,9 @@ def bench(session: nox.Session, *steps: Step) -> None:
             failed.append(step.name)
     for step in steps:
         for name, path in step.leaves.items():
-            note = "" if step.name not in failed else " (incomplete, its step failed)"
+            note = (
+                "" if step.name not in failed else " (its step failed: incomplete, or of an earlier session)"
+            )
             session.log(f"{name}: {path}{note if path.exists() else ' (not written)'}")
     if failed:
-        session.error(f"failed: {', '.join(failed)}; the others are complete")
+        session.error(f"failed: {', '.join(failed)}; what they said stands above")

@@ -216,8 +216,8 @@ def test_places_are_told_where_a_step_failed_and_what_it_did_not_write(sessions:
         sessions.bench_gpu(session)
     assert session.logged[:3] == [
         "pytest-benchmark: results/benchmarks/gpu.json (not written)",
-        "run: results/runs/gpu (incomplete, its step failed)",
-        "leaderboard: results/runs/gpu/leaderboard.md (incomplete, its step failed)",
+        "run: results/runs/gpu (its step failed: incomplete, or of an earlier session)",
+        "leaderboard: results/runs/gpu/leaderboard.md (its step failed: incomplete, or of an earlier session)",
     ]
 
 
