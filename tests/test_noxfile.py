@@ -214,10 +214,13 @@ def test_places_are_told_where_a_step_failed_and_what_it_did_not_write(sessions:
     session = FakeSession(failing=("run", "pytest"), during=write)
     with pytest.raises(EndedError):
         sessions.bench_gpu(session)
-    assert session.logged[:3] == [
+    doubt = "(its step failed: incomplete, or of an earlier session)"
+    assert session.logged == [
         "pytest-benchmark: results/benchmarks/gpu.json (not written)",
-        "run: results/runs/gpu (its step failed: incomplete, or of an earlier session)",
-        "leaderboard: results/runs/gpu/leaderboard.md (its step failed: incomplete, or of an earlier session)",
+        f"run: results/runs/gpu {doubt}",
+        f"leaderboard: results/runs/gpu/leaderboard.md {doubt}",
+        "timings: results/timings/gpu",
+        "timing report: results/timings/gpu/timing.md",
     ]
 
 

@@ -125,7 +125,9 @@ def _choose_device(device: str) -> None:
     """Show TensorFlow the cell's device alone; a GPU that is not there is the cell's reason."""
     gpus = tf.config.list_physical_devices("GPU")
     if device == "gpu" and not gpus:
-        raise UserError("no GPU is visible to TensorFlow", hint="Run the cell on a GPU machine.")
+        raise UserError(
+            "no GPU is visible to TensorFlow", hint="`transferbench doctor --require-gpu` says why."
+        )
     if device == "cpu":
         tf.config.set_visible_devices([], "GPU")
     for gpu in gpus:
