@@ -61,7 +61,7 @@ def probe(
     """Ask TensorFlow; what goes wrong with that is a part of the answer."""
     try:
         done = run(
-            # -P: a file in the working directory must not take the place of a library.
+            # -P: a module that lies beside the script must not take the place of a library.
             [sys.executable, "-P", str(script)],
             env=os.environ | _LOUD,
             stdin=subprocess.DEVNULL,

@@ -87,23 +87,27 @@ def test_a_process_that_hangs_is_told():
     assert "no answer within 300 seconds" in probe(run).error
 
 
-def test_tensorflow_is_made_to_name_what_it_misses_and_the_working_directory_has_no_part(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    (tmp_path / "json.py").write_text("raise SystemExit('the wrong json')\n")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("PYTHONPATH", raising=False)
+def test_tensorflow_is_made_to_name_what_it_misses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
-    script = tmp_path / "tells" / "script.py"
-    script.parent.mkdir()
-    answer = ANSWER | {"devices": ["LEVEL", "VMODULE"]}
+    script = tmp_path / "script.py"
     script.write_text(
         "import json, os\n"
-        f"answer = {answer!r}\n"
+        f"answer = {ANSWER!r}\n"
         "answer['devices'] = [os.environ['TF_CPP_MIN_LOG_LEVEL'], os.environ['TF_CPP_VMODULE']]\n"
         "print(json.dumps(answer))\n"
     )
     assert probe(script=script).devices == ("0", "dso_loader=1")
+
+
+def test_no_file_takes_the_place_of_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    script = tmp_path / "beside" / "script.py"
+    script.parent.mkdir()
+    script.write_text(f"import json\nprint(json.dumps({ANSWER!r}))\n")
+    for folder in (tmp_path, script.parent):
+        (folder / "json.py").write_text("raise SystemExit('the wrong json')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    assert probe(script=script).devices == ("/physical_device:CPU:0",)
 
 
 def test_this_machines_tensorflow_answers_without_keras_leaving_anything(empty_keras_home: Path):
