@@ -187,13 +187,19 @@ def backbones(
 def doctor(
     weights_dir: WeightsOption = None,
     cache: CacheOption = None,
+    require_gpu: Annotated[
+        bool,
+        typer.Option(
+            "--require-gpu", help="That no GPU is visible, or work does not land on it, is a problem."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
-    """Tell what this machine has and lacks: versions, devices, folders, weights."""
+    """Tell what this machine has and lacks: versions, devices, folders, weights; 1 is a problem."""
     from harness.doctor import examine, render
-    from harness.running.executor import LocalExecutor
+    from harness.running import probe
 
-    found = examine(LocalExecutor().probe, weights_folder(weights_dir), cache_folder(cache))
+    found = examine(probe.probe, weights_folder(weights_dir), cache_folder(cache), require_gpu=require_gpu)
     typer.echo(json.dumps(found.as_dict(), indent=1) if as_json else render(found))
     if found.problems:
         raise SystemExit(EXIT_INCOMPLETE)

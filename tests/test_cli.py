@@ -22,6 +22,7 @@ from harness import __version__
 from harness.backbones import backbone
 from harness.data.sources import FolderSource
 from harness.running.folder import RunFolder
+from harness.running.probe import Seen
 
 FIRST = "MobileNet-0.25/random/fast-extraction/none/default/32px/seed0/cpu/float32"
 PRETRAINED = MATRIX.replace('"random"', '"imagenet"')
@@ -192,6 +193,23 @@ def test_a_pattern_without_a_backbone_exits_with_2(command):
     ended = command("backbones", "VGG15")
     assert (ended.code, ended.out) == (2, "")
     assert "unknown backbone 'VGG15'\nDid you mean VGG19 or VGG16" in ended.err
+
+
+# doctor
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [([], 0), (["--require-gpu"], 1), (["--require-gpu", "--json"], 1)]
+)
+def test_a_missing_gpu_decides_the_exit_code_only_where_one_is_required(
+    words: list[str], code: int, command, monkeypatch: pytest.MonkeyPatch
+):
+    seen = Seen(devices=("/physical_device:CPU:0",), built_for_cuda=True, why_no_gpu="no driver")
+    monkeypatch.setattr("harness.running.probe.probe", lambda: seen)
+    monkeypatch.setattr("harness.doctor.shutil.which", lambda name: None)
+    ended = command("doctor", *words)
+    assert ended.code == code
+    assert ("No GPU is visible to TensorFlow: no driver." in ended.out) == bool(code)
 
 
 # run

@@ -103,12 +103,6 @@ class LocalExecutor:
                 message = "the process that downloads ended without a word"
         return message
 
-    def probe(self) -> dict[str, Any]:
-        """What TensorFlow sees of this machine: devices, threads, build."""
-        with self._worker("probe_main") as (_, pipe):
-            seen: dict[str, Any] = pipe.recv()
-        return seen
-
     @contextmanager
     def _worker(self, target: str, *arguments: Any) -> Iterator[tuple[BaseProcess, Connection]]:
         """A forked process and our end of its pipe; it never outlives the block, however that ends."""

@@ -30,7 +30,7 @@ from harness.running.timing_cell import time_cell
 from harness.training.fit import DivergedError
 from harness.weights import keras_home
 
-__all__ = ["fetch_main", "probe_main", "timing_main", "worker_main"]
+__all__ = ["fetch_main", "timing_main", "worker_main"]
 
 _REPORT_EVERY = 0.2
 _STALLED_SECONDS = 60.0
@@ -95,25 +95,6 @@ def fetch_main(file: WeightsFile, pipe: Connection) -> None:
     pipe.close()
 
 
-def probe_main(pipe: Connection) -> None:
-    """Send what TensorFlow sees of this machine."""
-    _begin(os.devnull)
-    build = tf.sysconfig.get_build_info()
-    pipe.send(
-        {
-            "devices": [device.name for device in tf.config.list_physical_devices()],
-            "gpus": len(tf.config.list_physical_devices("GPU")),
-            "built_for_cuda": bool(build.get("is_cuda_build")),
-            "cuda": build.get("cuda_version"),
-            "threads": {
-                "intra_op": tf.config.threading.get_intra_op_parallelism_threads(),
-                "inter_op": tf.config.threading.get_inter_op_parallelism_threads(),
-            },
-        }
-    )
-    pipe.close()
-
-
 def _outcome(work: Callable[[], Outcome]) -> Outcome:
     """Turn every way in which a cell can end into an outcome with a reason."""
     try:
@@ -166,7 +147,9 @@ def _choose_device(device: str) -> None:
     """Show TensorFlow the cell's device alone; a GPU that is not there is the cell's reason."""
     gpus = tf.config.list_physical_devices("GPU")
     if device == "gpu" and not gpus:
-        raise UserError("no GPU is visible to TensorFlow", hint="Run the cell on a GPU machine.")
+        raise UserError(
+            "no GPU is visible to TensorFlow", hint="`transferbench doctor --require-gpu` says why."
+        )
     if device == "cpu":
         tf.config.set_visible_devices([], "GPU")
     for gpu in gpus:
