@@ -210,17 +210,14 @@ def report(
     run_folder: RunArgument,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="File to write; leaderboard.md of the run by default."),
+        typer.Option("--out", help="File to write; leaderboard.md or timing.md of the run by default."),
     ] = None,
 ) -> None:
-    """Write the leaderboard of a run again, from its records alone."""
-    from harness.reports.leaderboard import render_leaderboard
-    from harness.running.folder import RunFolder
+    """Write the leaderboard of a run, or the report of a timing run, again: from its records alone."""
+    from harness.reports.report import write_report
 
-    folder = RunFolder(run_folder)
-    target = out or folder.leaderboard
-    _write(target, render_leaderboard(folder))
-    typer.echo(target)
+    for path in write_report(run_folder, out):
+        typer.echo(path)
 
 
 @app.command(epilog="Example: transferbench curves results/runs/cats-dogs --cell 'Xception/*'")
@@ -253,10 +250,10 @@ def publish(
         bool, typer.Option("--replace", help="Replace another run that is published under the name.")
     ] = False,
 ) -> None:
-    """Copy a run's records and leaderboard to where they are committed: compact, without paths."""
-    from harness.reports.publish import publish_run
+    """Copy a run's records and leaderboard or report to where they are committed: compact, without paths."""
+    from harness.reports.publish import publish as copy
 
-    for path in publish_run(run_folder, results, replace=replace):
+    for path in copy(run_folder, results, replace=replace):
         typer.echo(path)
 
 

@@ -15,6 +15,7 @@ from harness.errors import UserError
 from harness.published import published_training
 from harness.records import Predictions, Record
 from harness.reports.legend import legend, shortened_epochs
+from harness.reports.tables import in_one_cell, machine, markdown, number
 from harness.running.folder import RunFacts, RunFolder
 from harness.statistics import ranks, wilson
 
@@ -87,10 +88,7 @@ def _header(facts: RunFacts, records: Sequence[Record]) -> str:
     images = ", ".join(f"{sum(counts[split].values()):,} {split}" for split in counts)
     environments = {record.environment.fingerprint: record.environment for record in records}
     machines = [
-        f"{environment.processor}, {environment.cores} cores, "
-        f"{environment.memory_bytes / 2**30:.0f} GiB, {environment.system}; "
-        f"Python {environment.python}, Keras {environment.libraries['keras']}, "
-        f"TensorFlow {environment.libraries['tensorflow']} (environment {fingerprint})"
+        f"{machine(environment)} (environment {fingerprint})"
         for fingerprint, environment in environments.items()
     ]
     commits = sorted({record.commit or "unknown" for record in records})
@@ -181,15 +179,10 @@ def _against_random(rows: Sequence[_Row], ranked: Sequence[_Row]) -> list[str]:
 
 
 def _incomplete(failed: Sequence[Record], missing: Sequence[str]) -> str:
-    rows = [(record.name, str(record.status), _in_one_cell(record.reason)) for record in failed]
+    rows = [(record.name, str(record.status), in_one_cell(record.reason)) for record in failed]
     rows += [(name, "not run", "the run was interrupted before this cell") for name in missing]
     frame = pd.DataFrame(rows, columns=["cell", "status", "reason"])
     return f"## Without a result\n\n{_table(frame)}"
-
-
-def _in_one_cell(text: str) -> str:
-    """A text that can stand in a markdown table: without line breaks, its bars escaped."""
-    return " ".join(text.split()).replace("|", r"\|")
 
 
 def _by_accuracy(rows: Sequence[_Row]) -> list[_Row]:
@@ -215,19 +208,19 @@ def _frame(records: Sequence[Record]) -> pd.DataFrame:
         "test accuracy (%)": lambda record: _percent(record.measured.test_accuracy),
         "95 % interval": _interval,
         "published (%)": _published,
-        "test loss": lambda record: _number(record.measured.test_loss, 3),
+        "test loss": lambda record: number(record.measured.test_loss, 3),
         "published loss": _published_loss,
-        "gap (points)": lambda record: _number(record.gap, 1, 100),
+        "gap (points)": lambda record: number(record.gap, 1, 100),
         "gap opens (epoch)": lambda record: _count(record.gap_opens_at),
         "epoch": _epoch,
         "train (ms/step)": lambda record: _step(record, "train_step"),
         "inference (ms/step)": lambda record: _step(record, "inference_step"),
-        "to result (s)": lambda record: _number(
+        "to result (s)": lambda record: number(
             record.measured.seconds.to_result if record.measured.seconds else None, 0
         ),
-        "parameters (M)": lambda record: _number(record.measured.parameters, 2, 1e-6),
-        "trainable (M)": lambda record: _number(record.measured.parameters_trainable, 2, 1e-6),
-        "peak memory (MB)": lambda record: _number(
+        "parameters (M)": lambda record: number(record.measured.parameters, 2, 1e-6),
+        "trainable (M)": lambda record: number(record.measured.parameters_trainable, 2, 1e-6),
+        "peak memory (MB)": lambda record: number(
             record.memory.peak_bytes if record.memory else None, 0, 1e-6
         ),
     }
@@ -257,7 +250,7 @@ def _published(record: Record) -> str:
 
 def _published_loss(record: Record) -> str:
     training = published_training(record)
-    return _number(training.test_loss if training else None, 3)
+    return number(training.test_loss if training else None, 3)
 
 
 def _epoch(record: Record) -> str:
@@ -277,15 +270,10 @@ def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}"
 
 
-def _number(value: float | None, digits: int, factor: float = 1.0) -> str:
-    return "-" if value is None else f"{round(factor * value, digits) + 0.0:,.{digits}f}"
-
-
 def _count(value: int | None) -> str:
     return "-" if value is None else str(value)
 
 
 def _table(frame: pd.DataFrame) -> str:
     numeric = ("(", "seed", "loss", "epoch", "rank")
-    align = ["right" if any(mark in name for mark in numeric) else "left" for name in frame.columns]
-    return frame.to_markdown(index=False, disable_numparse=True, colalign=align) or ""
+    return markdown(frame, right=[name for name in frame.columns if any(mark in name for mark in numeric)])
