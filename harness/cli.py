@@ -15,17 +15,21 @@ from rich.text import Text
 
 from harness import __version__
 from harness.cli_common import (
+    BackbonesOption,
     CacheOption,
+    DevicesOption,
     MatrixArgument,
     RunArgument,
     WeightsOption,
     cache_folder,
     interruptible,
+    load_trainings,
     stop,
     weights_folder,
 )
 from harness.cli_data import commands as data_commands
 from harness.cli_models import commands as model_commands
+from harness.cli_timing import commands as timing_commands
 from harness.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_USAGE, UserError
 
 __all__ = ["app", "main"]
@@ -67,14 +71,15 @@ def plan(
     matrix: MatrixArgument,
     weights_dir: WeightsOption = None,
     offline: OfflineOption = False,
+    backbones: BackbonesOption = None,
+    devices: DevicesOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Show the cells of a matrix, and why a cell will be skipped."""
-    from harness.matrix_file import load_matrix
     from harness.reports.plan import plan_facts, render_plan
     from harness.running.planner import make_plan
 
-    loaded, folder = load_matrix(matrix), weights_folder(weights_dir)
+    loaded, folder = load_trainings(matrix, backbones, devices), weights_folder(weights_dir)
     planned = make_plan(loaded, folder, offline=offline)
     if as_json:
         typer.echo(json.dumps(plan_facts(planned), indent=1))
@@ -102,6 +107,8 @@ def run(
     ] = None,
     cache: CacheOption = None,
     offline: OfflineOption = False,
+    backbones: BackbonesOption = None,
+    devices: DevicesOption = None,
     save_models: Annotated[
         bool,
         typer.Option(
@@ -111,23 +118,18 @@ def run(
     ] = False,
 ) -> None:
     """Run a matrix: every cell in a process of its own, a record the moment it ends."""
-    from harness.matrix_file import load_matrix
     from harness.reports.leaderboard import render_leaderboard
-    from harness.running.command import command_again
+    from harness.running.command import command_again, narrowing
     from harness.running.executor import LocalExecutor
     from harness.running.folder import RunFolder
     from harness.running.run import Request, run_matrix
     from harness.running.view import RunView
 
-    loaded = load_matrix(matrix)
-    if loaded.data.source != "folder":
-        named = context.get_parameter_source("data")
-        if named is not None and named.name == "COMMANDLINE":
-            raise UserError(
-                f"this matrix has its own images ({loaded.data.source}), so --data has no part in it",
-                where=str(matrix),
-                hint='Leave --data out, or use a matrix with data = { source = "folder" }.',
-            )
+    loaded = load_trainings(matrix, backbones, devices)
+    named = context.get_parameter_source("data")
+    if named is not None and named.name == "COMMANDLINE":
+        loaded = loaded.on_folder(where=str(matrix))
+    elif loaded.data.source != "folder":
         data = None
     folder = RunFolder(out or Path("results/runs") / loaded.name)
     request = Request(
@@ -138,9 +140,11 @@ def run(
         cache=cache_folder(cache),
         offline=offline,
         command=command_again(
+            "run",
             matrix,
             {"--data": data, "--weights-dir": weights_dir, "--out": out},
             *(["--offline"] if offline else []),
+            *narrowing(backbones, devices),
             *(["--save-models"] if save_models else []),
         ),
         save_models=save_models,
@@ -183,13 +187,19 @@ def backbones(
 def doctor(
     weights_dir: WeightsOption = None,
     cache: CacheOption = None,
+    require_gpu: Annotated[
+        bool,
+        typer.Option(
+            "--require-gpu", help="That no GPU is visible, or work does not land on it, is a problem."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
-    """Tell what this machine has and lacks: versions, devices, folders, weights."""
+    """Tell what this machine has and lacks: versions, devices, folders, weights; 1 is a problem."""
     from harness.doctor import examine, render
-    from harness.running.executor import LocalExecutor
+    from harness.running import probe
 
-    found = examine(LocalExecutor().probe, weights_folder(weights_dir), cache_folder(cache))
+    found = examine(probe.probe, weights_folder(weights_dir), cache_folder(cache), require_gpu=require_gpu)
     typer.echo(json.dumps(found.as_dict(), indent=1) if as_json else render(found))
     if found.problems:
         raise SystemExit(EXIT_INCOMPLETE)
@@ -249,6 +259,7 @@ def publish(
 
 app.add_typer(data_commands)
 app.add_typer(model_commands)
+app.add_typer(timing_commands)
 
 
 def _write(path: Path, text: str) -> None:

@@ -23,9 +23,12 @@ from harness import __version__
 from harness.backbones import backbone
 from harness.data.sources import FolderSource
 from harness.running.folder import RunFolder
+from harness.running.probe import Seen
 
 FIRST = "MobileNet-0.25/random/fast-extraction/none/default/32px/seed0/cpu/float32"
 PRETRAINED = MATRIX.replace('"random"', '"imagenet"')
+TWO = MATRIX.replace('["MobileNet-0.25"]', '["MobileNet-0.25", "MobileNet-0.5"]')
+ARCHIVE = MATRIX.replace('"synthetic"', '"cats_dogs"')
 FOLDER = MATRIX.replace('data = { source = "synthetic", train = 4, validation = 4, test = 4 }\n', "")
 
 
@@ -195,6 +198,23 @@ def test_a_pattern_without_a_backbone_exits_with_2(command):
     assert "unknown backbone 'VGG15'\nDid you mean VGG19 or VGG16" in ended.err
 
 
+# doctor
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [([], 0), (["--require-gpu"], 1), (["--require-gpu", "--json"], 1)]
+)
+def test_a_missing_gpu_decides_the_exit_code_only_where_one_is_required(
+    words: list[str], code: int, command, monkeypatch: pytest.MonkeyPatch
+):
+    seen = Seen(devices=("/physical_device:CPU:0",), built_for_cuda=True, why_no_gpu="no driver")
+    monkeypatch.setattr("harness.running.probe.probe", lambda: seen)
+    monkeypatch.setattr("harness.doctor.shutil.which", lambda name: None)
+    ended = command("doctor", *words)
+    assert ended.code == code
+    assert ("No GPU is visible to TensorFlow: no driver." in ended.out) == bool(code)
+
+
 # run
 
 
@@ -353,6 +373,91 @@ def test_the_command_that_is_kept_does_the_same_again_and_tells_no_path_of_the_m
     assert kept.endswith("--out out --offline")
     assert str(tmp_path) not in kept
     assert executor.jobs
+
+
+def test_data_named_for_the_public_archive_takes_its_place(tmp_path: Path, command, executor):
+    image_folder(tmp_path / "photos")
+    matrix_file(tmp_path, ARCHIVE)
+    assert command("run", "matrix.toml", "--out", "out", "--data", "photos", "--offline").code == 0
+    facts = RunFolder(tmp_path / "out").facts()
+    assert (facts.data, len(executor.ran)) == ("folder", 4)
+    assert "--data photos" in facts.command
+
+
+def test_a_folder_from_the_environment_does_not_take_the_place_of_the_archive(
+    tmp_path: Path, command, executor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TRANSFERBENCH_DATA", str(image_folder(tmp_path / "photos")))
+    assert command("run", matrix_file(tmp_path, ARCHIVE), "--offline").code == 2
+    assert executor.ran == []
+
+
+# A part of a matrix
+
+
+def test_a_run_of_some_backbones_runs_their_cells_and_its_command_says_so(tmp_path: Path, command, executor):
+    matrix_file(tmp_path, TWO)
+    words = ["run", "matrix.toml", "--out", "out", "--backbones", "MobileNet-0.5", "--backbones", "VGG*"]
+    assert command(*words, "--devices", "cpu").code == 0
+    assert {name.split("/")[0] for name in executor.ran} == {"MobileNet-0.5"}
+    kept = RunFolder(tmp_path / "out").facts().command
+    assert kept.endswith("--out out --backbones MobileNet-0.5 --backbones 'VGG*' --devices cpu")
+
+
+def test_the_rest_of_a_matrix_goes_to_the_same_folder_and_nothing_runs_twice(
+    tmp_path: Path, command, executor
+):
+    matrix_file(tmp_path, TWO)
+    command("run", "matrix.toml", "--backbones", "MobileNet-0.5")
+    assert len(executor.ran) == 4
+    ended = command("run", "matrix.toml")
+    assert (ended.code, len(executor.ran)) == (0, 8)
+    assert "8 cells, 4 of them finished before" in ended.out
+    executor.jobs.clear()
+    ended = command("run", "matrix.toml", "--backbones", "MobileNet-0.5")
+    assert executor.ran == []
+    assert "the folder also holds 4 records of other cells, data or settings; not shown" in ended.out
+
+
+def test_plan_shows_a_part_of_a_matrix_too(tmp_path: Path, command):
+    matrix_file(tmp_path, TWO)
+    assert command("plan", "matrix.toml", "--backbones", "MobileNet-0.5").out.endswith("4 cells: 4 ready\n")
+
+
+@pytest.mark.parametrize("name", ["plan", "run", "prefetch"])
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--backbones", "VGG16"], "nothing is left of matrix 'tiny' with backbones VGG16 alone\nIt has"),
+        (["--backbones", "VGG"], "unknown backbone 'VGG'\nDid you mean VGG1"),
+        (["--devices", "tpu"], "unknown device 'tpu'\nDid you mean gpu or cpu?"),
+    ],
+)
+def test_a_part_that_is_not_there_exits_with_2(
+    name: str, words: list[str], message: str, tmp_path: Path, command, executor
+):
+    ended = command(name, matrix_file(tmp_path), *words)
+    assert ended.code == 2
+    assert f"transferbench: {message}" in ended.err
+    assert executor.jobs == []
+
+
+@pytest.mark.parametrize("name", ["plan", "run", "prefetch"])
+def test_a_matrix_without_trainings_exits_with_2_and_names_the_command_for_it(
+    name: str, tmp_path: Path, command, executor
+):
+    ended = command(name, matrix_file(tmp_path, 'name = "m"\n[[timing]]\nbackbones = ["VGG16"]\n'))
+    assert ended.code == 2
+    assert "this matrix has only [[timing]] tables\n" in ended.err
+    assert "transferbench time" in ended.err
+    assert executor.jobs == []
+
+
+def test_a_part_without_trainings_is_told_apart_from_a_matrix_without(tmp_path: Path, command):
+    text = MATRIX + '[[timing]]\nbackbones = ["VGG16"]\n'
+    ended = command("plan", matrix_file(tmp_path, text), "--backbones", "VGG16")
+    assert ended.code == 2
+    assert "what is left of this matrix has only [[timing]] tables\n" in ended.err
 
 
 # report and publish

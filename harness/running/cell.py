@@ -18,6 +18,7 @@ from harness.records import Measured, Predictions, Seconds, StepTimes
 from harness.running.job import Job, Outcome, Progress
 from harness.strategies import Phase
 from harness.strategies.zero_shot import imagenet_classes
+from harness.timing.device import thread_counts, visible_devices
 from harness.timing.steps import inference_step, measure, training_step
 from harness.training.base import build_base, calibrate, preprocess
 from harness.training.cut import without_last_blocks
@@ -85,7 +86,7 @@ def run_cell(job: Job, report: Callable[[Progress], None]) -> Outcome:
         report=lambda *numbers: report(Progress(*numbers)),
         scratch=cell.weights == "scratch",
     )
-    devices, threads = _devices(), _threads()
+    devices, threads = visible_devices(), thread_counts()
 
     def measured(**more: Any) -> Measured:
         seconds = Seconds(
@@ -188,20 +189,4 @@ def _feature_facts(job: Job, manifest: Manifest) -> dict[str, Any]:
         "code": job.code,
         "environment": job.environment,
         **random,
-    }
-
-
-def _devices() -> tuple[str, ...]:
-    import tensorflow as tf
-
-    return tuple(device.name for device in tf.config.get_visible_devices())
-
-
-def _threads() -> dict[str, int]:
-    """TensorFlow's thread counts; 0 means that it chooses by the number of cores."""
-    import tensorflow as tf
-
-    return {
-        "inter_op": tf.config.threading.get_inter_op_parallelism_threads(),
-        "intra_op": tf.config.threading.get_intra_op_parallelism_threads(),
     }

@@ -13,7 +13,22 @@ from harness.errors import UserError
 from harness.files import PARTIAL_SUFFIX, write_whole
 from harness.records import SCHEMA_VERSION, RecordStore
 
-__all__ = ["PlannedCell", "RunFacts", "RunFolder"]
+__all__ = ["PlannedCell", "RunFacts", "RunFolder", "held"]
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a folder for one writer; raises `UserError` if another one has it."""
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(
+                "another run is writing to this folder",
+                where=str(folder),
+                hint="Wait for it to end, or name another folder with --out.",
+            ) from None
+        yield
 
 
 class PlannedCell(BaseModel):
@@ -107,15 +122,7 @@ class RunFolder:
         """
         self._require_ours(facts)
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise UserError(
-                    "another run is writing to this folder",
-                    where=str(self.path),
-                    hint="Wait for it to end, or name another folder with --out.",
-                ) from None
+        with held(self.path):
             unfinished = self.models.glob(f"*{PARTIAL_SUFFIX}.keras")
             for partial in [*self.path.rglob(f"*{PARTIAL_SUFFIX}"), *unfinished]:
                 if partial.is_file():  # a cache inside this folder looks after its own

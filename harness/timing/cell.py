@@ -12,16 +12,19 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.backbones import backbone, select
-from harness.strategies import NO_DEPTH, Phase, strategy
 from harness.recipes import RECIPES
+from harness.strategies import NO_DEPTH, Phase, strategy
 
-__all__ = ["INFERENCE", "KERAS_TABLE", "TimingCell", "TimingGrid", "has_train_step"]
+__all__ = ["INFERENCE", "KERAS_TABLE", "RECIPE", "STEPS", "TimingCell", "TimingGrid", "has_train_step"]
 
 INFERENCE = "inference"
 """The step that passes a batch through base and head; every other step is a strategy's train step."""
 
 KERAS_TABLE = "keras-table"
 """The protocol of the table on the keras.io applications page: 10 repetitions of 30 batches."""
+
+STEPS = "steps"
+"""The stage of a timing in which its step runs on a resident batch; the memory of it is what is told."""
 
 RECIPE = RECIPES["default"]
 """Head, optimizer and augmentation of every timed step."""

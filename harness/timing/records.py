@@ -84,7 +84,7 @@ class Timed(_Frozen):
     `step` holds the first step by itself and the raw blocks on a resident batch; `input` those of the
     input pipeline alone (seconds a batch; for a strategy that augments, with augmentation), `end_to_end`
     those of the step fed by that pipeline.  `build_seconds` is what building and calibrating the model
-    took.  `ceilings` were measured in the same process, before and after the blocks.  `jit` is whether
+    took.  `ceilings` were measured in the same process, after the blocks.  `jit` is whether
     the step really was compiled by XLA, `placed_on` the device that its result lay on.
     """
 
@@ -108,7 +108,8 @@ class Timed(_Frozen):
 class TimingRecord(_Frozen):
     """Everything known of one timing: a cell in one pass over its matrix.
 
-    `place` is its place in the shuffled order of its pass, from 0 on.
+    `place` is its place in the shuffled order of its pass, from 0 on.  `memory` is that of the process
+    while the step ran on a resident batch: the ceiling's arrays and the pipeline are not in it.
     """
 
     schema_version: Literal[1] = 1
@@ -134,6 +135,7 @@ class SelfCheck(_Frozen):
 
     schema_version: Literal[1] = 1
     cell: TimingCell
+    key: str
     environment: Environment
     started: str
     a: tuple[float, ...]
@@ -143,7 +145,7 @@ class SelfCheck(_Frozen):
 class TimingFacts(_Frozen):
     """What a timing run was asked to do: matrix, command, passes, seed of the order, cells as planned.
 
-    `keys` gives the input key of every cell's name.
+    `keys` gives the input key of every cell, by the cell's name.
     """
 
     schema_version: Literal[1] = 1

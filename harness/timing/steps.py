@@ -48,7 +48,7 @@ class Effort:
 BLOCKS = Effort()
 """What times are published from."""
 
-BRIEF = Effort(blocks=5, seconds=0.5, settled=1, warm_up_seconds=1.0)
+BRIEF = Effort(blocks=3, seconds=0.5, settled=1, warm_up_seconds=1.0)
 """Enough to see whether a pipeline keeps up with a step."""
 
 KERAS_TABLE_BLOCKS = Effort(blocks=10, steps_per_block=30)
@@ -146,9 +146,7 @@ def inference_step(model: Any, inputs: NDArray[Any], *, jit: bool = False) -> St
     return Step(function, (tf.constant(inputs),))
 
 
-def training_step(
-    model: Any, inputs: list[NDArray[Any]], labels: NDArray[Any], *, jit: bool = False
-) -> Step:
+def training_step(model: Any, inputs: list[NDArray[Any]], labels: NDArray[Any], *, jit: bool = False) -> Step:
     """The compiled model's own train step on a resident batch; its weights change."""
     import tensorflow as tf
 

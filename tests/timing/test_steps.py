@@ -1,5 +1,6 @@
 """Step times, on a clock and a device that are scripted: nothing here depends on the machine."""
 
+import time
 from collections.abc import Callable, Iterator
 from itertools import chain, repeat
 from typing import Any
@@ -7,11 +8,18 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from fakes_training import KERAS_ARRAYS, copies, moved
 
 from harness.records import StepTimes
-from harness.timing import steps
-from harness.timing.steps import measure, time_inference, time_training
+from harness.timing.steps import (
+    BLOCKS,
+    KERAS_TABLE_BLOCKS,
+    Effort,
+    inference_step,
+    measure,
+    training_step,
+)
 
 pytestmark = KERAS_ARRAYS
 
@@ -158,7 +166,7 @@ def test_long_steps_are_timed_one_by_one() -> None:
 def test_at_least_ten_blocks_and_the_least_time_are_measured() -> None:
     short, long = ours(Device(repeat(0.002))), ours(Device(repeat(0.5)))
 
-    assert sum(short.block_seconds) * short.steps_per_block >= steps._MIN_SECONDS
+    assert sum(short.block_seconds) * short.steps_per_block >= BLOCKS.seconds
     assert len(short.block_seconds) >= 10
     assert len(long.block_seconds) == 10
 
@@ -167,10 +175,29 @@ def test_steady_steps_are_stable_however_long_they_take() -> None:
     assert ours(Device(repeat(4.0))).stable
 
 
-def test_very_long_steps_stop_after_half_a_minute() -> None:
-    told = ours(Device(repeat(8.0)))
+def test_very_long_steps_have_ten_blocks_too() -> None:
+    assert len(ours(Device(repeat(20.0))).block_seconds) == 10
 
-    assert 30 < sum(told.block_seconds) < 30 + 2 * 8.0
+
+def test_the_published_protocol_is_ten_repetitions_of_thirty_batches() -> None:
+    device = Device(repeat(0.01))
+
+    told = measure(device.step, batch=8, effort=KERAS_TABLE_BLOCKS, sync=device.sync, clock=device.clock)
+
+    assert (len(told.block_seconds), told.steps_per_block) == (10, 30)
+    assert told.warm_up_steps + 300 == device.launched
+    assert told.milliseconds == pytest.approx(10, rel=0.02)
+
+
+def test_what_happens_between_blocks_is_not_in_their_time() -> None:
+    device = Device(repeat(0.05))
+
+    def sampled() -> None:
+        device.now += 7.0
+
+    told = measure(device.step, batch=8, sync=device.sync, clock=device.clock, between=sampled)
+
+    assert max(told.block_seconds) < 0.06
 
 
 def test_the_raw_times_of_all_blocks_are_kept() -> None:
@@ -187,13 +214,8 @@ def test_the_raw_times_of_all_blocks_are_kept() -> None:
 # Real models --------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A few milliseconds of measuring, on the real clock."""
-    monkeypatch.setattr(steps, "_BLOCK_SECONDS", 1e-4)
-    monkeypatch.setattr(steps, "_MIN_BLOCKS", 3)
-    monkeypatch.setattr(steps, "_MIN_SECONDS", 0.0)
-    monkeypatch.setattr(steps, "_MAX_SECONDS", 0.1)
+QUICK = Effort(blocks=3, seconds=0.0, block_seconds=1e-4, warm_up_seconds=0.0)
+"""A few milliseconds of measuring, on the real clock."""
 
 
 def two_inputs() -> Any:
@@ -204,13 +226,12 @@ def two_inputs() -> Any:
     return model
 
 
-@pytest.mark.usefixtures("quick")
 def test_the_training_step_is_the_models_own() -> None:
     model = two_inputs()
     before = copies(model.weights)
     inputs = np.random.default_rng(0).normal(size=(2, 8, 4)).astype(np.float32)
 
-    told = time_training(model, list(inputs), np.ones(8, np.float32))
+    told = measure(training_step(model, list(inputs), np.ones(8, np.float32)), batch=8, effort=QUICK)
 
     taken = told.warm_up_steps + told.steps_per_block * len(told.block_seconds)
     assert int(model.optimizer.iterations) == taken
@@ -218,20 +239,58 @@ def test_the_training_step_is_the_models_own() -> None:
     assert told.batch == 8
 
 
-@pytest.mark.usefixtures("quick")
 def test_the_inference_step_changes_no_weight() -> None:
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((4,)), keras.layers.BatchNormalization(), keras.layers.Dense(2)])
     before = copies(model.weights)
 
-    told = time_inference(model, np.full((8, 4), 5, np.float32))
+    told = measure(inference_step(model, np.full((8, 4), 5, np.float32)), batch=8, effort=QUICK)
 
     assert moved(model.weights, before) == set()
     assert (told.batch, len(told.block_seconds) >= 3) == (8, True)
 
 
-@pytest.mark.usefixtures("quick")
 def test_the_first_step_holds_the_tracing() -> None:
-    told = time_inference(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]), np.ones((8, 4)))
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+
+    told = measure(inference_step(model, np.ones((8, 4), np.float32)), batch=8, effort=QUICK)
 
     assert told.first_seconds > 2 * told.milliseconds / 1000
+
+
+class Sleep(keras.layers.Layer):
+    """Takes a known time, as work on a device does: the step cannot end before it."""
+
+    SECONDS = 0.2
+
+    def call(self, inputs: Any) -> Any:
+        def wait(array: Any) -> Any:
+            time.sleep(self.SECONDS)
+            return array
+
+        outputs = tf.numpy_function(wait, [inputs], inputs.dtype)
+        outputs.set_shape(inputs.shape)
+        return outputs
+
+
+def require_known_time(milliseconds: float) -> None:
+    assert milliseconds == pytest.approx(1000 * Sleep.SECONDS, rel=0.03)
+
+
+def test_a_model_with_a_known_sleep_inside_is_timed_to_within_three_per_cent() -> None:
+    model = keras.Sequential([keras.Input((4,)), Sleep(), keras.layers.Dense(2)])
+
+    told = measure(inference_step(model, np.ones((8, 4), np.float32)), batch=8)
+
+    require_known_time(told.milliseconds)
+
+
+def test_the_check_rejects_a_timer_that_counts_the_first_step() -> None:
+    model = keras.Sequential([keras.Input((4,)), Sleep(), keras.layers.Dense(2)])
+    step = inference_step(model, np.ones((8, 4), np.float32))
+    began = time.perf_counter()
+    for _ in range(5):
+        step()
+
+    with pytest.raises(AssertionError):
+        require_known_time(1000 * (time.perf_counter() - began) / 5)

@@ -1,0 +1,158 @@
+"""What the machine was doing while something was timed: other processes, clocks, throttling, energy.
+
+Sampled between blocks, never inside one.  A GPU is asked through NVIDIA's management library (the
+package nvidia-ml-py of the `gpu` extra); what a device does not tell stays empty.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import psutil
+
+from harness.timing.records import DeviceState
+
+__all__ = ["Gpu", "Watch", "open_gpu"]
+
+_IDLE = ("idle", "iowait")
+# Counted a second time in the fields that Linux adds up elsewhere.
+_TWICE = ("guest", "guest_nice")
+
+
+class Gpu(Protocol):
+    """What a GPU tells of itself."""
+
+    def clock_mhz(self) -> float | None:
+        """The clock of its processors now."""
+        ...
+
+    def temperature_c(self) -> float | None:
+        """Its temperature now."""
+        ...
+
+    def throttled(self) -> tuple[str, ...]:
+        """Why it runs slower than it could now; being idle is no reason."""
+        ...
+
+    def joules(self) -> float | None:
+        """The energy that it has used since its driver was loaded."""
+        ...
+
+
+class Watch:
+    """Watches from its making until `state()`; `sample()` is called between blocks."""
+
+    def __init__(self, gpu: Gpu | None, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._gpu = gpu
+        self._clock = clock
+        self._clocks: list[float] = []
+        self._temperatures: list[float] = []
+        self._throttled: dict[str, None] = {}
+        self._joules = gpu.joules() if gpu else None
+        self._began = clock()
+        self._busy, self._own = _busy_seconds(), _own_seconds()
+
+    def sample(self) -> None:
+        """Read clock, temperature and throttle reasons."""
+        if self._gpu is None:
+            clock = _cpu_clock()
+            temperature = None
+        else:
+            clock, temperature = self._gpu.clock_mhz(), self._gpu.temperature_c()
+            self._throttled.update(dict.fromkeys(self._gpu.throttled()))
+        self._clocks += [] if clock is None else [clock]
+        self._temperatures += [] if temperature is None else [temperature]
+
+    def state(self) -> DeviceState:
+        """What was seen since the beginning."""
+        passed = self._clock() - self._began
+        others = (_busy_seconds() - self._busy) - (_own_seconds() - self._own)
+        joules = self._gpu.joules() if self._gpu else None
+        return DeviceState(
+            others_share=max(0.0, others / (passed * (psutil.cpu_count() or 1))) if passed > 0 else None,
+            clocks_mhz=tuple(self._clocks),
+            temperatures_c=tuple(self._temperatures),
+            throttled=tuple(self._throttled),
+            joules=None if joules is None or self._joules is None else joules - self._joules,
+        )
+
+
+def open_gpu() -> Gpu | None:
+    """The first visible NVIDIA GPU, or None where its management library or driver is not there."""
+    try:
+        import pynvml
+    except ImportError:
+        return None
+    try:
+        pynvml.nvmlInit()
+        return NvidiaGpu(pynvml, _first_visible(pynvml, os.environ.get("CUDA_VISIBLE_DEVICES", "")))
+    except pynvml.NVMLError:
+        return None
+
+
+class NvidiaGpu:
+    """A GPU through `pynvml`; what it does not support is None."""
+
+    def __init__(self, library: Any, handle: Any) -> None:
+        self._library, self._handle = library, handle
+
+    def clock_mhz(self) -> float | None:
+        """The clock of the streaming multiprocessors."""
+        return self._number(lambda nvml, gpu: nvml.nvmlDeviceGetClockInfo(gpu, nvml.NVML_CLOCK_SM))
+
+    def temperature_c(self) -> float | None:
+        """The temperature of the chip."""
+        return self._number(lambda nvml, gpu: nvml.nvmlDeviceGetTemperature(gpu, nvml.NVML_TEMPERATURE_GPU))
+
+    def throttled(self) -> tuple[str, ...]:
+        """The reasons that slow it down: heat, power, the board."""
+        bits = self._number(lambda nvml, gpu: nvml.nvmlDeviceGetCurrentClocksThrottleReasons(gpu))
+        reasons = {
+            "heat (hardware)": "nvmlClocksThrottleReasonHwThermalSlowdown",
+            "heat (driver)": "nvmlClocksThrottleReasonSwThermalSlowdown",
+            "power limit": "nvmlClocksThrottleReasonSwPowerCap",
+            "power brake": "nvmlClocksThrottleReasonHwPowerBrakeSlowdown",
+            "hardware slowdown": "nvmlClocksThrottleReasonHwSlowdown",
+        }
+        return tuple(name for name, bit in reasons.items() if int(bits or 0) & getattr(self._library, bit))
+
+    def joules(self) -> float | None:
+        """The energy counter, which NVML keeps in millijoules."""
+        millijoules = self._number(lambda nvml, gpu: nvml.nvmlDeviceGetTotalEnergyConsumption(gpu))
+        return None if millijoules is None else millijoules / 1000
+
+    def _number(self, question: Callable[[Any, Any], Any]) -> float | None:
+        """The answer; None where the GPU or its driver does not give one."""
+        try:
+            return float(question(self._library, self._handle))
+        except self._library.NVMLError:
+            return None
+
+
+def _first_visible(library: Any, visible: str) -> Any:
+    """The handle of the GPU that TensorFlow calls the first: by number, or by its long name."""
+    first = visible.split(",", maxsplit=1)[0].strip()
+    if first and not first.isdigit():
+        return library.nvmlDeviceGetHandleByUUID(first)
+    return library.nvmlDeviceGetHandleByIndex(int(first or 0))
+
+
+def _busy_seconds() -> float:
+    """Seconds of all cores that were not idle, time stolen by a hypervisor included."""
+    times: dict[str, float] = psutil.cpu_times()._asdict()
+    return sum(seconds for name, seconds in times.items() if name not in (*_IDLE, *_TWICE))
+
+
+def _own_seconds() -> float:
+    times = psutil.Process().cpu_times()
+    return float(times.user + times.system)
+
+
+def _cpu_clock() -> float | None:
+    """The mean clock of the cores in MHz, where the system tells it."""
+    try:
+        frequency = psutil.cpu_freq()
+    except (OSError, NotImplementedError, AttributeError):
+        return None
+    return float(frequency.current) if frequency and frequency.current else None

@@ -1,0 +1,202 @@
+"""A timing run on a machine that is scripted: order, passes, the A/A test, resume, failures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import fakes
+import pytest
+
+from harness.errors import UserError
+from harness.records import Memory, StepTimes
+from harness.running import timing_run
+from harness.running.job import Progress, TimingJob, TimingOutcome
+from harness.running.timing_run import ROUNDS, TimingRequest, check_cell, check_machine, time_matrix
+from harness.timing.cell import TimingCell
+from harness.timing.records import Timed, TimingFolder
+
+MATRIX = """\
+name = "steps"
+
+[[timing]]
+backbones = ["MobileNet-0.25", "MobileNet-0.5", "MobileNet"]
+steps = ["inference", "fine-tuning"]
+depths = ["blocks:1"]
+sizes = [96]
+batches = [4]
+"""
+
+
+def timed(seconds: float = 0.02) -> Timed:
+    steps = StepTimes(
+        batch=4,
+        first_seconds=1.0,
+        warm_up_steps=6,
+        stable=True,
+        steps_per_block=5,
+        block_seconds=(seconds,) * 10,
+    )
+    return Timed(build_seconds=1.0, step=steps)
+
+
+@dataclass
+class FakeTimer:
+    """Times every cell as it was told to; `timed` lists the names in order."""
+
+    outcome: Callable[[TimingCell], TimingOutcome] = lambda _: TimingOutcome("ok", "", timed())
+    asked: list[TimingCell] = field(default_factory=list)
+    limits: list[float] = field(default_factory=list)
+
+    def time(
+        self, job: TimingJob, limit_seconds: float, on_progress: Callable[[Progress], None]
+    ) -> tuple[TimingOutcome, Memory | None]:
+        self.asked.append(job.cell)
+        self.limits.append(limit_seconds)
+        on_progress(Progress("steps", 1, 1, 0, 1))
+        return self.outcome(job.cell), Memory(kind="anonymous", peak_bytes=2, inherited_bytes=1)
+
+    @property
+    def of_matrix(self) -> list[str]:
+        """Without those of the A/A test."""
+        return [cell.name for cell in self.asked if cell.size != 160]
+
+
+def request(folder: Path, text: str = MATRIX, **changed: object) -> TimingRequest:
+    usual = {
+        "matrix": fakes.matrix(folder, text),
+        "out": folder / "out",
+        "command": "transferbench time m.toml",
+    }
+    return TimingRequest(**(usual | changed))  # type: ignore[arg-type]
+
+
+def test_every_cell_is_timed_once_a_pass(tmp_path: Path) -> None:
+    timer = FakeTimer()
+
+    records = time_matrix(request(tmp_path), timer, fakes.view())
+
+    names = [cell.name for cell in fakes.matrix(tmp_path, MATRIX).timing_cells()]
+    assert len(names) == 6
+    assert sorted(timer.of_matrix) == sorted(2 * names)
+    assert sorted(timer.of_matrix[:6]) == sorted(names)
+    assert [(record.in_pass, record.place) for record in records] == [
+        (number, place) for number in (1, 2) for place in range(6)
+    ]
+
+
+def test_each_pass_has_an_order_of_its_own_that_the_seed_draws(tmp_path: Path) -> None:
+    orders = []
+    for number, seed in enumerate((0, 0, 1)):
+        timer = FakeTimer()
+        time_matrix(request(tmp_path, out=tmp_path / str(number), seed=seed), timer, fakes.view())
+        orders.append(timer.of_matrix)
+
+    assert orders[0] == orders[1] != orders[2]
+    assert orders[0][:6] != orders[0][6:]
+
+
+def test_records_are_there_when_it_is_interrupted_and_are_not_made_again(tmp_path: Path) -> None:
+    class Interrupted(FakeTimer):
+        def time(self, *arguments: object) -> tuple[TimingOutcome, Memory | None]:
+            if len(self.of_matrix) == 8:
+                raise KeyboardInterrupt
+            return super().time(*arguments)  # type: ignore[arg-type]
+
+    first, second = Interrupted(), FakeTimer()
+    with pytest.raises(KeyboardInterrupt):
+        time_matrix(request(tmp_path), first, fakes.view())
+    assert len(list(TimingFolder(tmp_path / "out").load())) == 8
+
+    records = time_matrix(request(tmp_path), second, fakes.view())
+
+    assert len(second.asked) == 4
+    assert len(records) == 12
+
+
+def test_another_version_of_the_code_is_timed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    time_matrix(request(tmp_path), FakeTimer(), fakes.view())
+    monkeypatch.setattr(timing_run, "code_sha256", lambda: "another")
+    timer = FakeTimer()
+
+    time_matrix(request(tmp_path), timer, fakes.view())
+
+    assert len(timer.of_matrix) == 12
+
+
+def test_a_failure_is_recorded_with_its_reason_and_tried_again(tmp_path: Path) -> None:
+    def too_big(cell: TimingCell) -> TimingOutcome:
+        if cell.backbone == "MobileNet" and cell.size == 96:
+            return TimingOutcome("oom", "out of memory")
+        return TimingOutcome("ok", "", timed())
+
+    records = time_matrix(request(tmp_path), FakeTimer(too_big), fakes.view())
+    again = FakeTimer()
+    time_matrix(request(tmp_path), again, fakes.view())
+
+    lost = [record for record in records if record.status != "ok"]
+    assert {(record.status, record.reason, record.timed) for record in lost} == {
+        ("oom", "out of memory", None)
+    }
+    assert len(lost) == len(again.of_matrix) == 4
+
+
+def test_the_time_limit_is_the_matrixs(tmp_path: Path) -> None:
+    timer = FakeTimer()
+
+    time_matrix(request(tmp_path, "minutes_per_cell = 2\n" + MATRIX), timer, fakes.view())
+
+    assert timer.limits[-1] == 120
+
+
+# The A/A test -------------------------------------------------------------------------------
+
+
+def test_the_machine_is_tested_once_before_the_first_pass(tmp_path: Path) -> None:
+    timer = FakeTimer()
+    time_matrix(request(tmp_path), timer, fakes.view())
+    time_matrix(request(tmp_path, passes=3), timer, fakes.view())
+
+    first = timer.asked[: 2 * ROUNDS]
+    assert {cell.name for cell in first} == {check_cell("cpu", 4).name}
+    assert len(timer.asked) == 2 * ROUNDS + 3 * 6
+    (check,) = TimingFolder(tmp_path / "out").checks()
+    assert len(check.a) == len(check.b) == ROUNDS
+
+
+def test_a_and_b_take_turns_so_that_drift_falls_on_both(tmp_path: Path) -> None:
+    """A machine that gets slower by the same amount each time must not make one of them slower."""
+    count = iter(range(1, 100))
+    timer = FakeTimer(lambda _: TimingOutcome("ok", "", timed(1.0 + 0.01 * next(count))))
+
+    check = check_machine(check_cell("cpu", 4), timer, tmp_path, fakes.view(), rounds=4)
+
+    assert sum(check.a) == pytest.approx(sum(check.b))
+
+
+def test_a_test_without_a_result_says_why(tmp_path: Path) -> None:
+    timer = FakeTimer(lambda _: TimingOutcome("skipped", "no GPU is visible to TensorFlow"))
+
+    with pytest.raises(UserError, match="no GPU is visible"):
+        check_machine(check_cell("gpu", 4), timer, tmp_path, fakes.view())
+
+
+# The folder ---------------------------------------------------------------------------------
+
+
+def test_a_matrix_without_timings_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no \\[\\[timing\\]\\] tables"):
+        time_matrix(request(tmp_path, fakes.MATRIX), FakeTimer(), fakes.view())
+
+
+def test_a_folder_of_other_things_is_refused(tmp_path: Path) -> None:
+    fakes.put(tmp_path / "out" / "thesis.txt", b"years of work")
+
+    with pytest.raises(UserError, match="no timing run"):
+        time_matrix(request(tmp_path), FakeTimer(), fakes.view())
+
+
+def test_a_folder_of_another_matrix_is_refused(tmp_path: Path) -> None:
+    time_matrix(request(tmp_path), FakeTimer(), fakes.view())
+
+    with pytest.raises(UserError, match="timing run of matrix 'steps', not 'others'"):
+        time_matrix(request(tmp_path, MATRIX.replace('"steps"', '"others"')), FakeTimer(), fakes.view())

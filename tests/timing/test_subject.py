@@ -1,0 +1,120 @@
+"""What a timing cell runs: the model, the step and the pipeline are those of a real training."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from fakes_training import KERAS_ARRAYS, copies, moved
+
+from harness.strategies import STRATEGIES
+from harness.timing.cell import INFERENCE, KERAS_TABLE, TimingCell, has_train_step
+from harness.timing.subject import Subject, build_subject
+
+pytestmark = KERAS_ARRAYS
+
+TRAINED = [name for name in STRATEGIES if has_train_step(name)]
+
+
+def built(step: str, **changed: Any) -> Subject:
+    depth = "blocks:1" if step == "fine-tuning" else "none"
+    return build_subject(
+        TimingCell("MobileNet-0.25", step, changed.pop("depth", depth), 32, batch=4, **changed)
+    )
+
+
+@pytest.mark.parametrize("step", [INFERENCE, *TRAINED])
+def test_the_pipeline_feeds_what_the_step_was_traced_for(step: str) -> None:
+    subject = built(step)
+    subject.step()
+    traces = subject.step.traces
+    batches = iter(subject.batches())
+
+    for _ in range(6):  # more than the pipeline has different batches
+        subject.step.function(next(batches))
+
+    assert subject.step.traces == traces
+
+
+@pytest.mark.parametrize("step", TRAINED)
+def test_a_train_step_moves_as_many_parameters_as_it_says(step: str) -> None:
+    subject = built(step)
+    variables = subject.model.trainable_variables
+    before = copies(variables)
+
+    subject.step()
+
+    assert len(moved(variables, before)) == len(variables)
+    assert subject.trainable == sum(int(np.prod(variable.shape)) for variable in variables)
+    assert 0 < subject.trainable < subject.parameters
+
+
+def test_inference_trains_nothing() -> None:
+    subject = built(INFERENCE)
+    before = copies(subject.model.weights)
+
+    subject.step()
+
+    assert moved(subject.model.weights, before) == set()
+    assert subject.trainable == 0
+
+
+def test_deeper_steps_train_more() -> None:
+    depths = ["blocks:1", "blocks:2", "all"]
+
+    trainable = [built("fine-tuning", depth=depth).trainable for depth in depths]
+
+    assert trainable == sorted(set(trainable))
+
+
+def test_the_network_is_alive() -> None:
+    """Two different images give different answers: a dead network would time zeros."""
+    outputs = np.asarray(built(INFERENCE).step())
+
+    assert outputs.std() > 1e-4
+
+
+def test_fast_extraction_is_timed_on_cached_features() -> None:
+    subject = built("fast-extraction")
+
+    assert subject.step.arguments[0][0].shape == (4, 1, 1, 256)
+    assert not subject.augmented
+
+
+@pytest.mark.parametrize("step", ["augmented-extraction", "fine-tuning"])
+def test_strategies_that_augment_are_fed_with_augmented_images(step: str) -> None:
+    subject = built(step)
+    images, _ = next(iter(subject.batches()))
+    resident = subject.step.arguments[0][0]
+
+    assert subject.augmented
+    assert not np.array_equal(images, resident)
+    assert images.shape == resident.shape
+
+
+def test_inference_is_fed_with_the_images_as_they_are() -> None:
+    subject = built(INFERENCE)
+
+    assert np.array_equal(next(iter(subject.batches())), subject.step.arguments[0])
+
+
+def test_the_published_protocol_times_the_whole_imagenet_model() -> None:
+    subject = build_subject(
+        TimingCell("MobileNet-0.25", INFERENCE, "none", 224, batch=1, protocol=KERAS_TABLE)
+    )
+
+    assert subject.step().shape == (1, 1000)
+    assert subject.parameters == 475_544
+
+
+def test_mixed_precision_keeps_the_head_in_float32() -> None:
+    subject = built(INFERENCE, precision="mixed_bfloat16")
+
+    assert subject.step().dtype == "float32"
+    assert keras.config.dtype_policy().compute_dtype == "bfloat16"
+
+
+@pytest.fixture(autouse=True)
+def float32() -> Any:
+    yield
+    keras.config.set_dtype_policy("float32")
