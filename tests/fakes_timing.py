@@ -109,6 +109,7 @@ def selfcheck(
 ) -> SelfCheck:
     """An A/A test, from medians in milliseconds a step."""
     usual: dict[str, Any] = {
+        "key": "d" * 64,
         "cell": cell(**{key: changed.pop(key) for key in ("device",) if key in changed}),
         "environment": ENVIRONMENT,
         "started": STARTED,

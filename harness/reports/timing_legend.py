@@ -38,7 +38,8 @@ _KINDS: tuple[tuple[Callable[[TimingRow], bool], str], ...] = (
     ),
     (
         lambda row: row.host_peak_bytes is not None,
-        "Host peak: anonymous memory (resident where the system does not tell it) of the cell's process{}.",
+        "Host peak: anonymous memory (resident where the system does not tell it) of the cell's process "
+        "while the step ran on a resident batch{}.",
     ),
     (
         lambda row: row.device_peak_bytes is not None,
