@@ -235,13 +235,18 @@ def _unranked(group: Group) -> list[str]:
 
 
 def _input_bound(group: Group) -> list[str]:
-    known = [row for row in group.rows if row.input_bound is not None]
-    bound = [row.cell.backbone for row in known if row.input_bound]
-    if not known:
+    """Which rows the input holds back, and of which it cannot be told."""
+    fed = [row for row in group.rows if row.end_to_end_milliseconds is not None]
+    bound = [row.cell.backbone for row in fed if row.input_bound]
+    unknown = [row.cell.backbone for row in fed if row.input_bound is None]
+    if not fed:
         return []
-    if len(bound) in {0, len(known)}:
-        return ["Every row is input-bound." if bound else "No row is input-bound."]
-    return [f"Input-bound, {len(bound)} of {len(known)} rows: {', '.join(bound)}."]
+    if len(bound) == len(fed):
+        return ["Every row is input-bound."]
+    told = f"Input-bound, {len(bound)} of {len(fed)} rows: {', '.join(bound)}." if bound else ""
+    if unknown:
+        told += f" Slower when fed, but perhaps by chance: {', '.join(unknown)}."
+    return [told.strip() or "No row is input-bound."]
 
 
 def _unsure(group: Group) -> list[str]:

@@ -120,13 +120,16 @@ class TimingRow:
         """Whether the pipeline, and not the step, decides the pace of a real run.
 
         That is: fed steps are more than 10 % slower than resident ones, since for less nobody would
-        change a pipeline; and by more than the width of a tie, since less may be chance.  None where
-        either is unknown.
+        change a pipeline; and by more than the width of a tie, since less may be chance.  None where that
+        cannot be told: something was not measured, or they are slower by less than a tie.
         """
         fed = self.end_to_end_milliseconds
-        if fed is None or self.tie_width is None:
+        if fed is None:
             return None
-        return fed / self.milliseconds - 1 > max(INPUT_BOUND, self.tie_width)
+        slower = fed / self.milliseconds - 1
+        if slower <= INPUT_BOUND:
+            return False
+        return True if self.tie_width is not None and slower > self.tie_width else None
 
     @property
     def multiply_adds(self) -> int | None:

@@ -102,6 +102,19 @@ def test_the_tables_show_what_is_computed_here_from_the_blocks(tmp_path: Path):
     assert "20 blocks a row." in part
 
 
+def test_which_rows_are_input_bound_is_told_above_their_table(tmp_path: Path):
+    rough = selfcheck(a=(50, 70, 40), b=(70, 50, 40))
+    fed = {"MobileNet": 51.0, "VGG16": 60.0, "Xception": 150.0}
+    records = [
+        record
+        for name, time in fed.items()
+        for record in both_passes(50.0, backbone=name, end_to_end=blocks(time))
+    ]
+    text = rendered(tmp_path / "rough", *records, checks=[rough])
+    assert ("- Input-bound, 1 of 3 rows: Xception. Slower when fed, but perhaps by chance: VGG16.\n") in text
+    assert "- No row is input-bound.\n" in rendered(tmp_path / "one", *records[:2])
+
+
 def test_a_train_step_tells_what_of_the_model_it_trains(tmp_path: Path):
     text = rendered(tmp_path, *both_passes(step="fine-tuning", depth="all", parameters_trainable=1_500_000))
     assert "| 1.50 / 4.00" in " ".join(text.split()).replace(" |", " |")

@@ -109,12 +109,15 @@ def test_a_row_is_input_bound_where_fed_steps_are_a_tenth_slower(fed: float, bou
     assert row.input_bound is bound
 
 
-def test_a_row_is_not_input_bound_by_less_than_the_machine_can_tell(tmp_path: Path):
+@pytest.mark.parametrize(("fed", "bound"), [(54.0, False), (60.0, None), (100.0, True)])
+def test_whether_a_row_is_input_bound_cannot_be_told_below_the_resolution(
+    fed: float, bound: bool | None, tmp_path: Path
+):
     rough = selfcheck(a=(50, 70, 40), b=(70, 50, 40))
-    row = one_row(tmp_path, *both_passes(50.0, end_to_end=blocks(60.0)), checks=[rough])
+    row = one_row(tmp_path, *both_passes(50.0, end_to_end=blocks(fed)), checks=[rough])
     assert row.tie_width is not None
-    assert row.tie_width > 0.2
-    assert row.input_bound is False
+    assert 0.2 < row.tie_width < 1
+    assert row.input_bound is bound
 
 
 def test_whether_a_row_is_input_bound_is_unknown_where_a_pass_was_not_fed(tmp_path: Path):
