@@ -311,6 +311,18 @@ def test_the_published_protocol_stands_beside_the_published_columns(tmp_path: Pa
     assert "The mean over 10 repetitions of 4 batches" in part
 
 
+def test_the_published_protocol_shows_means_and_correlates_them(tmp_path: Path):
+    """Xception's median is the smallest and its mean the largest, as published."""
+    skewed = [*[10.0] * 6, *[1000.0] * 4]
+    records = [record for record in native(protocol="keras-table") if record.cell.backbone != "Xception"]
+    for number in (1, 2):
+        kind = {"backbone": "Xception", "size": 299, "protocol": "keras-table", "in_pass": number}
+        records.append(timing_record(*skewed, **kind))
+    part = section(rendered(tmp_path, *records), "Beside the published")
+    assert [row["cpu, float32 (ms/step)"] for row in table(part)] == ["20.00", "60.00", "406.0"]
+    assert "published CPU column: 1.00 over 3 backbones" in part
+
+
 def test_two_backbones_have_no_rank_correlation(tmp_path: Path):
     records = [record for record in native(protocol="keras-table") if record.cell.backbone != "ResNet50"]
     assert "too few rows for a rank correlation" in rendered(tmp_path, *records)
