@@ -41,9 +41,12 @@ def test_readme_names_every_backbone_and_every_strategy():
 
 
 def test_the_matrix_that_readme_shows_can_be_read(tmp_path: Path):
-    (text,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    """A whole one, and a table that it may hold as well."""
+    text = "\n".join(re.findall(r"```toml\n(.*?)```", README, re.DOTALL))
     (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
-    assert load_matrix(tmp_path / "mine.toml").cells()
+    matrix = load_matrix(tmp_path / "mine.toml")
+    assert matrix.cells()
+    assert matrix.timing_cells()
 
 
 @pytest.mark.parametrize(
