@@ -7,7 +7,7 @@ package nvidia-ml-py of the `gpu` extra); what a device does not tell stays empt
 import os
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import psutil
 
@@ -41,41 +41,57 @@ class Gpu(Protocol):
 
 
 class Watch:
-    """Watches from its making until `state()`; `sample()` is called between blocks."""
+    """Watches from the first `sample()`, which is called before every block, until `state()`.
+
+    So warm-up has no part in it: its tracing takes energy and time of other cores too.
+    """
 
     def __init__(self, gpu: Gpu | None, clock: Callable[[], float] = time.perf_counter) -> None:
         self._gpu = gpu
         self._clock = clock
+        self._start: _Counters | None = None
         self._clocks: list[float] = []
         self._temperatures: list[float] = []
         self._throttled: dict[str, None] = {}
-        self._joules = gpu.joules() if gpu else None
-        self._began = clock()
-        self._busy, self._own = _busy_seconds(), _own_seconds()
 
     def sample(self) -> None:
-        """Read clock, temperature and throttle reasons."""
+        """Read clock, temperature and throttle reasons; the first time, the counters as well."""
         if self._gpu is None:
-            clock = _cpu_clock()
-            temperature = None
+            clock, temperature = _cpu_clock(), None
         else:
             clock, temperature = self._gpu.clock_mhz(), self._gpu.temperature_c()
             self._throttled.update(dict.fromkeys(self._gpu.throttled()))
         self._clocks += [] if clock is None else [clock]
         self._temperatures += [] if temperature is None else [temperature]
+        self._start = self._start or self._counters()
 
     def state(self) -> DeviceState:
-        """What was seen since the beginning."""
-        passed = self._clock() - self._began
-        others = (_busy_seconds() - self._busy) - (_own_seconds() - self._own)
-        joules = self._gpu.joules() if self._gpu else None
+        """What was seen since the first sample."""
+        if self._start is None:
+            raise ValueError("nothing was sampled")
+        start, end = self._start, self._counters()
+        others = (end.busy - start.busy) - (end.own - start.own)
+        joules = None if end.joules is None or start.joules is None else end.joules - start.joules
         return DeviceState(
-            others_share=max(0.0, others / (passed * (psutil.cpu_count() or 1))) if passed > 0 else None,
+            others_share=max(0.0, others / ((end.now - start.now) * (psutil.cpu_count() or 1))),
             clocks_mhz=tuple(self._clocks),
             temperatures_c=tuple(self._temperatures),
             throttled=tuple(self._throttled),
-            joules=None if joules is None or self._joules is None else joules - self._joules,
+            joules=joules,
         )
+
+    def _counters(self) -> "_Counters":
+        joules = self._gpu.joules() if self._gpu else None
+        return _Counters(self._clock(), _busy_seconds(), _own_seconds(), joules)
+
+
+class _Counters(NamedTuple):
+    """What only grows: seconds of the clock, of all busy cores, of this process, and energy."""
+
+    now: float
+    busy: float
+    own: float
+    joules: float | None
 
 
 def open_gpu() -> Gpu | None:

@@ -35,6 +35,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 def after(machine: Machine, *, seconds: float, busy: float, own: float, stolen: float = 0.0) -> float | None:
     watch = Watch(None, clock=lambda: machine.now)
+    machine.now, machine.all_busy = 100.0, 500.0  # warm-up, beside other work
+    watch.sample()
     machine.now += seconds
     machine.all_busy += busy
     machine.own += own
@@ -95,8 +97,9 @@ class Nvml:
 def test_clocks_temperature_and_energy_of_a_gpu_are_kept() -> None:
     library = Nvml()
     watch = Watch(NvidiaGpu(library, "handle"))
+    library.energy = 1_200_000  # warm-up
     watch.sample()
-    library.clock, library.energy = 1200, 1_250_000
+    library.clock, library.energy = 1200, 1_450_000
     watch.sample()
 
     seen = watch.state()
