@@ -75,7 +75,7 @@ class Step:
 
     @property
     def traces(self) -> int:
-        """How often it was traced: once, unless shapes or types changed under way."""
+        """How often it was traced: once a shape."""
         return int(self.function.experimental_get_tracing_count())
 
 
@@ -152,5 +152,16 @@ def training_step(model: Any, inputs: list[NDArray[Any]], labels: NDArray[Any], 
 
     tensors = tuple(tf.constant(array) for array in inputs)
     data = (tensors[0] if len(tensors) == 1 else tensors, tf.constant(labels))
-    model.optimizer.build(model.trainable_variables)
+    _create_variables(model, len(labels), data[1])
     return Step(tf.function(model.train_step, jit_compile=jit), (data,))
+
+
+def _create_variables(model: Any, batch: int, labels: Any) -> None:
+    """Make what the first step would make: its tracing would be done twice, which `fit` does not."""
+    import keras
+
+    model.optimizer.build(model.trainable_variables)
+    outputs = keras.ops.full((batch, *model.output.shape[1:]), 0.5, dtype=model.output.dtype)
+    model.compute_loss(y=labels, y_pred=outputs)
+    model.compute_metrics(x=None, y=labels, y_pred=outputs)
+    model.reset_metrics()

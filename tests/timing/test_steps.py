@@ -239,6 +239,14 @@ def test_the_training_step_is_the_models_own() -> None:
     assert told.batch == 8
 
 
+def test_the_first_step_is_traced_once_as_in_fit() -> None:
+    step = training_step(two_inputs(), [np.ones((8, 4), np.float32)] * 2, np.ones(8, np.float32))
+
+    step()
+
+    assert step.traces == 1
+
+
 def test_the_inference_step_changes_no_weight() -> None:
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((4,)), keras.layers.BatchNormalization(), keras.layers.Dense(2)])
