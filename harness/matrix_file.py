@@ -6,7 +6,8 @@ hour; messages carry the file, the line and the near names.
 
 import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,31 @@ from harness.depth import parse_depth
 from harness.errors import UserError, few, unknown
 from harness.matrix import Grid, Matrix
 from harness.recipes import RECIPES, Recipe
-from harness.strategies import strategy
+from harness.strategies import STRATEGIES, strategy
+from harness.timing.cell import INFERENCE, KERAS_TABLE, TimingGrid, has_train_step
 
 __all__ = ["load_matrix"]
 
 
 @dataclass(frozen=True)
 class _Text:
-    """The matrix file's own text, so that a message can say where in it a word stands."""
+    """The matrix file's own text, so that a message can say where in it a word stands.
+
+    Words are looked for from line `first` on.
+    """
 
     path: str
     text: str
+    first: int = 1
+
+    def table(self, kind: str, index: int) -> "_Text":
+        """The text from the table `[[kind]]` of that index on."""
+        heads = [
+            number
+            for number, line in enumerate(self.text.splitlines(), start=1)
+            if re.match(rf"\s*\[\[\s*{kind}\s*\]\]", line)
+        ]
+        return replace(self, first=heads[index]) if index < len(heads) else self
 
     def at(self, word: str, *, key: bool = False) -> str:
         """`file:line` of the first line with that word as a key or a value, else `file`."""
@@ -37,7 +52,7 @@ class _Text:
         as_key = rf"(^\s*\[*[\w.]*|[{{,]\s*)\b{quoted}\b\]*\s*(=|$)"
         pattern = as_key if key else rf"(?<![\w.-]){quoted}(?![\w.-])"
         for number, line in enumerate(self.text.splitlines(), start=1):
-            if re.search(pattern, line.split("#")[0]):
+            if number >= self.first and re.search(pattern, line.split("#")[0]):
                 return f"{self.path}:{number}"
         return self.path
 
@@ -126,6 +141,9 @@ def _explain(error: ValidationError, root: type[BaseModel], text: _Text) -> User
     finding = next((each for each in findings if each["type"] == "extra_forbidden"), findings[0])
     names = _names(finding["loc"])
     key = names[-1] if names else ""
+    match finding["loc"]:
+        case ("grid" | "timing" as kind, int(index), *_) if root is Matrix:
+            text = text.table(kind, index)
     if finding["type"] == "extra_forbidden":
         return unknown("key", key, _keys(root, finding["loc"]), where=text.at(key, key=True))
     given = finding["input"]
@@ -174,25 +192,53 @@ def _top_keys() -> list[str]:
 
 def _check(matrix: Matrix, text: _Text) -> None:
     """What needs the tables: names, depths, and sizes against each backbone's minimum."""
-    for grid in matrix.grid:
-        for name in grid.strategies:
-            if strategy(name, where=text.at(name)).takes_depth and not grid.depths:
-                raise UserError(
-                    f"strategy {name!r} needs depths",
-                    where=text.at(name),
-                    hint='Add for example: depths = ["blocks:1", "blocks:2"]',
-                )
-        if grid.learning_rates and not any(strategy(name).schedule for name in grid.strategies):
+    for index, grid in enumerate(matrix.grid):
+        _check_grid(grid, matrix, text.table("grid", index))
+    for index, timing in enumerate(matrix.timing):
+        _check_timing(timing, text.table("timing", index))
+
+
+def _check_grid(grid: Grid, matrix: Matrix, text: _Text) -> None:
+    for name in grid.strategies:
+        if strategy(name, where=text.at(name)).takes_depth and not grid.depths:
+            raise _no_depths(name, text)
+    if grid.learning_rates and not any(strategy(name).schedule for name in grid.strategies):
+        raise UserError(
+            f"learning_rates means nothing for {', '.join(grid.strategies)}",
+            where=text.at("learning_rates", key=True),
+            hint="Leave it out, or give it a grid of its own.",
+        )
+    for name in grid.recipes:
+        if name not in matrix.recipes:
+            raise unknown("recipe", name, matrix.recipes, where=text.at(name))
+    for name in select(grid.backbones, where=text.at):
+        _check_backbone(name, grid, matrix, text)
+
+
+def _check_timing(grid: TimingGrid, text: _Text) -> None:
+    trained = [name for name in STRATEGIES if has_train_step(name)]
+    for name in grid.steps:
+        if name != INFERENCE and name not in trained:
+            raise unknown("step", name, [INFERENCE, *trained], where=text.at(name))
+        if name != INFERENCE and grid.protocol == KERAS_TABLE:
             raise UserError(
-                f"learning_rates means nothing for {', '.join(grid.strategies)}",
-                where=text.at("learning_rates", key=True),
-                hint="Leave it out, or give it a grid of its own.",
+                f"protocol {KERAS_TABLE!r} times inference alone, got step {name!r}",
+                where=text.at(name),
+                hint=f'Write steps = ["{INFERENCE}"], or leave protocol out.',
             )
-        for name in grid.recipes:
-            if name not in matrix.recipes:
-                raise unknown("recipe", name, matrix.recipes, where=text.at(name))
-        for name in select(grid.backbones, where=text.at):
-            _check_backbone(name, grid, matrix, text)
+        if name != INFERENCE and strategy(name).takes_depth and not grid.depths:
+            raise _no_depths(name, text)
+    for name in select(grid.backbones, where=text.at):
+        _check_sizes(name, grid.sizes, text)
+        _check_depths(name, grid.depths, len(backbone(name).blocks), text)
+
+
+def _no_depths(name: str, text: _Text) -> UserError:
+    return UserError(
+        f"strategy {name!r} needs depths",
+        where=text.at(name),
+        hint='Add for example: depths = ["blocks:1", "blocks:2"]',
+    )
 
 
 def _check_backbone(name: str, grid: Grid, matrix: Matrix, text: _Text) -> None:
@@ -214,14 +260,30 @@ def _check_backbone(name: str, grid: Grid, matrix: Matrix, text: _Text) -> None:
                 hint="Leave at least one.",
             )
     kept = min(len(row.blocks) - matrix.recipes[recipe].drop_blocks for recipe in grid.recipes)
-    for size in grid.sizes:
-        if size != "native" and size < row.minimum_size:
+    _check_sizes(name, grid.sizes, text)
+    _check_depths(name, grid.depths, kept, text)
+    if "smoke-base" in grid.weights and name != "MobileNet-0.25":
+        raise UserError(
+            f"the small base of this project is a MobileNet-0.25, not a {name}",
+            where=text.at("smoke-base"),
+            hint='Choose weights = ["imagenet"] or ["random"] for other backbones.',
+        )
+
+
+def _check_sizes(name: str, sizes: Sequence[int | str], text: _Text) -> None:
+    row = backbone(name)
+    for size in sizes:
+        if isinstance(size, int) and size < row.minimum_size:
             raise UserError(
                 f"{name} needs images of at least {row.minimum_size} px, got {size}",
                 where=text.at(str(size)),
                 hint=f"Its native size is {row.native_size} px.",
             )
-    for written in grid.depths:
+
+
+def _check_depths(name: str, depths: Sequence[str], blocks: int, text: _Text) -> None:
+    """Check depths as they are written against a backbone of which that many blocks are used."""
+    for written in depths:
         depth = parse_depth(written, where=text.at(written))
         if depth.kind == "none":
             raise UserError(
@@ -229,15 +291,9 @@ def _check_backbone(name: str, grid: Grid, matrix: Matrix, text: _Text) -> None:
                 where=text.at(written),
                 hint="Strategies that freeze the whole base take no depth; leave it out of depths.",
             )
-        if depth.kind == "blocks" and depth.count > kept:
+        if depth.kind == "blocks" and depth.count > blocks:
             raise UserError(
-                f"{written!r} is deeper than {name}, which has {kept} blocks",
+                f"{written!r} is deeper than {name}, which has {blocks} blocks",
                 where=text.at(written),
                 hint="Use 'all' to train the whole base.",
             )
-    if "smoke-base" in grid.weights and name != "MobileNet-0.25":
-        raise UserError(
-            f"the small base of this project is a MobileNet-0.25, not a {name}",
-            where=text.at("smoke-base"),
-            hint='Choose weights = ["imagenet"] or ["random"] for other backbones.',
-        )

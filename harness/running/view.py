@@ -81,7 +81,7 @@ class RunView:
             text = f"{without_model} more had finished without their model being saved; they are run again"
             self._console.print(text, highlight=False)
         if others:
-            text = f"the folder also holds {others} records of other data or settings; not shown"
+            text = f"the folder also holds {others} records of other cells, data or settings; not shown"
             self._console.print(text, highlight=False)
         self._cells = self._bars.add_task("all cells", total=cells, note=f"0/{cells}")
 
