@@ -2,10 +2,13 @@
 
 Options: `--matrix FILE`, and `--backbones PATTERN` and `--devices cpu|gpu` that narrow it, each as
 often as needed.  The JSON of pytest-benchmark lists under "cells" all that were asked for: one without a
-benchmark was skipped or failed.  (Its own comparison passes over a benchmark that has gone.)
+benchmark was skipped or failed.  (Its own comparison passes over a benchmark that has gone.)  Times of
+another environment are not compared with.
 """
 
 import gc
+import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,14 +66,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let pass what others warn of; every other warning is an error, here as in the tests."""
-    for allowed in (
-        # keras.ops.convert_to_numpy calls np.array on its own variables (Keras 3.15.1).
-        "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
-        # Told, not failed: the user asked to compare with another machine's times.
-        "default:Benchmark machine_info is different",
-        "default:Benchmarks are automatically disabled because xdist plugin is active",
-    ):
-        config.addinivalue_line("filterwarnings", allowed)
+    # keras.ops.convert_to_numpy calls np.array on its own variables (Keras 3.15.1).
+    keras_arrays = "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+    config.addinivalue_line("filterwarnings", keras_arrays)
+    # pytest-benchmark gives these outside of any test.  As errors they would be a traceback, and hide the
+    # failure or the skip that left nothing to save; a baseline that must be there has its own exit code.
+    for told in ("Not saving anything, no benchmarks have been run", "Can't compare. No benchmark files"):
+        warnings.filterwarnings("default", re.escape(told))
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -90,6 +92,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             f"{KERAS_TABLE!r} are not for them)\n`transferbench time` takes them."
         )
     config.stash[ASKED] = Asked(matrix.name, cells, set())
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Where every benchmark was skipped, nothing was timed: that is no success."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    nothing = not reporter.stats.get("passed") and not session.config.option.collectonly
+    if nothing and exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -156,6 +166,20 @@ def pytest_benchmark_generate_machine_info() -> dict[str, Any]:
     """
     here = current_environment()
     return {"fingerprint": here.fingerprint, **here.model_dump()}
+
+
+def pytest_benchmark_compare_machine_info(
+    machine_info: dict[str, Any], compared_benchmark: dict[str, Any]
+) -> None:
+    """Refuse to compare with the times of another environment; by itself pytest-benchmark only warns."""
+    saved = compared_benchmark["machine_info"]
+    if saved.get("fingerprint") != machine_info["fingerprint"]:
+        other = [name for name, value in machine_info.items() if saved.get(name) != value]
+        raise pytest.UsageError(
+            "the saved times are from another environment and cannot be compared; it differs in "
+            f"{', '.join(name for name in other if name != 'fingerprint')}\n"
+            "`pytest-benchmark compare` shows files side by side, whatever made them."
+        )
 
 
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:

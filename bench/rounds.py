@@ -7,8 +7,7 @@ would be right for a round of one step only; with short steps the wait itself wo
 
 Its own calibration is not used: that takes the first call, in which the step is traced and compiled, for a
 call like any other, and fits the number of rounds to it.  Warm-up is the timing pass' own
-(`harness.timing.steps.measure`), which ends when the times have settled and tells how many steps
-fill a round.
+(`harness.timing.steps.measure`): it ends when the times have settled, and tells how many steps fill a round.
 """
 
 from collections.abc import Callable
@@ -49,50 +48,27 @@ class Least:
 
 
 def time_cell(benchmark: BenchmarkFixture, cell: TimingCell, step: Step, *, least: Least) -> None:
-    """Time the step of a cell; compared are only cells that differ in nothing but the backbone.
+    """Time the step of a cell; its group are the cells that differ from it in the backbone alone.
 
-    Fails where the result lies on another device than the cell names, or where the step was traced again
-    during the rounds: they would have measured the tracing.
+    Fails, and leaves no time behind, where the result lies on another device than the cell names, or where
+    the step was traced again during the rounds: they would have measured the tracing.
     """
     benchmark.group = cell.name.partition("/")[2]
     benchmark.extra_info |= {"name": cell.name, "cell": cell.as_dict()}
-    traces: list[int] = []
-    result = run_rounds(
-        benchmark, step, batch=cell.batch, least=least, after_warm_up=lambda: traces.append(step.traces)
-    )
-    benchmark.extra_info["device"] = place_of(result, cell.device)
-    if traces and step.traces != traces[0]:
-        pytest.fail(f"the step was traced again while it was timed ({traces[0]} traces, then {step.traces})")
+    warm = _warm_up(step, cell.batch) if benchmark.enabled else None
+    benchmark.extra_info["device"] = place_of(step(), cell.device)
+    traces = step.traces
+    _rounds(benchmark, step, warm, least)
+    if step.traces != traces:
+        benchmark.has_error = True
+        if benchmark.stats is not None:
+            benchmark.stats.stats.data.clear()
+        pytest.fail(f"the step was traced again while it was timed ({traces} traces, then {step.traces})")
 
 
-def run_rounds(
-    benchmark: BenchmarkFixture,
-    step: Callable[[], Any],
-    *,
-    batch: int,
-    least: Least,
-    after_warm_up: Callable[[], None] = lambda: None,
-) -> Any:
-    """Warm up, time rounds of steps of `batch` images, and return what the last step returned.
-
-    The test must be marked with `DEVICE_CLOCK`.  With `--benchmark-disable` it takes one step, untimed.
-    """
-    if not benchmark.enabled:
-        return benchmark.pedantic(step)
-    warm = measure(step, batch=batch, effort=_WARM_UP, sync=synchronise, clock=perf_counter)
-    after_warm_up()
-    result = benchmark.pedantic(
-        step,
-        rounds=max(least.rounds, ceil(least.seconds / _round_seconds(warm))),
-        iterations=warm.steps_per_block,
-    )
-    benchmark.extra_info |= {
-        "first_seconds": warm.first_seconds,
-        "warm_up_steps": warm.warm_up_steps,
-        "settled": warm.stable,
-    }
-    tell(benchmark, batch=batch)
-    return result
+def run_rounds(benchmark: BenchmarkFixture, step: Callable[[], Any], *, batch: int, least: Least) -> None:
+    """Time rounds of anything that makes or takes a batch of images, after its warm-up."""
+    _rounds(benchmark, step, _warm_up(step, batch) if benchmark.enabled else None, least)
 
 
 def tell(benchmark: BenchmarkFixture, *, batch: int) -> None:
@@ -106,5 +82,24 @@ def tell(benchmark: BenchmarkFixture, *, batch: int) -> None:
     }
 
 
-def _round_seconds(warm: StepTimes) -> float:
-    return warm.steps_per_block * warm.block_seconds[-1]
+def _warm_up(step: Callable[[], Any], batch: int) -> StepTimes:
+    return measure(step, batch=batch, effort=_WARM_UP, sync=synchronise, clock=perf_counter)
+
+
+def _rounds(
+    benchmark: BenchmarkFixture, step: Callable[[], Any], warm: StepTimes | None, least: Least
+) -> None:
+    """Time rounds of as many steps as the warm-up found; without one (--benchmark-disable) take one step."""
+    if warm is None:
+        benchmark.pedantic(step)
+        return
+    seconds = warm.steps_per_block * warm.block_seconds[-1]
+    benchmark.pedantic(
+        step, rounds=max(least.rounds, ceil(least.seconds / seconds)), iterations=warm.steps_per_block
+    )
+    benchmark.extra_info |= {
+        "first_seconds": warm.first_seconds,
+        "warm_up_steps": warm.warm_up_steps,
+        "settled": warm.stable,
+    }
+    tell(benchmark, batch=warm.batch)
