@@ -133,14 +133,15 @@ def cell(request: pytest.FixtureRequest) -> TimingCell:
 def subject(cell: TimingCell) -> Iterator[Any]:
     """What the cell times; skips where its device is not there."""
     with on(cell.device):
+        import keras
+
         from harness.timing.subject import build_subject
 
+        # Now that pytest has let go of the last cell's model: what can be given back of it.  The rest stays
+        # with the process (keras#19471).
+        keras.utils.clear_session()
+        gc.collect()
         yield build_subject(cell)
-    # What can be given back; the rest stays with the process (keras#19471).
-    from keras.backend import clear_session
-
-    clear_session()
-    gc.collect()
 
 
 @pytest.fixture

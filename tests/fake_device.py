@@ -1,7 +1,10 @@
 """A pytest plugin under which the suites of `bench/` time a device that is scripted, on its own clock.
 
 The device returns from a step at once and is done when the step's cost has passed; only `sync` waits for
-it.  Without TensorFlow, and without any time passing.  With FAKE_DEVICE=unsynchronised nothing waits.
+it.  Without TensorFlow, and without any time passing.
+
+FAKE_DEVICE spoils it: "unsynchronised" (nothing waits for the device), "elsewhere" (results lie on another
+device than the cell names), "retraces" (every step is traced again).
 """
 
 import os
@@ -13,6 +16,8 @@ from typing import Any
 import pytest
 
 from harness.timing.cell import INFERENCE, TimingCell
+
+SPOILT = os.environ.get("FAKE_DEVICE", "")
 
 LAUNCH = 1e-4
 FIRST = 3.0
@@ -44,15 +49,14 @@ class FakeStep:
 
     @property
     def traces(self) -> int:
-        # FAKE_DEVICE=retraces: a shape that changes in the middle of the rounds.
-        return self.taken if os.environ.get("FAKE_DEVICE") == "retraces" else min(self.taken, 1)
+        return self.taken if SPOILT == "retraces" else min(self.taken, 1)
 
     def __call__(self) -> Any:
         self.taken += 1
         cost = COST[self.cell.step] if self.taken > 1 else FIRST
         self.device.now += LAUNCH
         self.device.done_at = max(self.device.done_at, self.device.now) + cost
-        place = "GPU" if os.environ.get("FAKE_DEVICE") == "elsewhere" else "CPU"
+        place = "GPU" if SPOILT == "elsewhere" else "CPU"
         output = SimpleNamespace(device=f"/job:localhost/replica:0/task:0/device:{place}:0")
         return output if self.cell.step == INFERENCE else {"loss": output}
 
@@ -64,13 +68,11 @@ def pytest_configure() -> None:
     import rounds
 
     device = Device()
-    rounds.synchronise = device.sync
-    if os.environ.get("FAKE_DEVICE") == "unsynchronised":
-        rounds.synchronise = lambda: None
+    rounds.synchronise = (lambda: None) if SPOILT == "unsynchronised" else device.sync
     rounds.perf_counter = device.clock
     placement.gpus = lambda: 0
     subject = ModuleType("harness.timing.subject")
     subject.build_subject = lambda cell: SimpleNamespace(step=FakeStep(device, cell))
-    backend = ModuleType("keras.backend")
-    backend.clear_session = lambda: None
-    sys.modules |= {"harness.timing.subject": subject, "keras": ModuleType("keras"), "keras.backend": backend}
+    keras = ModuleType("keras")
+    keras.utils = SimpleNamespace(clear_session=lambda: None)
+    sys.modules |= {"harness.timing.subject": subject, "keras": keras}

@@ -60,7 +60,7 @@ class Ended:
         return {each["extra_info"]["name"]: each for each in self.json["benchmarks"]}
 
 
-def suites(folder: Path, *words: str, device: str = "", matrix: str = MATRIX) -> Ended:
+def suites(folder: Path, *words: str, spoilt: str = "", matrix: str = MATRIX) -> Ended:
     """Run pytest in a process of its own, on the scripted device."""
     file, written = folder / "suites.toml", folder / "suites.json"
     file.write_text(matrix, encoding="utf-8")
@@ -71,7 +71,7 @@ def suites(folder: Path, *words: str, device: str = "", matrix: str = MATRIX) ->
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *(words or MODELS)],
         cwd=ROOT,
-        env={**os.environ, "FAKE_DEVICE": device, "PYTHONPATH": os.pathsep.join(filter(None, places))},
+        env={**os.environ, "FAKE_DEVICE": spoilt, "PYTHONPATH": os.pathsep.join(filter(None, places))},
         capture_output=True,
         text=True,
         check=False,
@@ -207,7 +207,7 @@ def test_an_asynchronous_step_is_timed_by_its_work(ran: Ended):
 
 
 def test_the_check_rejects_a_clock_that_does_not_wait_for_the_device(tmp_path: Path):
-    ended = suites(tmp_path, device="unsynchronised")
+    ended = suites(tmp_path, spoilt="unsynchronised")
 
     assert median(ended.benchmarks[f"MobileNet-0.25/{next(iter(GROUPS))}"]["stats"]["data"]) < 2 * LAUNCH
     with pytest.raises(AssertionError):
@@ -227,10 +227,10 @@ def test_rounds_fill_the_time_that_was_asked_for(ran: Ended, narrowed: Ended):
 
 
 @pytest.mark.parametrize(
-    ("device", "told"), [("elsewhere", "its result lay on"), ("retraces", "was traced again")]
+    ("spoilt", "told"), [("elsewhere", "its result lay on"), ("retraces", "was traced again")]
 )
-def test_a_time_that_is_not_the_cells_is_a_failure_and_not_a_number(tmp_path: Path, device: str, told: str):
-    ended = suites(tmp_path, device=device)
+def test_a_time_that_is_not_the_cells_is_a_failure_and_not_a_number(tmp_path: Path, spoilt: str, told: str):
+    ended = suites(tmp_path, spoilt=spoilt)
 
     assert ended.code == pytest.ExitCode.TESTS_FAILED
     assert ended.out.count(told) >= len(GROUPS)
