@@ -2,8 +2,9 @@
 
 TensorFlow registers no GPU and goes on where a library is missing; only its log tells.  The sentences
 looked for are those of TensorFlow 2.x: stream_executor's dso_loader, cudart_stub, cuda_driver (later
-cuda_platform) and cuda_diagnostics, and gpu_device of its core.  The names of missing libraries are logged
-at a level that is off by default (see `harness.running.probe`).
+cuda_platform) and cuda_diagnostics, and gpu_device of its core.  In later versions the names of missing
+libraries, and what cuda_diagnostics finds, are logged only where they are asked for, as
+`harness.running.probe` does.
 """
 
 import re
@@ -38,7 +39,8 @@ def why_no_gpu(log: str, *, built_for_cuda: bool, visible: str | None) -> str:
     if visible is not None and (not visible.strip() or visible.strip().startswith("-")):
         return f"CUDA_VISIBLE_DEVICES is {visible!r}, which hides every GPU; unset it"
     named = f" (CUDA_VISIBLE_DEVICES is {visible!r})" if visible is not None else ""
-    for rule in (_not_loaded, _mismatched, _not_named, _not_started, _no_driver, _passed_over):
+    rules = (_not_loaded, _mismatched, _not_running, _not_named, _not_started, _no_driver, _passed_over)
+    for rule in rules:
         if reason := rule(log):
             return reason + named
     return f"TensorFlow's log does not say why; `nvidia-smi` tells whether the machine has one{named}"
@@ -76,6 +78,12 @@ def _mismatched(log: str) -> str:
         f"the NVIDIA driver's kernel module is version {found[1]}, its libraries are {found[2]}; restart the "
         "machine, or install the driver again"
     )
+
+
+def _not_running(log: str) -> str:
+    if "kernel driver does not appear to be running" not in log:
+        return ""
+    return f"the NVIDIA driver's kernel module does not run on this machine; {_DRIVER}"
 
 
 def _not_named(log: str) -> str:
