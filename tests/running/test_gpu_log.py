@@ -140,6 +140,16 @@ def test_a_missing_driver_comes_before_the_libraries_that_need_it():
     )
 
 
+def test_the_drivers_management_library_is_a_reason_only_where_there_is_no_other():
+    management = failed("libnvidia-ml.so.1")
+    assert why(management).startswith(
+        "missing library of the NVIDIA driver: libnvidia-ml.so.1; install NVIDIA"
+    )
+    assert why(management + failed("libcudnn.so.9")).startswith(
+        "missing libraries: libcudnn.so.9; install the"
+    )
+
+
 def test_libraries_that_gpus_can_do_without_are_no_reason():
     log = failed("libnvinfer.so.8") + failed("libnvinfer_plugin.so.8")
     assert missing_libraries(log) == []
