@@ -2,8 +2,9 @@
 
 TensorFlow registers no GPU and goes on where a library is missing; only its log tells.  The sentences
 looked for are those of TensorFlow 2.x: stream_executor's dso_loader, cudart_stub, cuda_driver (later
-cuda_platform) and cuda_diagnostics, and gpu_device of its core.  The names of missing libraries are logged
-at a level that is off by default (see `harness.running.probe`).
+cuda_platform) and cuda_diagnostics, and gpu_device of its core.  In later versions the names of missing
+libraries, and what cuda_diagnostics finds, are logged only where they are asked for, as
+`harness.running.probe` does.
 """
 
 import re
@@ -19,6 +20,8 @@ _OPENED = re.compile(r"Successfully opened dynamic library (\S+)")
 _OPTIONAL = ("libnvinfer", "nvinfer")
 """TensorRT, without which GPUs work."""
 _OF_DRIVER = ("libcuda.so", "nvcuda")
+_MANAGEMENT = "libnvidia-ml.so"
+"""A library of the driver that matters only where nothing else is wrong."""
 _MISMATCH = re.compile(r"kernel version (\S+) does not match DSO version (\S+)")
 # The new form says it twice: "failed call to cuInit: INTERNAL: CUDA error: Failed call to cuInit: ...".
 _STARTED = re.compile(r"failed call to cuInit:[^\n]*", re.IGNORECASE)
@@ -38,7 +41,7 @@ def why_no_gpu(log: str, *, built_for_cuda: bool, visible: str | None) -> str:
     if visible is not None and (not visible.strip() or visible.strip().startswith("-")):
         return f"CUDA_VISIBLE_DEVICES is {visible!r}, which hides every GPU; unset it"
     named = f" (CUDA_VISIBLE_DEVICES is {visible!r})" if visible is not None else ""
-    for rule in (_not_loaded, _mismatched, _not_named, _not_started, _no_driver, _passed_over):
+    for rule in _RULES:
         if reason := rule(log):
             return reason + named
     return f"TensorFlow's log does not say why; `nvidia-smi` tells whether the machine has one{named}"
@@ -61,7 +64,7 @@ def last_error(log: str) -> str:
 
 
 def _not_loaded(log: str) -> str:
-    missing = missing_libraries(log)
+    missing = [name for name in missing_libraries(log) if not name.startswith(_MANAGEMENT)]
     driver = [name for name in missing if name.startswith(_OF_DRIVER)]
     if driver:
         return f"missing library of the NVIDIA driver: {', '.join(driver)}; {_DRIVER}"
@@ -76,6 +79,12 @@ def _mismatched(log: str) -> str:
         f"the NVIDIA driver's kernel module is version {found[1]}, its libraries are {found[2]}; restart the "
         "machine, or install the driver again"
     )
+
+
+def _not_running(log: str) -> str:
+    if "kernel driver does not appear to be running" not in log:
+        return ""
+    return f"the NVIDIA driver's kernel module does not run on this machine; {_DRIVER}"
 
 
 def _not_named(log: str) -> str:
@@ -101,3 +110,21 @@ def _no_driver(log: str) -> str:
 def _passed_over(log: str) -> str:
     found = _PASSED_OVER.search(log)
     return f"TensorFlow passes over the GPU: {found[1].rstrip('.')}" if found else ""
+
+
+def _not_managed(log: str) -> str:
+    missing = missing_libraries(log)
+    return f"missing library of the NVIDIA driver: {', '.join(missing)}; {_DRIVER}" if missing else ""
+
+
+_RULES = (
+    _not_loaded,
+    _mismatched,
+    _not_running,
+    _not_named,
+    _not_started,
+    _not_managed,
+    _no_driver,
+    _passed_over,
+)
+"""The first that finds something gives the reason: from what says most to what says least."""

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,9 @@ from harness.running.gpu_log import last_error, why_no_gpu
 __all__ = ["Placed", "Seen", "probe"]
 
 _SCRIPT = Path(__file__).with_name("probe_script.py")
-_LOUD = {"TF_CPP_MIN_LOG_LEVEL": "0", "TF_CPP_VMODULE": "dso_loader=1"}
-"""Makes TensorFlow log everything, the names of libraries that it cannot load among it."""
+_LOUD = {"TF_CPP_MIN_LOG_LEVEL": "0", "TF_CPP_VMODULE": "dso_loader=1,cuda_diagnostics=1"}
+"""Makes TensorFlow log which libraries it cannot load and what is wrong with the driver (2.21 does neither
+unless told to)."""
 _LIMIT_SECONDS = 300
 """A driver in a bad state can hang; a slow disk needs a minute for TensorFlow's import."""
 
@@ -60,17 +62,20 @@ def probe(
 ) -> Seen:
     """Ask TensorFlow; what goes wrong with that is a part of the answer."""
     try:
-        done = run(
-            # -P: a module that lies beside the script must not take the place of a library.
-            [sys.executable, "-P", str(script)],
-            env=os.environ | _LOUD,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_LIMIT_SECONDS,
-            check=False,
-        )
+        # TensorFlow imports Keras, which writes a file of settings where there is none: not into the user's
+        # folder for a question.
+        with tempfile.TemporaryDirectory() as home:
+            done = run(
+                # -P: a module that lies beside the script must not take the place of a library.
+                [sys.executable, "-P", str(script)],
+                env=os.environ | _LOUD | {"KERAS_HOME": home, "KERAS_BACKEND": "tensorflow"},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_LIMIT_SECONDS,
+                check=False,
+            )
     except subprocess.TimeoutExpired:
         return Seen(error=f"it gave no answer within {_LIMIT_SECONDS} seconds")
     if done.returncode:

@@ -1,7 +1,6 @@
 """Run as a script: prints as JSON what TensorFlow sees of this machine; its log goes to standard error.
 
-It imports TensorFlow alone.  Keras would write its settings into the user's folder, and a process that
-has run nothing before shows the whole log.
+A process that has run nothing before shows the whole log.
 """
 
 import json

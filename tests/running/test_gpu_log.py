@@ -97,6 +97,24 @@ def why(log: str, *, built_for_cuda: bool = True, visible: str | None = None) ->
             id="a driver in two versions",
         ),
         pytest.param(
+            "E0000 00:00:1795335034.636326   12080 cuda_platform.cc:52] failed call to cuInit: INTERNAL: CUDA "
+            "error: Failed call to cuInit: CUDA_ERROR_UNKNOWN: unknown error\n"
+            "I0000 00:00:1795335039.124892   12090 cuda_diagnostics.cc:145] kernel driver does not appear to be "
+            "running on this host (vm): /proc/driver/nvidia/version does not exist\n",
+            "the NVIDIA driver's kernel module does not run on this machine; install NVIDIA's driver",
+            id="a driver that does not run",
+        ),
+        pytest.param(
+            "I0000 00:00:1795335034.636274   12080 dso_loader.cc:144] Could not load dynamic library "
+            "'libcuda.so.1'; dlerror: libcuda.so.1: cannot open shared object file: No such file or directory\n"
+            "E0000 00:00:1795335034.636326   12080 cuda_platform.cc:52] failed call to cuInit: INTERNAL: CUDA "
+            "error: Failed call to cuInit: UNKNOWN ERROR (303)\n"
+            "I0000 00:00:1795335039.124892   12090 cuda_diagnostics.cc:145] kernel driver does not appear to be "
+            "running on this host (vm): /proc/driver/nvidia/version does not exist\n",
+            "missing library of the NVIDIA driver: libcuda.so.1; install NVIDIA's driver",
+            id="a machine without any of it, as TensorFlow 2.21 tells",
+        ),
+        pytest.param(
             "2024-02-19 20:35:30.820121: I external/local_tsl/tsl/cuda/cudart_stub.cc:31] Could not find cuda "
             "drivers on your machine, GPU will not be used.\n",
             "no NVIDIA driver was found; install NVIDIA's driver, or start the container with its GPUs",
@@ -119,6 +137,16 @@ def test_the_reason_is_told_in_words_with_what_to_do(log: str, expected: str):
 def test_a_missing_driver_comes_before_the_libraries_that_need_it():
     assert why(failed("libcudart.so.12") + failed("libcuda.so.1")).startswith(
         "missing library of the NVIDIA driver: libcuda.so.1;"
+    )
+
+
+def test_the_drivers_management_library_is_a_reason_only_where_there_is_no_other():
+    management = failed("libnvidia-ml.so.1")
+    assert why(management).startswith(
+        "missing library of the NVIDIA driver: libnvidia-ml.so.1; install NVIDIA"
+    )
+    assert why(management + failed("libcudnn.so.9")).startswith(
+        "missing libraries: libcudnn.so.9; install the"
     )
 
 

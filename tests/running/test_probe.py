@@ -96,7 +96,7 @@ def test_tensorflow_is_made_to_name_what_it_misses(tmp_path: Path, monkeypatch: 
         "answer['devices'] = [os.environ['TF_CPP_MIN_LOG_LEVEL'], os.environ['TF_CPP_VMODULE']]\n"
         "print(json.dumps(answer))\n"
     )
-    assert probe(script=script).devices == ("0", "dso_loader=1")
+    assert probe(script=script).devices == ("0", "dso_loader=1,cuda_diagnostics=1")
 
 
 def test_no_file_takes_the_place_of_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
