@@ -40,7 +40,7 @@ def bench_gpu(session: nox.Session) -> None:
     except CommandFailed:
         session.error("doctor says above why no GPU can be used; without one there is `nox -s bench-cpu`")
     matrix = "bench/matrices/gpu.toml"
-    bench(session, suites(matrix, given), run(matrix, given), time(matrix, given))
+    bench(session, suites("gpu", given), run(matrix, given), time(matrix, given))
 
 
 @nox.session(name="bench-cpu")
@@ -48,8 +48,7 @@ def bench_cpu(session: nox.Session) -> None:
     """Benchmark the CPU: the time of a step of every published backbone (some hours)."""
     given = Given.of(session, "suites", "time")
     session.install("-e", ".", *groups("bench"))
-    matrix = "bench/matrices/timing-cpu.toml"
-    bench(session, suites(matrix, given), time(matrix, given))
+    bench(session, suites("cpu", given, "--devices", "cpu"), time("bench/matrices/timing-cpu.toml", given))
 
 
 @nox.session(name="bench-tiny")
@@ -58,7 +57,7 @@ def bench_tiny(session: nox.Session) -> None:
     given = Given.of(session, "suites", "time")
     session.install("-e", ".", *groups("bench"))
     matrix = "bench/matrices/tiny.toml"
-    bench(session, suites(matrix, given), time(matrix, given, "--passes", "1"))
+    bench(session, suites("tiny", given, matrix=matrix), time(matrix, given, "--passes", "1"))
 
 
 @nox.session(name="train-smoke-base")
@@ -160,10 +159,14 @@ class Step:
     fresh: Sequence[Path] = field(default=())
 
 
-def suites(matrix: str, given: Given) -> Step:
-    """The step that runs the pytest-benchmark suites of bench/ over a matrix."""
-    file = Path("results/benchmarks") / f"{Path(matrix).stem}.json"
-    words = ["pytest", "bench", "--matrix", matrix, "--benchmark-json", str(file), *given.to("suites")]
+def suites(name: str, given: Given, *usual: str, matrix: str = "bench/matrices/suites.toml") -> Step:
+    """The step that runs the pytest-benchmark suites of bench/; `usual` narrows unless it is given.
+
+    They run in one process, so not over the whole matrix of a session: see the matrix.
+    """
+    file = Path("results/benchmarks") / f"{name}.json"
+    words = ["pytest", "bench", "--matrix", matrix, "--benchmark-json", str(file)]
+    words += [*(() if set(usual) & set(given.to("suites")) else usual), *given.to("suites")]
     return Step("suites", words, {"pytest-benchmark": file}, fresh=(file,))
 
 

@@ -108,7 +108,7 @@ def test_a_gpu_is_asked_for_first_then_suites_accuracy_and_time(sessions: Module
     sessions.bench_gpu(session)
     assert session.commands == ["transferbench doctor", "pytest", "transferbench run", "transferbench time"]
     assert session.words("transferbench doctor") == ["--require-gpu"]
-    assert session.words("pytest")[:3] == ["bench", "--matrix", "bench/matrices/gpu.toml"]
+    assert session.words("pytest")[:3] == ["bench", "--matrix", "bench/matrices/suites.toml"]
     assert session.words("transferbench run")[0] == "bench/matrices/gpu.toml"
     assert session.words("transferbench time")[0] == "bench/matrices/gpu.toml"
 
@@ -311,3 +311,14 @@ def test_the_gpu_workflow_keeps_results_whatever_became_of_the_session():
     assert "always()" in last["if"]
     for place in ("results/benchmarks", "results/runs", "results/timings"):
         assert place in last["with"]["path"].split()
+
+
+def test_the_suites_of_a_cpu_time_the_cpu_unless_told_otherwise(noxfile: ModuleType):
+    usual, told = FakeSession(), FakeSession("--devices", "gpu")
+
+    noxfile.bench_cpu(usual)
+    noxfile.bench_cpu(told)
+
+    assert usual.words("pytest")[-2:] == ["--devices", "cpu"]
+    assert told.words("pytest").count("--devices") == 1
+    assert told.words("pytest")[-2:] == ["--devices", "gpu"]
