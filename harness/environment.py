@@ -28,7 +28,16 @@ __all__ = [
 
 _LIBRARIES = ("keras", "tensorflow", "numpy", "pillow", "scikit-learn", "transferbench")
 # What of this package decides a cell's numbers; rendering and the command line do not.
-_RESULT_CODE = ("data", "strategies", "timing", "training", "backbones", "depth.py", "running/cell.py")
+_RESULT_CODE = (
+    "data",
+    "strategies",
+    "timing",
+    "training",
+    "backbones",
+    "depth.py",
+    "running/cell.py",
+    "running/timing_cell.py",
+)
 _SETTINGS = (
     "CUDA_VISIBLE_DEVICES",
     "KERAS_BACKEND",
