@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from harness.cli_common import MatrixArgument, interruptible, stop
+from harness.cli_common import BackbonesOption, DevicesOption, MatrixArgument, interruptible, stop
 from harness.errors import EXIT_INCOMPLETE
 
 __all__ = ["commands"]
@@ -28,20 +28,13 @@ def time(
         int, typer.Option("--passes", min=1, help="How often each cell is timed, each pass in its own order.")
     ] = 2,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Draws the order of the cells.")] = 0,
-    backbones: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--backbones", metavar="PATTERN", help="Only these of the matrix: names, patterns, groups."
-        ),
-    ] = None,
-    devices: Annotated[
-        list[str] | None, typer.Option("--devices", metavar="cpu|gpu", help="Only on these devices.")
-    ] = None,
+    backbones: BackbonesOption = None,
+    devices: DevicesOption = None,
 ) -> None:
     """Time the steps of a matrix's [[timing]] tables, each in a process of its own."""
     from harness.matrix_file import load_matrix
     from harness.reports.timing import write_timing_report
-    from harness.running.command import command_again
+    from harness.running.command import command_again, narrowing
     from harness.running.executor import LocalExecutor
     from harness.running.timing_run import TimingRequest, time_matrix
     from harness.running.view import RunView
@@ -49,8 +42,7 @@ def time(
 
     loaded = load_matrix(matrix).only(backbones=backbones or (), devices=devices or ())
     folder = TimingFolder(out or Path("results/timings") / loaded.name)
-    flags = [word for name in backbones or () for word in ("--backbones", name)]
-    flags += [word for name in devices or () for word in ("--devices", name)]
+    flags = narrowing(backbones, devices)
     flags += ["--passes", str(passes)] if passes != 2 else []
     flags += ["--seed", str(seed)] if seed else []
     request = TimingRequest(
