@@ -31,7 +31,7 @@ def time(
     backbones: BackbonesOption = None,
     devices: DevicesOption = None,
 ) -> None:
-    """Time the steps of a matrix's [[timing]] tables, each in a process of its own."""
+    """Time the steps that a matrix names in its timing tables, each in a process of its own."""
     from harness.matrix_file import load_matrix
     from harness.reports.timing import write_timing_report
     from harness.running.command import command_again, narrowing

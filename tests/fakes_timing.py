@@ -1,12 +1,14 @@
 """Builders of timing records and folders: no TensorFlow, no clock."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fakes import ENVIRONMENT
 
 from harness.records import Memory, StepTimes
+from harness.running.job import Progress, TimingJob, TimingOutcome
 from harness.timing.cell import INFERENCE, TimingCell
 from harness.timing.records import (
     Ceiling,
@@ -147,3 +149,26 @@ def timing_run(
     for check in checks:
         folder.save_check(check)
     return folder
+
+
+@dataclass
+class FakeTimer:
+    """An executor that ends every timing as it was told to; `asked` are the cells that came, in order."""
+
+    outcome: Callable[[TimingCell], TimingOutcome] = lambda _: TimingOutcome("ok", "", timed(20.0))
+    asked: list[TimingCell] = field(default_factory=list)
+    limits: list[float] = field(default_factory=list)
+
+    def time(
+        self, job: TimingJob, limit_seconds: float, on_progress: Callable[[Progress], None]
+    ) -> tuple[TimingOutcome, Memory | None]:
+        """End a timing as scripted."""
+        self.asked.append(job.cell)
+        self.limits.append(limit_seconds)
+        on_progress(Progress("steps", 1, 1, 0, 1))
+        return self.outcome(job.cell), Memory(kind="anonymous", peak_bytes=2, inherited_bytes=1)
+
+    @property
+    def of_matrix(self) -> list[str]:
+        """The names of the cells that came, without those of the A/A test (160 px)."""
+        return [cell.name for cell in self.asked if cell.size != 160]

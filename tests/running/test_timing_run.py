@@ -1,19 +1,18 @@
 """A timing run on a machine that is scripted: order, passes, the A/A test, resume, failures."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import fakes
 import pytest
+from fakes_timing import FakeTimer, timed
 
 from harness.errors import UserError
-from harness.records import Memory, StepTimes
+from harness.records import Memory
 from harness.running import timing_run
-from harness.running.job import Progress, TimingJob, TimingOutcome
+from harness.running.job import TimingOutcome
 from harness.running.timing_run import ROUNDS, TimingRequest, check_cell, check_machine, time_matrix
 from harness.timing.cell import TimingCell
-from harness.timing.records import Timed, TimingFolder
+from harness.timing.records import TimingFolder
 
 MATRIX = """\
 name = "steps"
@@ -25,40 +24,6 @@ depths = ["blocks:1"]
 sizes = [96]
 batches = [4]
 """
-
-
-def timed(seconds: float = 0.02) -> Timed:
-    steps = StepTimes(
-        batch=4,
-        first_seconds=1.0,
-        warm_up_steps=6,
-        stable=True,
-        steps_per_block=5,
-        block_seconds=(seconds,) * 10,
-    )
-    return Timed(build_seconds=1.0, step=steps)
-
-
-@dataclass
-class FakeTimer:
-    """Times every cell as it was told to; `timed` lists the names in order."""
-
-    outcome: Callable[[TimingCell], TimingOutcome] = lambda _: TimingOutcome("ok", "", timed())
-    asked: list[TimingCell] = field(default_factory=list)
-    limits: list[float] = field(default_factory=list)
-
-    def time(
-        self, job: TimingJob, limit_seconds: float, on_progress: Callable[[Progress], None]
-    ) -> tuple[TimingOutcome, Memory | None]:
-        self.asked.append(job.cell)
-        self.limits.append(limit_seconds)
-        on_progress(Progress("steps", 1, 1, 0, 1))
-        return self.outcome(job.cell), Memory(kind="anonymous", peak_bytes=2, inherited_bytes=1)
-
-    @property
-    def of_matrix(self) -> list[str]:
-        """Without those of the A/A test."""
-        return [cell.name for cell in self.asked if cell.size != 160]
 
 
 def request(folder: Path, text: str = MATRIX, **changed: object) -> TimingRequest:
@@ -166,7 +131,7 @@ def test_the_machine_is_tested_once_before_the_first_pass(tmp_path: Path) -> Non
 def test_a_and_b_take_turns_so_that_drift_falls_on_both(tmp_path: Path) -> None:
     """A machine that gets slower by the same amount each time must not make one of them slower."""
     count = iter(range(1, 100))
-    timer = FakeTimer(lambda _: TimingOutcome("ok", "", timed(1.0 + 0.01 * next(count))))
+    timer = FakeTimer(lambda _: TimingOutcome("ok", "", timed(1000 + 10 * next(count))))
 
     check = check_machine(check_cell("cpu", 4), timer, tmp_path, fakes.view(), rounds=4)
 
