@@ -20,7 +20,7 @@ from harness.strategies import Phase
 from harness.strategies.zero_shot import imagenet_classes
 from harness.timing.device import thread_counts, visible_devices
 from harness.timing.state import watch_device
-from harness.timing.steps import inference_step, measure, training_step
+from harness.timing.steps import BLOCKS, Step, inference_step, measure, training_step
 from harness.training.base import build_base, calibrate, preprocess
 from harness.training.cut import without_last_blocks
 from harness.training.fit import Fitted, Trainer, untrained
@@ -121,9 +121,7 @@ def run_cell(job: Job, report: Callable[[Progress], None]) -> Outcome:
             keep_model(fitted.model.full, job.keep)
         report(Progress("timing", 1, 1, 0, 1))
         images = _batch(train.pixels, planned.recipe.batch)
-        inference = measure(
-            inference_step(fitted.model.full, images), batch=len(images), watch=watch_device(cell.device)
-        )
+        inference = _timed(inference_step(fitted.model.full, images), len(images), cell.device)
         training, jit = _time_training(trainer, fitted, cell.device)
     except Exception as error:
         raise CellFailedError(error, measured()) from error
@@ -173,8 +171,11 @@ def _time_training(trainer: Trainer, fitted: Fitted, device: str) -> tuple[StepT
     arrays = (trainer.train.pixels,) if live else trainer.train_features
     labels = _batch(trainer.train.labels, recipe.batch)
     step = training_step(trained, [_batch(array, recipe.batch) for array in arrays], labels)
-    times = measure(step, batch=recipe.batch, watch=watch_device(device))
-    return times, bool(trained.jit_compile)
+    return _timed(step, recipe.batch, device), bool(trained.jit_compile)
+
+
+def _timed(step: Step, batch: int, device: str) -> StepTimes:
+    return measure(step, batch=batch, effort=BLOCKS, watch=watch_device(device))
 
 
 def _feature_facts(job: Job, manifest: Manifest) -> dict[str, Any]:
