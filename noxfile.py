@@ -38,7 +38,7 @@ def bench_gpu(session: nox.Session) -> None:
     try:
         session.run("transferbench", "doctor", "--require-gpu", *given.to("doctor"))
     except CommandFailed:
-        session.error("doctor says above why no GPU can be used; without one there is `nox -s bench-cpu`")
+        session.error("doctor found what is in the way, above; without a GPU there is `nox -s bench-cpu`")
     matrix = "bench/matrices/gpu.toml"
     bench(session, suites("gpu", given), run(matrix, given), time(matrix, given))
 

@@ -94,7 +94,8 @@ class Epoch(_Frozen):
 class DeviceState(_Frozen):
     """What the machine was doing while the blocks ran; None where the device does not tell.
 
-    `others_share` is the share (0..1) of all cores that other processes and the hypervisor took.
+    `others_share` is what other processes and the hypervisor took, as a share (0..1) of the cores that this
+    process may use.
     `clocks_mhz` and `temperatures_c` are sampled between blocks; `throttled` names the reasons that
     the device gave for slowing itself down; `joules` is the energy of all blocks together.
     """

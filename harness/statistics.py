@@ -177,13 +177,18 @@ def ratio_interval(first: Sequence[float], second: Sequence[float], confidence: 
     return Interval(math.exp(difference - half), math.exp(difference + half), confidence)
 
 
-def tie_ranks(times: Sequence[float], width: float) -> list[int]:
-    """The rank of each time: one plus the number of those that are faster by more than `width`.
+def tie_ranks(times: Sequence[float], width: float, intervals: Sequence[Interval]) -> list[int]:
+    """The rank of each time: one plus the number of those that are faster beyond doubt.
 
-    `width` is a share of the faster one.  Being tied is not transitive: of three rows in a line the
+    That is: by more than `width`, a share of the faster one, and with intervals that do not overlap;
+    the width is what a machine resolves as a rule, the interval what these rows themselves disagree on.  Being tied is not transitive: of three rows in a line the
     outer two may differ where neither differs from the middle one.
     """
-    return [1 + sum(other * (1 + width) < time for other in times) for time in times]
+    rows = list(zip(times, intervals, strict=True))
+    return [
+        1 + sum(other * (1 + width) < time and upper.high < own.low for other, upper in rows)
+        for time, own in rows
+    ]
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> tuple[float, float] | None:

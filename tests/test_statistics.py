@@ -1,7 +1,7 @@
 """Worked examples with known answers, SciPy as an oracle, and properties that must always hold."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -293,7 +293,7 @@ def told_apart(width: Callable[[np.random.Generator], float], passes: int, draws
     for _ in range(draws):
         # Another machine each time: what it resolves is estimated, not known.
         one, other = np.exp(random.normal(0, SPREAD, (2, passes))).mean(axis=1)
-        found += tie_ranks([one, other], width(random)) != [1, 1]
+        found += ties([one, other], width(random)) != [1, 1]
     return found / draws
 
 
@@ -359,23 +359,36 @@ def test_the_ratio_of_two_means_agrees_with_scipy():
 # Ranks of times
 
 
+def ties(times: Sequence[float], width: float) -> list[int]:
+    """Ranks by the width alone: intervals of no length."""
+    return tie_ranks(times, width, [Interval(each, each, 0.95) for each in times])
+
+
+def test_rows_whose_intervals_overlap_are_tied_however_far_apart_they_are():
+    """The rows themselves disagree on more than the machine does as a rule."""
+    times = [48.4, 50.2, 51.0, 70.0]
+    intervals = [Interval(low, high, 0.95) for low, high in ((44, 53), (48, 53), (50.9, 51.1), (69, 71))]
+
+    assert tie_ranks(times, 0.005, intervals) == [1, 1, 1, 4]
+
+
 def test_times_within_a_tie_share_a_rank_and_slower_ones_count_all_that_beat_them():
-    assert tie_ranks([10.0, 10.1, 12.0, 11.9], 0.02) == [1, 1, 3, 3]
+    assert ties([10.0, 10.1, 12.0, 11.9], 0.02) == [1, 1, 3, 3]
 
 
 def test_being_tied_is_not_transitive():
-    assert tie_ranks([100.0, 102.0, 104.0], 0.03) == [1, 1, 2]
+    assert ties([100.0, 102.0, 104.0], 0.03) == [1, 1, 2]
 
 
 def test_a_difference_of_just_the_width_is_a_tie():
-    assert tie_ranks([1.0, 1.25], 0.25) == [1, 1]
+    assert ties([1.0, 1.25], 0.25) == [1, 1]
 
 
 @given(st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=10), st.floats(0, 0.5))
 def test_the_fastest_ranks_first_and_a_wider_tie_never_worsens_a_rank(times: list[float], width: float):
-    placed = tie_ranks(times, width)
+    placed = ties(times, width)
     assert placed[times.index(min(times))] == 1
-    assert all(wide <= narrow for wide, narrow in zip(tie_ranks(times, 2 * width), placed, strict=True))
+    assert all(wide <= narrow for wide, narrow in zip(ties(times, 2 * width), placed, strict=True))
 
 
 # Rank correlation

@@ -5,9 +5,10 @@ A run and a timing run of one matrix lie side by side under its name.
 
 import re
 import shutil
+from collections.abc import Set
 from pathlib import Path
 
-from harness.errors import UserError
+from harness.errors import UserError, few
 from harness.files import write_whole
 from harness.reports.leaderboard import read_run, render_leaderboard
 from harness.reports.timing import write_timing_report
@@ -30,8 +31,8 @@ def publish_run(run: Path, results: Path, *, replace: bool = False) -> list[Path
     What is copied names images by id and weights by file name, and holds no path of the machine; of
     the files that were left out, those of a public archive are named, and those of a private folder
     only counted.
-    Returns the two places written.  Raises `UserError` if another run (other data, or none of the
-    same cells) is published under the matrix's name, unless it is to be replaced.
+    Returns the two places written.  Raises `UserError` if another run (other images, or with
+    cells that this one lacks) is published under the matrix's name, unless it is to be replaced.
     """
     folder = RunFolder(run)
     facts, records = read_run(folder)
@@ -61,7 +62,7 @@ def publish_timings(run: Path, results: Path, *, replace: bool = False) -> list[
     """Copy a timing run's facts, records and A/A tests, and write its report and CSV beside each other.
 
     The raw blocks are kept.  Returns the folder of the records and both files.  Raises `UserError` if a
-    timing run of none of the same cells is published under the matrix's name, unless it is to be replaced.
+    timing run with cells that this one lacks is published under the matrix's name, unless it is to be replaced.
     """
     folder = TimingFolder(run)
     timings, checks = read_timings(folder), folder.checks()
@@ -92,19 +93,27 @@ def _require_elsewhere(target: Path, run: Path) -> None:
 
 
 def _require_same_timings(target: TimingFolder, facts: TimingFacts) -> None:
-    if not target.facts_file.is_file() or target.facts().keys.keys() & facts.keys.keys():
+    if not target.facts_file.is_file():
         return
-    raise _other_run(target.path, facts.matrix, "other cells")
+    there = target.facts().keys.keys()
+    _require_none_lost(target.path, facts.matrix, there, facts.keys.keys())
 
 
 def _require_same_run(target: RunFolder, facts: RunFacts) -> None:
     if not (target.path / "run.json").is_file():
         return
     there = target.facts()
+    if there.manifest_sha256 != facts.manifest_sha256:
+        raise _other_run(target.path, facts.matrix, "other images")
     names = {cell.name for cell in there.cells}
-    if there.manifest_sha256 == facts.manifest_sha256 and names & {cell.name for cell in facts.cells}:
-        return
-    raise _other_run(target.path, facts.matrix, "other images, or other cells")
+    _require_none_lost(target.path, facts.matrix, names, {cell.name for cell in facts.cells})
+
+
+def _require_none_lost(target: Path, matrix: str, there: Set[str], ours: Set[str]) -> None:
+    """A run of a part of a matrix must not take the place of one that has more."""
+    lost = sorted(there - ours)
+    if lost:
+        raise _other_run(target, matrix, f"{len(lost)} of its cells are not in this one ({few(lost)})")
 
 
 def _other_run(target: Path, matrix: str, other: str) -> UserError:

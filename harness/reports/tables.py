@@ -38,6 +38,7 @@ def machine(environment: Environment) -> str:
     return (
         f"{environment.processor}, {environment.cores} cores, "
         f"{environment.memory_bytes / 2**30:.0f} GiB, {environment.system}; "
+        f"{''.join(f'{gpu}; ' for gpu in environment.gpus)}"
         f"Python {environment.python}, Keras {environment.libraries['keras']}, "
         f"TensorFlow {environment.libraries['tensorflow']}"
     )

@@ -113,6 +113,6 @@ def _group(rows: Sequence[TimingRow], *, native: bool) -> Group:
     width = ordered[0].tie_width
     ranks: dict[str, int] = {}
     if width is not None:
-        places = tie_ranks([row.milliseconds for row in ranked], width)
+        places = tie_ranks([row.milliseconds for row in ranked], width, [row.interval for row in ranked])
         ranks = {row.cell.name: rank for row, rank in zip(ranked, places, strict=True)}
     return Group(tuple(ordered), tuple(ranks.get(row.cell.name) for row in ordered), native)

@@ -22,7 +22,7 @@ _KINDS: tuple[tuple[Callable[[TimingRow], bool], str], ...] = (
         "where the strategy augments, or from cached features where it trains on them. End to end is the "
         "step fed by it. "
         f"A row is input-bound where end to end is more than {100 * INPUT_BOUND:.0f} % slower than the "
-        "resident step, and by more than the resolution.",
+        "resident step, and unknown where that is nearer to it than the resolution.",
     ),
     (
         lambda row: row.multiply_adds is not None,

@@ -120,16 +120,15 @@ class TimingRow:
         """Whether the pipeline, and not the step, decides the pace of a real run.
 
         That is: fed steps are more than 10 % slower than resident ones, since for less nobody would
-        change a pipeline; and by more than the width of a tie, since less may be chance.  None where that
-        cannot be told: something was not measured, or they are slower by less than a tie.
+        change a pipeline.  None where that cannot be told: it was not measured or did not settle, or it is
+        nearer to those 10 % than the width of a tie.
         """
         fed = self.end_to_end_milliseconds
-        if fed is None:
+        settled = all(each.end_to_end is not None and each.end_to_end.stable for each in self.timed)
+        if fed is None or self.tie_width is None or not settled:
             return None
-        slower = fed / self.milliseconds - 1
-        if slower <= INPUT_BOUND:
-            return False
-        return True if self.tie_width is not None and slower > self.tie_width else None
+        beyond = fed / self.milliseconds - 1 - INPUT_BOUND
+        return beyond > 0 if abs(beyond) >= self.tie_width else None
 
     @property
     def multiply_adds(self) -> int | None:

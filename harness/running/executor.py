@@ -54,6 +54,8 @@ class LocalExecutor:
 
     def __init__(self) -> None:
         os.environ["KERAS_BACKEND"] = "tensorflow"
+        # As the driver counts them: what a GPU tells of itself is to be that of the GPU that is timed.
+        os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["harness.running.worker"])
         with quiet():

@@ -27,6 +27,8 @@ from harness.timing.work import work_of
 
 __all__ = ["time_cell"]
 
+_CHECKED_STEPS = 2
+
 
 def time_cell(cell: TimingCell, report: Callable[[str], None]) -> Timed:
     """Time one cell; the device must be chosen before, and `report` is told of each stage.
@@ -37,10 +39,14 @@ def time_cell(cell: TimingCell, report: Callable[[str], None]) -> Timed:
     report("building")
     subject = build_subject(cell)
     report(STEPS)
-    reset_gpu_peak()
     effort = KERAS_TABLE_BLOCKS if cell.protocol == KERAS_TABLE else BLOCKS
-    times = measure(subject.step, batch=cell.batch, effort=effort, watch=watch_device(cell.device))
+    times = measure(
+        subject.step, batch=cell.batch, effort=effort, watch=watch_device(cell.device, begin=reset_gpu_peak)
+    )
     peak = gpu_peak_bytes()
+    if subject.step.traces != 1:
+        raise RuntimeError(f"the step was traced {subject.step.traces} times; its shapes are not static")
+    _require_updates(subject)
     placed = placed_on(subject.step())
     if cell.device == "gpu" and placed != "gpu":
         raise RuntimeError(f"the step was to run on the GPU and its result lies on the {placed}")
@@ -63,6 +69,18 @@ def time_cell(cell: TimingCell, report: Callable[[str], None]) -> Timed:
         devices=visible_devices(),
         threads=thread_counts(),
     )
+
+
+def _require_updates(subject: Subject) -> None:
+    """Steps that skip the update (a loss that is no number, under a loss scale) take less time."""
+    if subject.updates is None:
+        return
+    before = subject.updates()
+    for _ in range(_CHECKED_STEPS):
+        subject.step()
+    done = subject.updates() - before
+    if done != _CHECKED_STEPS:
+        raise RuntimeError(f"{_CHECKED_STEPS} train steps changed the weights {done} times")
 
 
 def _pipeline(

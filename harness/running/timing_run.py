@@ -24,7 +24,7 @@ from harness.running.folder import held
 from harness.running.job import Progress, TimingJob, TimingOutcome
 from harness.running.view import RunView
 from harness.strategies import NO_DEPTH
-from harness.timing.cell import INFERENCE, TimingCell
+from harness.timing.cell import INFERENCE, RECIPE, TimingCell
 from harness.timing.records import SelfCheck, TimingFacts, TimingFolder, TimingRecord, stem
 
 __all__ = ["ROUNDS", "Timer", "TimingRequest", "check_cell", "check_machine", "time_matrix", "timing_key"]
@@ -90,16 +90,21 @@ def time_matrix(request: TimingRequest, timer: Timer, view: RunView) -> list[Tim
         folder.write_facts(facts)
         folder.records.mkdir(exist_ok=True)
         folder.logs.mkdir(exist_ok=True)
-        finished = _finished(folder, facts)
+        finished, others = _finished(folder, facts)
         if len(finished) < len(cells) * request.passes:
             _check_devices(cells, folder, timer, view)
-        view.plan(len(cells) * request.passes, len(finished))
+        view.plan(len(cells) * request.passes, len(finished), others)
         return list(_passes(request, cells, finished, folder, timer, view))
 
 
 def timing_key(cell: TimingCell) -> str:
     """The hash of everything that the time of a cell depends on; resume trusts it."""
-    facts = {"cell": cell.as_dict(), "code": code_sha256(), "environment": current_environment().fingerprint}
+    facts = {
+        "cell": cell.as_dict(),
+        "recipe": RECIPE.model_dump(exclude={"name", "summary", "base"}),
+        "code": code_sha256(),
+        "environment": current_environment().fingerprint,
+    }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -190,15 +195,19 @@ def _passes(
             yield record
 
 
-def _finished(folder: TimingFolder, facts: TimingFacts) -> dict[tuple[str, int], TimingRecord]:
-    """The timings that need not be made again, by name and pass; failures are tried again."""
-    return {
-        (record.name, record.in_pass): record
-        for record in folder.load()
-        if facts.keys.get(record.name) == record.key
-        and record.in_pass <= facts.passes
-        and record.status == "ok"
-    }
+def _finished(folder: TimingFolder, facts: TimingFacts) -> tuple[dict[tuple[str, int], TimingRecord], int]:
+    """The timings that need not be made again, by name and pass, and how many are of other settings.
+
+    Failures are tried again.
+    """
+    records = list(folder.load())
+    ours = [
+        record
+        for record in records
+        if facts.keys.get(record.name) == record.key and record.in_pass <= facts.passes
+    ]
+    finished = {(record.name, record.in_pass): record for record in ours if record.status == "ok"}
+    return finished, len(records) - len(ours)
 
 
 def _require_ours(folder: TimingFolder, facts: TimingFacts) -> None:

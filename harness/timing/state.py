@@ -1,6 +1,7 @@
 """What the machine was doing while something was timed: other processes, clocks, throttling, energy.
 
-Sampled between blocks, never inside one.  A GPU is asked through NVIDIA's management library (the
+Sampled between blocks, never inside one.  A processor's clock is not: between blocks its cores are
+idle, and their mean clock then says nothing of the blocks; its ceiling does.  A GPU is asked through NVIDIA's management library (the
 package nvidia-ml-py of the `gpu` extra); what a device does not tell stays empty.
 """
 
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 import psutil
 
+from harness.environment import usable_cores
 from harness.records import DeviceState
 
 __all__ = ["Gpu", "NvidiaGpu", "Watch", "open_gpu", "watch_device"]
@@ -46,9 +48,15 @@ class Watch:
     So warm-up has no part in it: its tracing takes energy and time of other cores too.
     """
 
-    def __init__(self, gpu: Gpu | None, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        gpu: Gpu | None,
+        clock: Callable[[], float] = time.perf_counter,
+        begin: Callable[[], None] = lambda: None,
+    ) -> None:
         self._gpu = gpu
         self._clock = clock
+        self._begin = begin
         self._start: _Counters | None = None
         self._clocks: list[float] = []
         self._temperatures: list[float] = []
@@ -56,14 +64,14 @@ class Watch:
 
     def sample(self) -> None:
         """Read clock, temperature and throttle reasons; the first time, the counters as well."""
-        if self._gpu is None:
-            clock, temperature = _cpu_clock(), None
-        else:
+        if self._gpu is not None:
             clock, temperature = self._gpu.clock_mhz(), self._gpu.temperature_c()
             self._throttled.update(dict.fromkeys(self._gpu.throttled()))
-        self._clocks += [] if clock is None else [clock]
-        self._temperatures += [] if temperature is None else [temperature]
-        self._start = self._start or self._counters()
+            self._clocks += [] if clock is None else [clock]
+            self._temperatures += [] if temperature is None else [temperature]
+        if self._start is None:
+            self._begin()
+            self._start = self._counters()
 
     def state(self) -> DeviceState:
         """What was seen since the first sample."""
@@ -73,7 +81,7 @@ class Watch:
         others = (end.busy - start.busy) - (end.own - start.own)
         joules = None if end.joules is None or start.joules is None else end.joules - start.joules
         return DeviceState(
-            others_share=max(0.0, others / ((end.now - start.now) * (psutil.cpu_count() or 1))),
+            others_share=max(0.0, others / ((end.now - start.now) * usable_cores())),
             clocks_mhz=tuple(self._clocks),
             temperatures_c=tuple(self._temperatures),
             throttled=tuple(self._throttled),
@@ -94,9 +102,9 @@ class _Counters(NamedTuple):
     joules: float | None
 
 
-def watch_device(device: str) -> Watch:
-    """A watch of the machine and, on "gpu", of the first visible GPU."""
-    return Watch(open_gpu() if device == "gpu" else None)
+def watch_device(device: str, begin: Callable[[], None] = lambda: None) -> Watch:
+    """A watch of the machine and, on "gpu", of the first visible GPU; `begin` is called at its beginning."""
+    return Watch(open_gpu() if device == "gpu" else None, begin=begin)
 
 
 def open_gpu() -> Gpu | None:
@@ -168,12 +176,3 @@ def _busy_seconds() -> float:
 def _own_seconds() -> float:
     times = psutil.Process().cpu_times()
     return float(times.user + times.system)
-
-
-def _cpu_clock() -> float | None:
-    """The mean clock of the cores in MHz, where the system tells it."""
-    try:
-        frequency = psutil.cpu_freq()
-    except (OSError, NotImplementedError, AttributeError):
-        return None
-    return float(frequency.current) if frequency and frequency.current else None

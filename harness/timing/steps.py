@@ -122,19 +122,20 @@ def measure(
         return (clock() - began) / steps
 
     first = block(1)
-    steps = effort.steps_per_block or max(1, round(effort.block_seconds / max(block(1), 1e-6)))
-    probes = 1 if effort.steps_per_block else 2
     warm: list[float] = []
-    began, stable = clock(), False
+    began, stable, taken = clock(), False, 1
     enough = 2 * effort.settled
-    # A block of the published protocol is long; warming up by single steps settles sooner.
-    warm_steps = 1 if effort.steps_per_block else steps
     while not stable and (len(warm) < enough or clock() - began < effort.warm_up_seconds):
-        warm.append(block(warm_steps))
+        # The first blocks are slow still, so the size of a block is found again and again.  One of the
+        # published protocol is long: warming up by single steps settles sooner.
+        steps = 1 if effort.steps_per_block or not warm else _fitting(effort, warm[-effort.settled :])
+        warm.append(block(steps))
+        taken += steps
         if len(warm) >= enough:
             before = statistics.median(warm[-enough : -effort.settled])
             now = statistics.median(warm[-effort.settled :])
             stable = abs(now / before - 1) < _STABLE_WITHIN
+    steps = effort.steps_per_block or _fitting(effort, warm[-effort.settled :])
     blocks: list[float] = []
     began = clock()
     while len(blocks) < effort.blocks or clock() - began < effort.seconds:
@@ -144,12 +145,17 @@ def measure(
     return StepTimes(
         batch=batch,
         first_seconds=first,
-        warm_up_steps=probes + warm_steps * len(warm),
+        warm_up_steps=taken,
         stable=stable,
         steps_per_block=steps,
         block_seconds=tuple(blocks),
         state=watch.state() if watch else DeviceState(),
     )
+
+
+def _fitting(effort: Effort, seconds: list[float]) -> int:
+    """How many steps of these times fill a block."""
+    return max(1, round(effort.block_seconds / max(statistics.median(seconds), 1e-6)))
 
 
 def inference_step(model: Any, inputs: NDArray[Any], *, jit: bool = False) -> Step:

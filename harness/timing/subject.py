@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.backbones import Backbone, backbone
 from harness.data.augmentation import draw_transforms
@@ -31,7 +32,9 @@ _CLASSES = 2
 _CALIBRATION_IMAGES = 4
 _SEED = 0
 _BATCHES = 4
-"""How many different batches the input pipeline goes through before it begins again."""
+"""How many different batches of images there are; the pipeline passes through them again and again."""
+_STREAM = 1000
+"""How many batches the pipeline has before it ends and begins again: at its end it runs empty."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Subject:
 
     `step` runs on a resident batch.  `batches()` is a new, endless pipeline of the batches that such a
     step is fed with in a real run: pixels (augmented, for strategies that do) or cached features.
+    `updates()` tells how often the optimizer has changed the weights; None for inference.
     `parameters` counts those of the whole model, `trainable` those that the step changes.
     """
 
@@ -47,6 +51,7 @@ class Subject:
     step: Step
     batches: Callable[[], Any]
     augmented: bool
+    updates: Callable[[], int] | None
     parameters: int
     trainable: int
     build_seconds: float
@@ -72,8 +77,9 @@ def build_subject(cell: TimingCell) -> Subject:
         return Subject(
             model=model.full,
             step=inference_step(model.full, images, jit=cell.jit),
-            batches=lambda: image_batches(pixels, np.arange(len(pixels)), cell.batch).repeat(),
+            batches=lambda: image_batches(pixels, _stream(len(pixels), cell.batch), cell.batch).repeat(),
             augmented=False,
+            updates=None,
             parameters=model.full.count_params(),
             trainable=0,
             build_seconds=time.perf_counter() - began,
@@ -87,9 +93,9 @@ def build_subject(cell: TimingCell) -> Subject:
 
     def batches() -> Any:
         if not live:
-            rows = np.arange(cell.batch)
+            rows = _stream(cell.batch, cell.batch)
             return feature_batches(inputs, rows, cell.batch, labels=labels[: cell.batch]).repeat()
-        rows = np.arange(len(pixels))
+        rows = _stream(len(pixels), cell.batch)
         transforms = draw_transforms(
             RECIPE.augmentation, images=len(pixels), size=cell.size, seed=_SEED, phase=0, epoch=0
         )
@@ -106,10 +112,21 @@ def build_subject(cell: TimingCell) -> Subject:
         step=step,
         batches=batches,
         augmented=phase.augmented,
+        updates=lambda: _updates(trained.optimizer),
         parameters=model.full.count_params(),
         trainable=sum(variable.shape.num_elements() for variable in trained.trainable_variables),
         build_seconds=time.perf_counter() - began,
     )
+
+
+def _updates(optimizer: Any) -> int:
+    # The loss scale of mixed_float16 counts every step, the optimizer inside it those that it let pass.
+    return int(getattr(optimizer, "inner_optimizer", optimizer).iterations)
+
+
+def _stream(rows: int, batch: int) -> NDArray[np.int64]:
+    """The order of a pipeline that reads the same rows over and over without an end."""
+    return np.resize(np.arange(rows), _STREAM * batch)
 
 
 def _phase(cell: TimingCell) -> Phase:

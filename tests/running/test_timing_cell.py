@@ -88,3 +88,62 @@ def test_the_published_protocol_has_no_pipeline(monkeypatch: pytest.MonkeyPatch)
 
     assert timed.step.steps_per_block == 2
     assert (timed.input, timed.end_to_end) == (None, None)
+
+
+def test_a_train_step_that_changes_no_weight_has_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under a loss scale, steps whose gradients are no numbers are skipped, and take less time (trap 7)."""
+    build = timing_cell.build_subject
+    monkeypatch.setattr(timing_cell, "build_subject", lambda cell: replace(build(cell), updates=lambda: 7))
+
+    with pytest.raises(RuntimeError, match="2 train steps changed the weights 0 times"):
+        time_cell(CELL, lambda _: None)
+
+
+def test_a_step_that_was_traced_twice_has_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    build = timing_cell.build_subject
+
+    def changing(cell: TimingCell) -> Any:
+        subject = build(cell)
+        images = subject.step.arguments[0]
+        subject.step.function(images[:2])
+        return subject
+
+    monkeypatch.setattr(timing_cell, "build_subject", changing)
+
+    with pytest.raises(RuntimeError, match="traced 2 times"):
+        time_cell(replace(CELL, step="inference", depth="none"), lambda _: None)
+
+
+def test_the_pipeline_alone_and_the_fed_step_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pipeline's time is that of its batches, the fed step's holds the step as well."""
+    passed: list[str] = []
+    build = timing_cell.build_subject
+
+    def watched(cell: TimingCell) -> Any:
+        subject = build(cell)
+
+        def batches() -> Any:
+            for batch in subject.batches():
+                passed.append("batch")
+                yield batch
+
+        class Function:
+            def __call__(self, *arguments: Any) -> Any:
+                passed.append("step")
+                return subject.step.function(*arguments)
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(subject.step.function, name)
+
+        return replace(subject, batches=batches, step=replace(subject.step, function=Function()))
+
+    monkeypatch.setattr(timing_cell, "build_subject", watched)
+
+    timed = time_cell(CELL, lambda _: None)
+
+    assert timed.input is not None
+    first = passed.index("batch")
+    alone = timed.input.warm_up_steps + timed.input.steps_per_block * len(timed.input.block_seconds)
+    assert set(passed[:first]) == {"step"}
+    assert passed[first : first + alone] == ["batch"] * alone
+    assert passed[first + alone :] == ["batch", "step"] * (len(passed[first + alone :]) // 2)

@@ -165,3 +165,26 @@ def test_a_folder_of_another_matrix_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(UserError, match="timing run of matrix 'steps', not 'others'"):
         time_matrix(request(tmp_path, MATRIX.replace('"steps"', '"others"')), FakeTimer(), fakes.view())
+
+
+# What makes a timing another one ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("code_sha256", lambda: "another"),
+        ("current_environment", lambda: fakes.ENVIRONMENT.model_copy(update={"cores": 64})),
+        ("current_environment", lambda: fakes.ENVIRONMENT.model_copy(update={"gpus": ("A GPU (driver 1)",)})),
+        ("RECIPE", timing_run.RECIPE.model_copy(update={"head": "flatten-linear"})),
+    ],
+)
+def test_the_key_follows_what_a_time_depends_on(
+    name: str, other: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing_run, "current_environment", lambda: fakes.ENVIRONMENT)
+    cell = check_cell("cpu", 4)
+    before = timing_run.timing_key(cell)
+    monkeypatch.setattr(timing_run, name, other)
+
+    assert timing_run.timing_key(cell) != before

@@ -1,8 +1,11 @@
 """Step times, on a clock and a device that are scripted: nothing here depends on the machine."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import chain, repeat
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -24,6 +27,7 @@ from harness.timing.steps import (
 pytestmark = KERAS_ARRAYS
 
 LAUNCH = 1e-4
+ROOT = Path(__file__).parent.parent.parent
 
 
 class Device:
@@ -157,6 +161,13 @@ def test_short_steps_are_timed_in_blocks_of_a_tenth_of_a_second() -> None:
     told = ours(Device(repeat(0.002)))
 
     assert told.steps_per_block * 0.002 == pytest.approx(0.1, rel=0.1)
+
+
+def test_a_slow_second_step_does_not_make_blocks_short() -> None:
+    """The first steps after tracing are slow still; on them the size of a block must not rest."""
+    told = ours(Device(chain([1.0, 0.05, 0.02], repeat(0.001))))
+
+    assert told.steps_per_block == pytest.approx(100, rel=0.15)
 
 
 def test_long_steps_are_timed_one_by_one() -> None:
@@ -307,3 +318,46 @@ def test_the_check_rejects_a_timer_that_counts_the_first_step() -> None:
 
     with pytest.raises(AssertionError):
         require_known_time(1000 * (time.perf_counter() - began) / 5)
+
+
+# TensorFlow's own asynchronous execution -----------------------------------------------------
+
+ASYNCHRONOUS = """
+import time
+import tensorflow as tf
+from harness.timing.ceiling import _seconds
+from harness.timing.steps import BRIEF, measure, synchronise
+
+tf.config.experimental.set_synchronous_execution(False)
+left = tf.random.uniform((1536, 1536))
+product = lambda: tf.linalg.matmul(left, left)
+product().numpy()
+
+def done():
+    began = time.perf_counter()
+    product().numpy()
+    return time.perf_counter() - began
+
+def launched():
+    began = time.perf_counter()
+    product()
+    taken = time.perf_counter() - began
+    synchronise()
+    return taken
+
+work, launch = min(done() for _ in range(5)), min(launched() for _ in range(5))
+step = min(measure(product, batch=1, effort=BRIEF).block_seconds)
+print(launch / work, step / work, _seconds(product, 3) / work)
+"""
+
+
+def test_tensorflows_own_asynchronous_work_is_waited_for() -> None:
+    """A processor can be made to return from an operation at once, as a GPU does."""
+    done = subprocess.run(
+        [sys.executable, "-c", ASYNCHRONOUS], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    launch, step, ceiling = map(float, done.stdout.split())
+
+    assert launch < 0.5  # else nothing here is asynchronous, and the test shows nothing
+    assert step > 0.7
+    assert ceiling > 0.7

@@ -8,6 +8,7 @@ import pytest
 from fakes_training import KERAS_ARRAYS, copies, moved
 
 from harness.strategies import STRATEGIES
+from harness.timing import subject as subject_module
 from harness.timing.cell import INFERENCE, KERAS_TABLE, TimingCell, has_train_step
 from harness.timing.subject import Subject, build_subject
 
@@ -118,3 +119,38 @@ def test_mixed_precision_keeps_the_head_in_float32() -> None:
 def float32() -> Any:
     yield
     keras.config.set_dtype_policy("float32")
+
+
+def test_from_scratch_trains_batch_norm_and_a_pretrained_base_does_not() -> None:
+    def statistics_moved(step: str, depth: str = "none") -> bool:
+        subject = built(step, depth=depth)
+        statistics = [each for each in subject.model.non_trainable_variables if "moving" in each.path]
+        before = copies(statistics)
+        subject.step()
+        return bool(moved(statistics, before))
+
+    assert statistics_moved("from-scratch")
+    assert not statistics_moved("fine-tuning", "all")
+    assert built("from-scratch").trainable > built("fine-tuning", depth="all").trainable
+
+
+def test_the_pipeline_goes_on_for_longer_than_an_epoch() -> None:
+    """At its end it runs empty: a short one would be timed by that."""
+    batches = built("fine-tuning").batches()
+
+    assert batches.cardinality() < 0  # endless
+    assert subject_module._STREAM >= 500
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+def test_updates_are_counted_as_the_weights_change(precision: str) -> None:
+    subject = built("fast-extraction", precision=precision)
+    assert subject.updates is not None
+    for _ in range(8):  # the loss scale of float16 lets the first ones pass without an update
+        subject.step()
+    before, done = copies(subject.model.trainable_variables), subject.updates()
+
+    subject.step()
+
+    assert moved(subject.model.trainable_variables, before)
+    assert subject.updates() == done + 1
