@@ -181,8 +181,9 @@ def tie_ranks(times: Sequence[float], width: float, intervals: Sequence[Interval
     """The rank of each time: one plus the number of those that are faster beyond doubt.
 
     That is: by more than `width`, a share of the faster one, and with intervals that do not overlap;
-    the width is what a machine resolves as a rule, the interval what these rows themselves disagree on.  Being tied is not transitive: of three rows in a line the
-    outer two may differ where neither differs from the middle one.
+    the width is what a machine resolves as a rule, the interval what these rows themselves disagree on.
+    Being tied is not transitive: of three rows in a line the outer two may differ where neither differs
+    from the middle one.
     """
     rows = list(zip(times, intervals, strict=True))
     return [

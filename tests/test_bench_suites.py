@@ -177,7 +177,7 @@ def test_images_are_counted_by_step_round_and_second(ran: Ended):
 def test_the_json_describes_the_machine_as_records_do(ran: Ended):
     """pytest-benchmark's own description differs on every run: it holds the momentary clock."""
     here = current_environment()
-    assert ran.json["machine_info"] == {"fingerprint": here.fingerprint, **here.model_dump()}
+    assert ran.json["machine_info"] == {"fingerprint": here.fingerprint, **here.model_dump(mode="json")}
 
 
 def test_times_of_another_environment_are_not_compared_with(ran: Ended, tmp_path: Path):

@@ -62,7 +62,8 @@ def publish_timings(run: Path, results: Path, *, replace: bool = False) -> list[
     """Copy a timing run's facts, records and A/A tests, and write its report and CSV beside each other.
 
     The raw blocks are kept.  Returns the folder of the records and both files.  Raises `UserError` if a
-    timing run with cells that this one lacks is published under the matrix's name, unless it is to be replaced.
+    timing run with cells that this one lacks is published under the matrix's name, unless it is to be
+    replaced.
     """
     folder = TimingFolder(run)
     timings, checks = read_timings(folder), folder.checks()

@@ -245,7 +245,7 @@ def _input_bound(group: Group) -> list[str]:
         return ["Every row is input-bound."]
     told = f"Input-bound, {len(bound)} of {len(fed)} rows: {', '.join(bound)}." if bound else ""
     if unknown:
-        told += f" Slower when fed, but perhaps by chance: {', '.join(unknown)}."
+        told += f" Cannot be told at this resolution: {', '.join(unknown)}."
     return [told.strip() or "No row is input-bound."]
 
 

@@ -67,8 +67,10 @@ def timing_legend(timings: Timings, groups: Sequence[Group]) -> str:
             "The 95 % interval is from the lowest to the highest end of the passes' own intervals of the "
             "median (order statistics), so it covers what the passes disagree on. p90: nine of ten blocks "
             "of all passes are below; a block is several steps where they are short.",
-            "A row's rank is one plus the number of rows that are faster by more than the resolution. Each "
-            "pair is judged by itself: of many equal pairs one in twenty is told apart by chance.",
+            "A row's rank is one plus the number of rows that are faster by more than the resolution and "
+            "whose intervals lie wholly below. Each pair is judged by itself: of many equal pairs one in "
+            "twenty is told apart by chance. The resolution is measured on one step (the A/A test's), and "
+            "taken for all of its device, shorter ones too.",
             "A row has no rank where a pass is missing, warm-up did not settle, the device slowed itself "
             f"down, clocks varied by more than {100 * CLOCKS_WITHIN:.0f} %, other processes took more than "
             f"{100 * OTHERS_SHARE:.0f} % of the cores, the matrix product in its process was more than "

@@ -1,8 +1,9 @@
 """What the machine was doing while something was timed: other processes, clocks, throttling, energy.
 
 Sampled between blocks, never inside one.  A processor's clock is not: between blocks its cores are
-idle, and their mean clock then says nothing of the blocks; its ceiling does.  A GPU is asked through NVIDIA's management library (the
-package nvidia-ml-py of the `gpu` extra); what a device does not tell stays empty.
+idle, and their mean clock then says nothing of the blocks; its ceiling does.  A GPU is asked through
+NVIDIA's management library (the package nvidia-ml-py of the `gpu` extra); what a device does not tell
+stays empty.
 """
 
 import os

@@ -112,7 +112,9 @@ def test_which_rows_are_input_bound_is_told_above_their_table(tmp_path: Path):
         for record in both_passes(50.0, backbone=name, end_to_end=blocks(time))
     ]
     text = rendered(tmp_path / "rough", *records, checks=[rough])
-    assert ("- Input-bound, 1 of 3 rows: Xception. Slower when fed, but perhaps by chance: VGG16.\n") in text
+    assert (
+        "- Input-bound, 1 of 3 rows: Xception. Cannot be told at this resolution: MobileNet, VGG16.\n"
+    ) in text
     assert "- No row is input-bound.\n" in rendered(tmp_path / "one", *records[:2])
 
 

@@ -101,15 +101,18 @@ def test_the_first_step_and_the_build_are_told_by_themselves(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("fed", "bound"), [(50.0, False), (54.9, False), (55.1, True), (100.0, True), (40.0, False)]
+    ("fed", "bound"),
+    [(50.0, False), (53.0, False), (55.1, None), (58.0, True), (100.0, True), (40.0, False)],
 )
-def test_a_row_is_input_bound_where_fed_steps_are_a_tenth_slower(fed: float, bound: bool, tmp_path: Path):
+def test_a_row_is_input_bound_where_fed_steps_are_a_tenth_slower(
+    fed: float, bound: bool | None, tmp_path: Path
+):
     row = one_row(tmp_path, *both_passes(50.0, end_to_end=blocks(fed)))
     assert row.end_to_end_milliseconds == pytest.approx(fed)
     assert row.input_bound is bound
 
 
-@pytest.mark.parametrize(("fed", "bound"), [(54.0, False), (60.0, None), (100.0, True)])
+@pytest.mark.parametrize(("fed", "bound"), [(54.0, None), (60.0, None), (100.0, None), (110.0, True)])
 def test_whether_a_row_is_input_bound_cannot_be_told_below_the_resolution(
     fed: float, bound: bool | None, tmp_path: Path
 ):
@@ -118,6 +121,11 @@ def test_whether_a_row_is_input_bound_cannot_be_told_below_the_resolution(
     assert row.tie_width is not None
     assert 0.2 < row.tie_width < 1
     assert row.input_bound is bound
+
+
+def test_whether_a_row_is_input_bound_is_unknown_where_fed_steps_did_not_settle(tmp_path: Path):
+    row = one_row(tmp_path, *both_passes(50.0, end_to_end=blocks(100.0, stable=False)))
+    assert row.input_bound is None
 
 
 def test_whether_a_row_is_input_bound_is_unknown_where_a_pass_was_not_fed(tmp_path: Path):

@@ -313,11 +313,10 @@ def test_the_check_rejects_a_timer_that_counts_the_first_step() -> None:
     model = keras.Sequential([keras.Input((4,)), Sleep(), keras.layers.Dense(2)])
     step = inference_step(model, np.ones((8, 4), np.float32))
     began = time.perf_counter()
-    for _ in range(5):
-        step()
+    step()
 
     with pytest.raises(AssertionError):
-        require_known_time(1000 * (time.perf_counter() - began) / 5)
+        require_known_time(1000 * (time.perf_counter() - began))
 
 
 # TensorFlow's own asynchronous execution -----------------------------------------------------

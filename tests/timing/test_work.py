@@ -20,7 +20,7 @@ BATCH, SIZE = 2, 8
 
 def convolutions() -> Any:
     """A convolution, a depthwise one, a pooling and a dense layer, without biases."""
-    return keras.Sequential(
+    layers = keras.Sequential(
         [
             keras.Input((SIZE, SIZE, 3)),
             keras.layers.Conv2D(4, 3, padding="same", use_bias=False, name="first"),
@@ -29,6 +29,7 @@ def convolutions() -> Any:
             keras.layers.Dense(1, use_bias=False, name="third"),
         ]
     )
+    return keras.Model(layers.inputs[0], layers.outputs[0])
 
 
 FIRST = SIZE * SIZE * 4 * 9 * 3
