@@ -119,6 +119,8 @@ def run(
 ) -> None:
     """Run a matrix: every cell in a process of its own, a record the moment it ends."""
     from harness.reports.leaderboard import render_leaderboard
+    from harness.reports.standings import read_standings
+    from harness.reports.summary import render_summary
     from harness.running.command import command_again, narrowing
     from harness.running.executor import LocalExecutor
     from harness.running.folder import RunFolder
@@ -153,9 +155,9 @@ def run(
     kept = f"finished cells are kept in {folder.path}, the same command goes on from there"
     with interruptible(kept, folder.path), RunView(console) as view:
         records = run_matrix(request, LocalExecutor(), view)
-    text = render_leaderboard(folder)
-    _write(folder.leaderboard, text)
-    console.print(_tables(text), markup=False, highlight=False, soft_wrap=True)
+    _write(folder.leaderboard, render_leaderboard(folder))
+    text = render_summary(read_standings(folder), width=_width(console))
+    console.print(f"\n{text}\n", markup=False, highlight=False, soft_wrap=True)
     console.print(f"leaderboard: {folder.leaderboard}", highlight=False, soft_wrap=True)
     failed = sum(record.status != "ok" for record in records)
     if failed:
@@ -266,12 +268,6 @@ def _write(path: Path, text: str) -> None:
     from harness.files import write_whole
 
     write_whole(path, text)
-
-
-def _tables(text: str) -> str:
-    """The leaderboard without its header's facts and the legend, for the terminal."""
-    parts = text.split("\n## ")
-    return "\n## ".join(["", *(part for part in parts[1:] if not part.startswith("How to read"))]).strip()
 
 
 def _width(console: Console) -> int | None:

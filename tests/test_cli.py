@@ -223,6 +223,7 @@ def test_a_run_ends_with_the_leaderboard_and_where_it_lies(tmp_path: Path, comma
     assert executor.ran[0] == FIRST
     assert "Controls: random base, never ranked" in ended.out
     assert "How to read this" not in ended.out
+    assert "|" not in ended.out
     assert ended.out.endswith("leaderboard: out/leaderboard.md\n")
     assert (tmp_path / "out" / "leaderboard.md").read_text().startswith("# Leaderboard: tiny\n")
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from harness.errors import UserError, few, unknown
 from harness.records import Record
-from harness.reports.leaderboard import leaders
+from harness.reports.standings import leaders
 from harness.running.folder import RunFolder
 
 __all__ = ["BEST", "choose_record"]

@@ -18,7 +18,7 @@ from harness.errors import UserError, few, unknown
 from harness.files import write_whole
 from harness.published import PublishedEpoch, published_phases
 from harness.records import Epoch, Record
-from harness.reports.leaderboard import read_run
+from harness.reports.standings import read_run
 from harness.running.folder import RunFolder
 
 __all__ = ["CELLS", "Curves", "Panel", "Stretch", "draw_curves", "find_curves", "panel"]

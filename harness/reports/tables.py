@@ -6,6 +6,7 @@ from collections.abc import Collection
 import pandas as pd
 
 from harness.environment import Environment
+from harness.reports.text import sentences
 
 __all__ = ["in_one_cell", "machine", "markdown", "number", "significant"]
 
@@ -29,8 +30,8 @@ def significant(value: float | None, digits: int, factor: float = 1.0) -> str:
 
 
 def in_one_cell(text: str) -> str:
-    """A text that can stand in a markdown table: without line breaks, its bars escaped."""
-    return " ".join(text.split()).replace("|", r"\|")
+    """A message that can stand in a markdown table: sentences in one line, its bars escaped."""
+    return sentences(text).replace("|", r"\|")
 
 
 def machine(environment: Environment) -> str:
