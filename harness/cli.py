@@ -229,7 +229,8 @@ def curves(
         Path | None, typer.Option("--out", help="Picture to write (PNG or SVG); curves.png of the run.")
     ] = None,
     cell: Annotated[
-        str | None, typer.Option("--cell", help="Only the cells of that name, or of a pattern (VGG16/*).")
+        str | None,
+        typer.Option("--cell", help="Only the cells of that name, a part of it, or a pattern (VGG16/*)."),
     ] = None,
 ) -> None:
     """Draw accuracy and loss by epoch of a run's cells, beside published curves where there are some."""
