@@ -24,10 +24,14 @@ _Note = tuple[str, tuple[str, ...]]  # a sentence, and the lines of its list
 
 _ROWS = 48  # every backbone of the table, once
 _FILES = 12
+_NOTHING = "none"
+_TOP_BYTES = 4.0 * 1000 * 1024  # of a thousand classes on a thousand features, where no size is published
 _INDENT = "  "
 
 
 def _with_unit(epochs: str) -> str:
+    if epochs == _NOTHING:
+        return "no epochs"
     if not epochs[-1].isdigit():
         return epochs
     return f"{epochs} epoch{'' if epochs == '1' else 's'}"
@@ -80,10 +84,13 @@ def render_plan(
         width=width,
         wrapped=("strategy", "size", "seed"),
     )
+    note = rows[0]["note"]
+    noted = f"; all: {note}" if "note" in same and note.endswith("]") else ""
     folded = f" in {len(rows)} rows (--json lists each)" if len(rows) < len(plan) else ""
     parts = [
-        paragraph(f"{name}: {_counted(len(plan), 'cell')}{folded}; all with {', '.join(said)}", width),
+        paragraph(f"{name}: {_counted(len(plan), 'cell')}{folded}; all with {', '.join(said)}{noted}", width),
         table,
+        "\n".join(paragraph(text, width) for text in _remarks(plan)),
         _downloads(plan),
         "\n".join(
             "\n".join([paragraph(text, width, mark=f"{number} "), *lines])
@@ -101,7 +108,7 @@ def told_epochs(phases: Sequence[AnyPhase]) -> str:
             f"{len(phase.strengths)} strengths" if isinstance(phase, Probe) else str(phase.epochs)
             for phase in phases
         )
-        or "none"
+        or _NOTHING
     )
 
 
@@ -158,6 +165,21 @@ def _notes(plan: Sequence[Planned], weights_dir: Path | None) -> dict[str, _Note
     return notes
 
 
+def _remarks(plan: Sequence[Planned]) -> list[str]:
+    """What is to know of some cells before they run."""
+    remarks = []
+    if any(each.cell.weights == "imagenet-top" for each in plan):
+        remarks.append(
+            "Zero-shot is at the native size, whatever sizes says: ImageNet's own head knows no other."
+        )
+    if any(each.cell.device == "gpu" and not each.skip for each in plan):
+        remarks.append(
+            "Cells on a GPU are skipped where TensorFlow sees none; "
+            "`transferbench doctor --require-gpu` tells whether it does."
+        )
+    return remarks
+
+
 def _absent(missing: Sequence[Planned], weights_dir: Path | None) -> _Note:
     files = _files(missing)
     places = " nor in ".join(str(place) for _, place in searched(weights_dir))
@@ -187,7 +209,14 @@ def _listed(files: dict[str, str]) -> list[str]:
 def _summary(plan: Sequence[Planned]) -> str:
     skipped = sum(bool(each.skip) for each in plan)
     fetched = sum(_to_download(each) for each in plan)
-    counts = {"ready": len(plan) - skipped - fetched, "after a download": fetched, "skipped": skipped}
+    ready = [each for each in plan if not each.skip and not _to_download(each)]
+    on_gpu = sum(each.cell.device == "gpu" for each in ready)
+    counts = {
+        "ready": len(ready) - on_gpu,
+        "ready if there is a GPU": on_gpu,
+        "after a download": fetched,
+        "skipped": skipped,
+    }
     told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     return f"{_counted(len(plan), 'cell')}: {told}"
 
@@ -215,8 +244,10 @@ def _size(plan: Sequence[Planned]) -> str:
     for each in plan:
         if _to_download(each):
             row = backbone(each.cell.backbone)
-            top = each.cell.weights == "imagenet-top" and row.published
-            sizes[_owner(each.cell)] = 1e6 * top.size_mb if top else 4.0 * row.parameters
+            size = 4.0 * row.parameters
+            if each.cell.weights == "imagenet-top":
+                size = 1e6 * row.published.size_mb if row.published else size + _TOP_BYTES
+            sizes[_owner(each.cell)] = size
     total = sum(sizes.values())
     return f"{total / 1e9:.1f} GB" if total >= 1e9 else f"{total / 1e6:.0f} MB"
 
