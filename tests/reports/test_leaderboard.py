@@ -383,6 +383,12 @@ KINDS = {
 }
 
 
+def test_the_legend_tells_how_the_epochs_of_several_phases_are_counted(tmp_path: Path):
+    told = "The epoch is counted within its phase"
+    assert told in section(rendered(tmp_path / "two", TUNED), "How to read this")
+    assert told not in section(rendered(tmp_path / "one", FAST), "How to read this")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_legend_explains_the_kinds_of_rows_that_there_are(kind: str, tmp_path: Path):
     legend = section(rendered(tmp_path, KINDS[kind], BEST), "How to read this")
