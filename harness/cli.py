@@ -24,6 +24,7 @@ from harness.cli_common import (
     cache_folder,
     interruptible,
     load_trainings,
+    no_result,
     stop,
     weights_folder,
 )
@@ -161,10 +162,7 @@ def run(
     console.print(f"leaderboard: {folder.leaderboard}", highlight=False, soft_wrap=True)
     failed = sum(record.status != "ok" for record in records)
     if failed:
-        stop(
-            f"{failed} of {len(records)} cells have no result; the leaderboard says why",
-            EXIT_INCOMPLETE,
-        )
+        stop(f"{no_result(failed, len(records), 'cell')}; the leaderboard says why", EXIT_INCOMPLETE)
 
 
 @app.command(epilog="Example: transferbench backbones 'ResNet*' MobileNet")
@@ -182,7 +180,8 @@ def backbones(
 
     folder = weights_folder(weights_dir)
     facts = [backbone_facts(BACKBONES[name], folder) for name in select(patterns or ["all"])]
-    typer.echo(json.dumps(facts, indent=1) if as_json else render_backbones(facts))
+    width = _width(Console())
+    typer.echo(json.dumps(facts, indent=1) if as_json else render_backbones(facts, width=width))
 
 
 @app.command(epilog="Example: transferbench doctor --json")

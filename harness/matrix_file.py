@@ -304,8 +304,8 @@ def _check_backbone(name: str, grid: Grid, matrix: Matrix, text: _Text) -> None:
                 hint="Leave at least one.",
             )
     _check_sizes(name, grid.sizes, text)
-    for recipe in grid.recipes:
-        _check_depths(name, grid.depths, text, matrix.recipes[recipe])
+    for written in grid.recipes:
+        _check_depths(name, grid.depths, text, matrix.recipes[written])
     if "smoke-base" in grid.weights and name != "MobileNet-0.25":
         raise UserError(
             f"the small base of this project is a MobileNet-0.25, not a {name}",

@@ -15,7 +15,8 @@ from harness.published import published_training
 from harness.records import Record
 from harness.reports.legend import legend, shortened_epochs
 from harness.reports.standings import Ranked, read_standings
-from harness.reports.tables import in_one_cell, machine, markdown, number
+from harness.reports.tables import commits, in_one_cell, machine, markdown, number
+from harness.reports.text import counted
 from harness.running.folder import RunFacts, RunFolder
 from harness.statistics import wilson
 
@@ -44,7 +45,6 @@ def _header(facts: RunFacts, records: Sequence[Record]) -> str:
         f"{machine(environment)} (environment {fingerprint})"
         for fingerprint, environment in environments.items()
     ]
-    commits = sorted({record.commit or "unknown" for record in records})
     started = min(record.started for record in records)[:10]
     weights = {
         f"{record.weights.name} "
@@ -58,12 +58,12 @@ def _header(facts: RunFacts, records: Sequence[Record]) -> str:
         "",
         f"- command: `{facts.command}`",
         f"- machine: {'; '.join(machines)}",
-        f"- harness commit: {', '.join(commits)}; first cell started {started}",
+        f"- harness commit: {commits(record.commit for record in records)}; first cell started {started}",
         (
             f"- images ({facts.data}): {images}; {len(first.data.classes)} classes "
             f"({', '.join(first.data.classes[:8])}"
-            f"{', ...' if len(first.data.classes) > 8 else ''}); {first.data.left_out} files left out; "
-            f"manifest {first.data.manifest_sha256[:12]}"
+            f"{', ...' if len(first.data.classes) > 8 else ''}); "
+            f"{counted(first.data.left_out, 'file')} left out; manifest {first.data.manifest_sha256[:12]}"
         ),
         *(f"- recipe {name}: {summary}" for name, summary in recipes.items()),
         f"- weights: {', '.join(weights) or 'no file'}",

@@ -12,7 +12,7 @@ from typing import Any
 from harness.backbones import WeightsFile, backbone
 from harness.errors import few
 from harness.matrix import Cell
-from harness.reports.text import paragraph, text_table
+from harness.reports.text import counted, paragraph, text_table
 from harness.running.planner import Planned
 from harness.strategies import AnyPhase, Probe
 from harness.weights import searched, weights_file
@@ -88,7 +88,7 @@ def render_plan(
     noted = f"; all: {note}" if "note" in same and note.endswith("]") else ""
     folded = f" in {len(rows)} rows (--json lists each)" if len(rows) < len(plan) else ""
     parts = [
-        paragraph(f"{name}: {_counted(len(plan), 'cell')}{folded}; all with {', '.join(said)}{noted}", width),
+        paragraph(f"{name}: {counted(len(plan), 'cell')}{folded}; all with {', '.join(said)}{noted}", width),
         table,
         "\n".join(paragraph(text, width) for text in _remarks(plan)),
         _downloads(plan),
@@ -184,7 +184,7 @@ def _absent(missing: Sequence[Planned], weights_dir: Path | None) -> _Note:
     files = _files(missing)
     places = " nor in ".join(str(place) for _, place in searched(weights_dir))
     text = (
-        f"skipped: {_counted(len(files), 'weights file')} not in {places}. Run once without --offline, or "
+        f"skipped: {counted(len(files), 'weights file')} not in {places}. Run once without --offline, or "
         "download what is missing (--json gives the addresses) and name the folder with --weights-dir:"
     )
     return text, tuple(_listed({who: file.name for who, file in files.items()}))
@@ -194,7 +194,7 @@ def _downloads(plan: Sequence[Planned]) -> str:
     files = _files([each for each in plan if _to_download(each)])
     if not files:
         return ""
-    head = f"download: {_counted(len(files), 'weights file')}, about {_size(plan)}"
+    head = f"download: {counted(len(files), 'weights file')}, about {_size(plan)}"
     return "\n".join([head, *_listed({who: file.name for who, file in files.items()})])
 
 
@@ -218,7 +218,7 @@ def _summary(plan: Sequence[Planned]) -> str:
         "skipped": skipped,
     }
     told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-    return f"{_counted(len(plan), 'cell')}: {told}"
+    return f"{counted(len(plan), 'cell')}: {told}"
 
 
 def _to_download(each: Planned) -> bool:
@@ -250,7 +250,3 @@ def _size(plan: Sequence[Planned]) -> str:
             sizes[_owner(each.cell)] = size
     total = sum(sizes.values())
     return f"{total / 1e9:.1f} GB" if total >= 1e9 else f"{total / 1e6:.0f} MB"
-
-
-def _counted(count: int, name: str) -> str:
-    return f"{count:,} {name}{'' if count == 1 else 's'}"

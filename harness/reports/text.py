@@ -5,12 +5,17 @@ import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from itertools import zip_longest
 
-__all__ = ["paragraph", "sentences", "text_table"]
+__all__ = ["counted", "paragraph", "sentences", "text_table"]
 
 _PROSE = 100
 _GAP = 2
 _NARROWEST = 18
 _CHOICES = re.compile(r"(Choices: (?:[^,]+, ){5})(?:[^,]+, )+.*")
+
+
+def counted(count: int, name: str) -> str:
+    """A number of things with their name: "1 cell", "2,000 passes"."""
+    return f"{count:,} {name}{'' if count == 1 else 'es' if name.endswith('s') else 's'}"
 
 
 def paragraph(text: str, width: int | None = None, *, mark: str = "") -> str:

@@ -279,12 +279,17 @@ def test_the_header_names_command_machine_images_recipe_and_weights(tmp_path: Pa
         "A Processor, 2 cores, 8 GiB, Linux x86_64; Python 3.11.0, Keras 3.0, TensorFlow 2.0 ",
         f"(environment {ENVIRONMENT.fingerprint})",
         "commit: 0123456789ab; first cell started 2025-01-02",
-        "100 train, 100 validation, 100 test; 2 classes (cats, dogs); 1 files left out; ",
+        "100 train, 100 validation, 100 test; 2 classes (cats, dogs); 1 file left out; ",
         "manifest aaaaaaaaaaaa",
         "recipe default: ",
         "w.h5 (bbbbbbbbbbbb, weights folder)",
     ):
         assert fact in header
+
+
+def test_a_record_without_a_commit_says_why(tmp_path: Path):
+    text = rendered(tmp_path, elsewhere(BEST, commit=""))
+    assert "- harness commit: unknown (not run from a checkout); " in text
 
 
 def test_the_legend_names_the_tests_behind_the_ranks(tmp_path: Path):

@@ -1,6 +1,6 @@
 """Tables and paragraphs within a width."""
 
-from harness.reports.text import paragraph, sentences, text_table
+from harness.reports.text import counted, paragraph, sentences, text_table
 
 LONG = "https://example.org/" + "x" * 60
 
@@ -48,3 +48,8 @@ def test_of_a_long_list_of_choices_a_sentence_has_the_first():
         "unknown layer 'x'. Did you mean y? Choices: layer.0, layer.1, layer.2, layer.3, layer.4, ..."
     )
     assert sentences("Choices: a, b, c, d, e, f.") == "Choices: a, b, c, d, e, f."
+
+
+def test_things_are_counted_in_english():
+    found = [counted(number, "cell") for number in (0, 1, 2000)] + [counted(2, "pass"), counted(1, "class")]
+    assert found == ["0 cells", "1 cell", "2,000 cells", "2 passes", "1 class"]
