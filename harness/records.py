@@ -38,6 +38,7 @@ from harness.strategies import AnyPhase
 __all__ = [
     "SCHEMA_VERSION",
     "DataFacts",
+    "DeviceState",
     "Epoch",
     "Measured",
     "Memory",
@@ -90,6 +91,21 @@ class Epoch(_Frozen):
     strength: float | None = None
 
 
+class DeviceState(_Frozen):
+    """What the machine was doing while the blocks ran; None where the device does not tell.
+
+    `others_share` is the share (0..1) of all cores that other processes and the hypervisor took.
+    `clocks_mhz` and `temperatures_c` are sampled between blocks; `throttled` names the reasons that
+    the device gave for slowing itself down; `joules` is the energy of all blocks together.
+    """
+
+    others_share: float | None = None
+    clocks_mhz: tuple[float, ...] = ()
+    temperatures_c: tuple[float, ...] = ()
+    throttled: tuple[str, ...] = ()
+    joules: float | None = None
+
+
 class StepTimes(_Frozen):
     """The raw times of one kind of step; `block_seconds` are seconds a step, block by block.
 
@@ -102,6 +118,7 @@ class StepTimes(_Frozen):
     stable: bool
     steps_per_block: int
     block_seconds: tuple[float, ...]
+    state: DeviceState = DeviceState()
 
     @model_validator(mode="before")
     @classmethod

@@ -7,12 +7,11 @@ from typing import Any
 
 from fakes import ENVIRONMENT
 
-from harness.records import Memory, StepTimes
+from harness.records import DeviceState, Memory, StepTimes
 from harness.running.job import Progress, TimingJob, TimingOutcome
 from harness.timing.cell import INFERENCE, TimingCell
 from harness.timing.records import (
     Ceiling,
-    DeviceState,
     SelfCheck,
     Timed,
     TimingFacts,
@@ -41,20 +40,21 @@ def blocks(*milliseconds: float, **changed: Any) -> StepTimes:
         "stable": True,
         "steps_per_block": 4,
         "block_seconds": tuple(each / 1000 for each in several),
+        "state": DeviceState(others_share=0.01),
     }
     return StepTimes(**(usual | changed))
 
 
 def timed(*milliseconds: float, **changed: Any) -> Timed:
-    """What one pass found, from its block times."""
+    """What one pass found, from its block times; `state` is that of its step."""
+    own = {"state": changed.pop("state")} if "state" in changed else {}
     usual: dict[str, Any] = {
         "build_seconds": 1.5,
-        "step": blocks(*(milliseconds or (50.0,))),
+        "step": blocks(*(milliseconds or (50.0,)), **own),
         "input": blocks(5.0),
         "end_to_end": blocks(*(milliseconds or (50.0,))),
         "ceilings": (CEILING, CEILING),
         "work": Work(multiply_adds=1_000_000_000, moved_bytes=100_000_000),
-        "state": DeviceState(others_share=0.01),
         "parameters": 4_000_000,
         "placed_on": "/job:localhost/replica:0/task:0/device:CPU:0",
         "devices": ("/physical_device:CPU:0",),
@@ -73,7 +73,7 @@ def timing_record(*milliseconds: float, **changed: Any) -> TimingRecord:
         for key in ("backbone", "step", "depth", "size", "batch", "device", "precision", "jit", "protocol")
         if key in changed
     }
-    found = {key: changed.pop(key) for key in list(changed) if key in Timed.model_fields}
+    found = {key: changed.pop(key) for key in list(changed) if key in {*Timed.model_fields, "state"}}
     found |= {"step": changed.pop("times")} if "times" in changed else {}
     usual_cell = cell(**named)
     placed = f"/job:localhost/replica:0/task:0/device:{usual_cell.device.upper()}:0"

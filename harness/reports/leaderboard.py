@@ -17,6 +17,7 @@ from harness.reports.legend import legend, shortened_epochs
 from harness.reports.standings import Ranked, read_standings
 from harness.reports.tables import commits, in_one_cell, machine, markdown, number
 from harness.reports.text import counted
+from harness.reports.timing_doubts import disturbances
 from harness.running.folder import RunFacts, RunFolder
 from harness.statistics import wilson
 
@@ -196,7 +197,8 @@ def _step(record: Record, kind: str) -> str:
     times = getattr(record.measured, kind)
     if times is None:
         return "-"
-    return f"{times.milliseconds:.1f}" + ("" if times.stable else " (unstable)")
+    mark = "" if times.stable else " (unstable)"
+    return f"{times.milliseconds:.1f}{' (disturbed)' if any(disturbances(times.state)) else mark}"
 
 
 def _percent(value: float | None) -> str:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from statistics import median
 
+from harness.records import DeviceState
 from harness.timing.records import Ceiling, Timed, TimingRecord
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "PASSES_DIFFER_WIDTHS",
     "apart",
     "best_ceiling",
+    "disturbances",
     "doubts",
     "misplaced",
     "results",
@@ -63,17 +65,21 @@ def _doubts_of_one(record: TimingRecord, usual: float | None) -> Iterable[str]:
         yield f"{'asked for' if cell.jit else 'not asked for'} XLA, ran {'with' if timed.jit else 'without'}"
     if not timed.step.stable:
         yield "warm-up did not settle"
-    state = timed.state
+    yield from disturbances(timed.step.state)
+    best = best_ceiling(timed.ceilings)
+    if best and usual and best.flops < (1 - CEILING_BELOW) * usual:
+        below = 100 * (1 - best.flops / usual)
+        yield f"the machine was slowed: matrix product {below:.0f} % below the run's median"
+
+
+def disturbances(state: DeviceState) -> Iterable[str]:
+    """What disturbed the blocks of a step, in words; nothing where nothing is known to have."""
     if state.throttled:
         yield f"the device slowed itself down: {', '.join(state.throttled)}"
     if state.clocks_mhz and apart(state.clocks_mhz) > CLOCKS_WITHIN:
         yield f"clocks varied by {100 * apart(state.clocks_mhz):.0f} %"
     if state.others_share is not None and state.others_share > OTHERS_SHARE:
         yield f"others took {100 * state.others_share:.0f} % of the cores"
-    best = best_ceiling(timed.ceilings)
-    if best and usual and best.flops < (1 - CEILING_BELOW) * usual:
-        below = 100 * (1 - best.flops / usual)
-        yield f"the machine was slowed: matrix product {below:.0f} % below the run's median"
 
 
 def misplaced(record: TimingRecord) -> bool:

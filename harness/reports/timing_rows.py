@@ -205,9 +205,9 @@ class TimingRow:
     def joules_per_step(self) -> float | None:
         """Energy of a step on a resident batch (mean of the passes); None where a pass does not tell."""
         told = [
-            each.state.joules / (each.step.steps_per_block * len(each.step.block_seconds))
+            each.step.state.joules / (each.step.steps_per_block * len(each.step.block_seconds))
             for each in self.timed
-            if each.state.joules is not None
+            if each.step.state.joules is not None
         ]
         return fmean(told) if len(told) == len(self.timed) else None
 

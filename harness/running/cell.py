@@ -19,7 +19,8 @@ from harness.running.job import Job, Outcome, Progress
 from harness.strategies import Phase
 from harness.strategies.zero_shot import imagenet_classes
 from harness.timing.device import thread_counts, visible_devices
-from harness.timing.steps import inference_step, measure, training_step
+from harness.timing.state import watch_device
+from harness.timing.steps import BLOCKS, Step, inference_step, measure, training_step
 from harness.training.base import build_base, calibrate, preprocess
 from harness.training.cut import without_last_blocks
 from harness.training.fit import Fitted, Trainer, untrained
@@ -120,8 +121,8 @@ def run_cell(job: Job, report: Callable[[Progress], None]) -> Outcome:
             keep_model(fitted.model.full, job.keep)
         report(Progress("timing", 1, 1, 0, 1))
         images = _batch(train.pixels, planned.recipe.batch)
-        inference = measure(inference_step(fitted.model.full, images), batch=len(images))
-        training, jit = _time_training(trainer, fitted)
+        inference = _timed(inference_step(fitted.model.full, images), len(images), cell.device)
+        training, jit = _time_training(trainer, fitted, cell.device)
     except Exception as error:
         raise CellFailedError(error, measured()) from error
     return Outcome(
@@ -158,7 +159,7 @@ def _batch(rows: Any, size: int) -> Any:
     return np.asarray(rows[np.sort(np.arange(size) % len(rows))], dtype=np.float32)
 
 
-def _time_training(trainer: Trainer, fitted: Fitted) -> tuple[StepTimes | None, bool | None]:
+def _time_training(trainer: Trainer, fitted: Fitted, device: str) -> tuple[StepTimes | None, bool | None]:
     """Time the last phase's step, on live images or on cached features as it was trained.
 
     Returns the times, and whether the step was compiled with XLA; nothing where no step was taken.
@@ -170,7 +171,11 @@ def _time_training(trainer: Trainer, fitted: Fitted) -> tuple[StepTimes | None, 
     arrays = (trainer.train.pixels,) if live else trainer.train_features
     labels = _batch(trainer.train.labels, recipe.batch)
     step = training_step(trained, [_batch(array, recipe.batch) for array in arrays], labels)
-    return measure(step, batch=recipe.batch), bool(trained.jit_compile)
+    return _timed(step, recipe.batch, device), bool(trained.jit_compile)
+
+
+def _timed(step: Step, batch: int, device: str) -> StepTimes:
+    return measure(step, batch=batch, effort=BLOCKS, watch=watch_device(device))
 
 
 def _feature_facts(job: Job, manifest: Manifest) -> dict[str, Any]:

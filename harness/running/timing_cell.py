@@ -20,7 +20,7 @@ from harness.timing.device import (
     visible_devices,
 )
 from harness.timing.records import Timed
-from harness.timing.state import Watch, open_gpu
+from harness.timing.state import watch_device
 from harness.timing.steps import BLOCKS, BRIEF, KERAS_TABLE_BLOCKS, measure
 from harness.timing.subject import Subject, build_subject
 from harness.timing.work import work_of
@@ -38,10 +38,9 @@ def time_cell(cell: TimingCell, report: Callable[[str], None]) -> Timed:
     subject = build_subject(cell)
     report(STEPS)
     reset_gpu_peak()
-    watch = Watch(open_gpu() if cell.device == "gpu" else None)
     effort = KERAS_TABLE_BLOCKS if cell.protocol == KERAS_TABLE else BLOCKS
-    times = measure(subject.step, batch=cell.batch, effort=effort, between=watch.sample)
-    state, peak = watch.state(), gpu_peak_bytes()
+    times = measure(subject.step, batch=cell.batch, effort=effort, watch=watch_device(cell.device))
+    peak = gpu_peak_bytes()
     placed = placed_on(subject.step())
     if cell.device == "gpu" and placed != "gpu":
         raise RuntimeError(f"the step was to run on the GPU and its result lies on the {placed}")
@@ -56,7 +55,6 @@ def time_cell(cell: TimingCell, report: Callable[[str], None]) -> Timed:
         augmented_on="host" if subject.augmented else "",
         ceilings=(ceiling,),
         work=work_of(subject.step.graph),
-        state=state,
         parameters=subject.parameters,
         parameters_trainable=subject.trainable,
         device_peak_bytes=peak,

@@ -20,7 +20,6 @@ from harness.timing.cell import TimingCell
 
 __all__ = [
     "Ceiling",
-    "DeviceState",
     "SelfCheck",
     "Timed",
     "TimingFacts",
@@ -63,21 +62,6 @@ class Work(_Frozen):
     moved_bytes: int
 
 
-class DeviceState(_Frozen):
-    """What the machine was doing while the blocks ran; None where the device does not tell.
-
-    `others_share` is the share (0..1) of all cores that other processes and the hypervisor took.
-    `clocks_mhz` and `temperatures_c` are sampled between blocks; `throttled` names the reasons that
-    the device gave for slowing itself down; `joules` is the energy of all blocks together.
-    """
-
-    others_share: float | None = None
-    clocks_mhz: tuple[float, ...] = ()
-    temperatures_c: tuple[float, ...] = ()
-    throttled: tuple[str, ...] = ()
-    joules: float | None = None
-
-
 class Timed(_Frozen):
     """What the process of one timing found out.
 
@@ -95,7 +79,6 @@ class Timed(_Frozen):
     augmented_on: str = ""
     ceilings: tuple[Ceiling, ...] = ()
     work: Work | None = None
-    state: DeviceState = DeviceState()
     parameters: int = 0
     parameters_trainable: int = 0
     device_peak_bytes: int | None = None

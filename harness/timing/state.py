@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, Protocol
 
 import psutil
 
-from harness.timing.records import DeviceState
+from harness.records import DeviceState
 
-__all__ = ["Gpu", "Watch", "open_gpu"]
+__all__ = ["Gpu", "NvidiaGpu", "Watch", "open_gpu", "watch_device"]
 
 _IDLE = ("idle", "iowait")
 # Counted a second time in the fields that Linux adds up elsewhere.
@@ -92,6 +92,11 @@ class _Counters(NamedTuple):
     busy: float
     own: float
     joules: float | None
+
+
+def watch_device(device: str) -> Watch:
+    """A watch of the machine and, on "gpu", of the first visible GPU."""
+    return Watch(open_gpu() if device == "gpu" else None)
 
 
 def open_gpu() -> Gpu | None:

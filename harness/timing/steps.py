@@ -9,11 +9,11 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from harness.records import StepTimes
+from harness.records import DeviceState, StepTimes
 
 __all__ = [
     "BLOCKS",
@@ -57,6 +57,18 @@ KERAS_TABLE_BLOCKS = Effort(blocks=10, steps_per_block=30)
 _STABLE_WITHIN = 0.05
 
 
+class Watching(Protocol):
+    """Sees what the machine does while something is timed: `harness.timing.state.Watch`."""
+
+    def sample(self) -> None:
+        """Look once."""
+        ...
+
+    def state(self) -> DeviceState:
+        """What was seen."""
+        ...
+
+
 @dataclass(frozen=True)
 class Step:
     """A compiled function and the resident tensors that it is called on, again and again."""
@@ -93,12 +105,12 @@ def measure(
     effort: Effort = BLOCKS,
     sync: Callable[[], None] = synchronise,
     clock: Callable[[], float] = time.perf_counter,
-    between: Callable[[], None] = lambda: None,
+    watch: Watching | None = None,
 ) -> StepTimes:
     """Time a step that may be asynchronous.
 
     The first step is told by itself; `stable` says whether warm-up ended because the times had settled.
-    `between` is called before every measured block, outside the time that is measured.
+    `watch` is asked before every measured block, outside the time that is measured.
     """
 
     def block(steps: int) -> float:
@@ -126,7 +138,8 @@ def measure(
     blocks: list[float] = []
     began = clock()
     while len(blocks) < effort.blocks or clock() - began < effort.seconds:
-        between()
+        if watch:
+            watch.sample()
         blocks.append(block(steps))
     return StepTimes(
         batch=batch,
@@ -135,6 +148,7 @@ def measure(
         stable=stable,
         steps_per_block=steps,
         block_seconds=tuple(blocks),
+        state=watch.state() if watch else DeviceState(),
     )
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import ENVIRONMENT, Row, answers, epoch, failed_record, finished_run, record, row
+from fakes import ENVIRONMENT, Row, answers, epoch, failed_record, finished_run, measured, record, row
 from tables import section, table
 
 from harness.errors import UserError
-from harness.records import Epoch, Record
+from harness.records import DeviceState, Epoch, Record
 from harness.reports import leaderboard
 from harness.reports.leaderboard import render_leaderboard
 from harness.reports.standings import rank, read_run
@@ -423,3 +423,23 @@ def test_epochs_that_hold_fewer_images_than_the_split_are_told(weights: str, tit
 
 def test_whole_epochs_are_not_remarked_on(tmp_path: Path):
     assert "images an epoch" not in rendered(tmp_path, with_history(BEST, epoch(1, images=100)))
+
+
+def test_a_time_that_other_work_disturbed_is_marked_and_explained(tmp_path: Path):
+    predictions = answers(90)
+    quiet, loud = (
+        measured(predictions).train_step.model_copy(update={"state": DeviceState(others_share=share)})
+        for share in (0.02, 0.4)
+    )
+    found = measured(predictions).model_copy(update={"train_step": loud, "inference_step": quiet})
+
+    text = render_leaderboard(finished_run(tmp_path, [(record(measured=found), predictions)]))
+
+    assert text.count("20.0 (disturbed)") == 1
+    assert "other processes took more than 10 % of the cores" in text
+
+
+def test_an_undisturbed_time_has_no_mark(tmp_path: Path):
+    text = render_leaderboard(finished_run(tmp_path, [row(answers(90))]))
+
+    assert "disturbed" not in text

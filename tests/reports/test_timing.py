@@ -21,10 +21,11 @@ from tables import section, table
 
 from harness.backbones import backbone
 from harness.errors import UserError
+from harness.records import DeviceState
 from harness.reports.report import write_report
 from harness.reports.timing import render_timing
 from harness.reports.timing_csv import timing_csv
-from harness.timing.records import DeviceState, TimingFolder, TimingRecord, Work
+from harness.timing.records import TimingFolder, TimingRecord, Work
 
 TITLE = "Inference at 160 px, batch 8, cpu, float32"
 FIRST = tuple(100.0 + step for step in range(10))

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from fakes_training import KERAS_ARRAYS, copies, moved
 
-from harness.records import StepTimes
+from harness.records import DeviceState, StepTimes
 from harness.timing.steps import (
     BLOCKS,
     KERAS_TABLE_BLOCKS,
@@ -192,12 +192,17 @@ def test_the_published_protocol_is_ten_repetitions_of_thirty_batches() -> None:
 def test_what_happens_between_blocks_is_not_in_their_time() -> None:
     device = Device(repeat(0.05))
 
-    def sampled() -> None:
-        device.now += 7.0
+    class Slow:
+        def sample(self) -> None:
+            device.now += 7.0
 
-    told = measure(device.step, batch=8, sync=device.sync, clock=device.clock, between=sampled)
+        def state(self) -> DeviceState:
+            return DeviceState(others_share=0.5)
+
+    told = measure(device.step, batch=8, sync=device.sync, clock=device.clock, watch=Slow())
 
     assert max(told.block_seconds) < 0.06
+    assert told.state.others_share == 0.5
 
 
 def test_the_raw_times_of_all_blocks_are_kept() -> None:
