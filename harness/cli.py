@@ -24,6 +24,7 @@ from harness.cli_common import (
     cache_folder,
     interruptible,
     load_trainings,
+    no_result,
     stop,
     weights_folder,
 )
@@ -119,6 +120,8 @@ def run(
 ) -> None:
     """Run a matrix: every cell in a process of its own, a record the moment it ends."""
     from harness.reports.leaderboard import render_leaderboard
+    from harness.reports.standings import read_standings
+    from harness.reports.summary import render_summary
     from harness.running.command import command_again, narrowing
     from harness.running.executor import LocalExecutor
     from harness.running.folder import RunFolder
@@ -153,16 +156,13 @@ def run(
     kept = f"finished cells are kept in {folder.path}, the same command goes on from there"
     with interruptible(kept, folder.path), RunView(console) as view:
         records = run_matrix(request, LocalExecutor(), view)
-    text = render_leaderboard(folder)
-    _write(folder.leaderboard, text)
-    console.print(_tables(text), markup=False, highlight=False, soft_wrap=True)
+    _write(folder.leaderboard, render_leaderboard(folder))
+    text = render_summary(read_standings(folder), width=_width(console))
+    console.print(f"\n{text}\n", markup=False, highlight=False, soft_wrap=True)
     console.print(f"leaderboard: {folder.leaderboard}", highlight=False, soft_wrap=True)
     failed = sum(record.status != "ok" for record in records)
     if failed:
-        stop(
-            f"{failed} of {len(records)} cells have no result; the leaderboard says why",
-            EXIT_INCOMPLETE,
-        )
+        stop(f"{no_result(failed, len(records), 'cell')}; the leaderboard says why", EXIT_INCOMPLETE)
 
 
 @app.command(epilog="Example: transferbench backbones 'ResNet*' MobileNet")
@@ -180,7 +180,8 @@ def backbones(
 
     folder = weights_folder(weights_dir)
     facts = [backbone_facts(BACKBONES[name], folder) for name in select(patterns or ["all"])]
-    typer.echo(json.dumps(facts, indent=1) if as_json else render_backbones(facts))
+    width = _width(Console())
+    typer.echo(json.dumps(facts, indent=1) if as_json else render_backbones(facts, width=width))
 
 
 @app.command(epilog="Example: transferbench doctor --json")
@@ -227,7 +228,8 @@ def curves(
         Path | None, typer.Option("--out", help="Picture to write (PNG or SVG); curves.png of the run.")
     ] = None,
     cell: Annotated[
-        str | None, typer.Option("--cell", help="Only the cells of that name, or of a pattern (VGG16/*).")
+        str | None,
+        typer.Option("--cell", help="Only the cells of that name, a part of it, or a pattern (VGG16/*)."),
     ] = None,
 ) -> None:
     """Draw accuracy and loss by epoch of a run's cells, beside published curves where there are some."""
@@ -266,12 +268,6 @@ def _write(path: Path, text: str) -> None:
     from harness.files import write_whole
 
     write_whole(path, text)
-
-
-def _tables(text: str) -> str:
-    """The leaderboard without its header's facts and the legend, for the terminal."""
-    parts = text.split("\n## ")
-    return "\n## ".join(["", *(part for part in parts[1:] if not part.startswith("How to read"))]).strip()
 
 
 def _width(console: Console) -> int | None:

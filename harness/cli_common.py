@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from harness.errors import EXIT_INTERRUPTED, UserError
+from harness.reports.text import counted
 
 if TYPE_CHECKING:  # importing it takes longer than --help should
     from harness.matrix import Matrix
@@ -26,6 +27,7 @@ __all__ = [
     "cache_folder",
     "interruptible",
     "load_trainings",
+    "no_result",
     "stop",
     "weights_folder",
 ]
@@ -90,6 +92,11 @@ def load_trainings(path: Path, backbones: Sequence[str] | None, devices: Sequenc
             hint="Time its steps with `transferbench time`; trainings are [[grid]] tables.",
         )
     return loaded
+
+
+def no_result(failed: int, total: int, name: str) -> str:
+    """How many have no result, "1 of 4 cells has no result"."""
+    return f"{failed:,} of {counted(total, name)} {'has' if failed == 1 else 'have'} no result"
 
 
 def stop(message: str, code: int) -> NoReturn:

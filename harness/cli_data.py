@@ -51,7 +51,7 @@ def inspect(
 
     from harness.data.inspection import inspect as look
     from harness.reports.inspection import draw_inspection, render_inspection, require_picture_name
-    from harness.reports.leaderboard import read_run
+    from harness.reports.standings import read_run
     from harness.reports.suspects import find_suspects
     from harness.running.folder import RunFolder
     from harness.running.view import RunView

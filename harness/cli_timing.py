@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from harness.cli_common import BackbonesOption, DevicesOption, MatrixArgument, interruptible, stop
+from harness.cli_common import BackbonesOption, DevicesOption, MatrixArgument, interruptible, no_result, stop
 from harness.errors import EXIT_INCOMPLETE
 
 __all__ = ["commands"]
@@ -60,7 +60,7 @@ def time(
         console.print(f"report: {path}", highlight=False, soft_wrap=True)
     failed = sum(record.status != "ok" for record in records)
     if failed:
-        stop(f"{failed} of {len(records)} timings have no result; the report says why", EXIT_INCOMPLETE)
+        stop(f"{no_result(failed, len(records), 'timing')}; the report says why", EXIT_INCOMPLETE)
 
 
 @commands.command(epilog="Example: transferbench selfcheck --device gpu --rounds 10")

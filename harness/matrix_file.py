@@ -14,14 +14,18 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from harness.backbones import backbone, select
-from harness.depth import parse_depth
+from harness.depth import Depth, parse_depth
 from harness.errors import UserError, few, unknown
 from harness.matrix import Grid, Matrix
-from harness.recipes import RECIPES, Recipe
+from harness.recipes import RECIPES, Recipe, Schedule
 from harness.strategies import STRATEGIES, strategy
 from harness.timing.cell import INFERENCE, KERAS_TABLE, TimingGrid, has_train_step
 
 __all__ = ["load_matrix"]
+
+_SHIPPED = Path("bench/matrices")  # in a clone, from where README's commands are given
+# What a matrix may say; "none" is what strategies without a depth have.
+_DEPTHS = ("all", "blocks:N", "layers:N", "fraction:F", "from:LAYER")
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,16 @@ class _Text:
 
     def table(self, kind: str, index: int) -> "_Text":
         """The text from the table `[[kind]]` of that index on."""
-        heads = [
-            number
-            for number, line in enumerate(self.text.splitlines(), start=1)
-            if re.match(rf"\s*\[\[\s*{kind}\s*\]\]", line)
-        ]
-        return replace(self, first=heads[index]) if index < len(heads) else self
+        return self._headed(rf"\[\[\s*{kind}\s*\]\]", index)
+
+    def recipe(self, name: str) -> "_Text":
+        """The text from the table `[recipe.NAME]` on."""
+        return self._headed(rf"\[\s*recipe\s*\.\s*[\"']?{re.escape(name)}[\"']?\s*\]", 0)
+
+    def _headed(self, head: str, index: int) -> "_Text":
+        lines = enumerate(self.text.splitlines(), start=1)
+        found = [number for number, line in lines if re.match(rf"\s*{head}", line)]
+        return replace(self, first=found[index]) if index < len(found) else self
 
     def at(self, word: str, *, key: bool = False) -> str:
         """`file:line` of the first line with that word as a key or a value, else `file`."""
@@ -60,7 +68,7 @@ class _Text:
 def load_matrix(path: Path) -> Matrix:
     """Read and check a matrix file; raise `UserError` for whatever is wrong with it."""
     if path.is_dir():
-        inside = sorted(found.name for found in path.glob("*.toml"))
+        inside = _matrices(path)
         raise UserError(
             "expected a matrix file (TOML), found a folder",
             where=str(path),
@@ -70,15 +78,20 @@ def load_matrix(path: Path) -> Matrix:
         text = _Text(str(path), path.read_text(encoding="utf-8"))
         document = tomllib.loads(text.text)
     except (FileNotFoundError, NotADirectoryError):
-        beside = sorted(found.name for found in path.parent.glob("*.toml"))
-        hint = f"Matrices there: {', '.join(beside)}." if beside else "Matrices are TOML files."
-        raise UserError(f"no matrix file {path}", hint=hint) from None
+        raise UserError(f"no matrix file {path}", hint=_elsewhere(path.parent)) from None
     except UnicodeDecodeError as error:
         raise UserError(f"not UTF-8 text: {error}", where=str(path)) from None
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"not valid TOML: {error}", where=str(path)) from None
     if "recipes" in document:
         raise unknown("key", "recipes", _top_keys(), where=text.at("recipes", key=True))
+    for kind in ("grid", "timing"):
+        if isinstance(document.get(kind), dict):
+            raise UserError(
+                f"{kind}: expected tables, got one table in single brackets",
+                where=text.at(kind, key=True),
+                hint=f"Write [[{kind}]]: a matrix may have several.",
+            )
     recipes = _recipes(document.pop("recipe", {}), text)
     try:
         matrix = Matrix.model_validate({**document, "recipes": recipes})
@@ -86,6 +99,24 @@ def load_matrix(path: Path) -> Matrix:
         raise _explain(error, Matrix, text) from None
     _check(matrix, text)
     return matrix
+
+
+def _matrices(folder: Path) -> list[str]:
+    """The names of the matrix files in a folder; other TOML files, such as pyproject.toml, are none."""
+    table = re.compile(r"^\s*\[\[\s*(grid|timing)\s*\]\]", re.MULTILINE)
+    files = [path for path in folder.glob("*.toml") if path.is_file()]
+    return sorted(
+        path.name for path in files if table.search(path.read_text(encoding="utf-8", errors="replace"))
+    )
+
+
+def _elsewhere(folder: Path) -> str:
+    """What to say of a matrix that is not in a folder."""
+    if beside := _matrices(folder):
+        return f"Matrices there: {', '.join(beside)}."
+    if shipped := _matrices(_SHIPPED):
+        return f"Matrices in {_SHIPPED}: {', '.join(shipped)}."
+    return "Matrices are TOML files."
 
 
 def _recipes(tables: Any, text: _Text) -> dict[str, Recipe]:
@@ -97,7 +128,9 @@ def _recipes(tables: Any, text: _Text) -> dict[str, Recipe]:
             where=text.at("recipe", key=True),
             hint='Write for example: [recipe.NAME], and below it base = "default" and what differs.',
         )
+    whole = text
     for name, table in tables.items():
+        text = whole.recipe(name)
         if name in RECIPES or not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
             problem = "is built in" if name in RECIPES else "is not made of a-z, 0-9 and -"
             raise UserError(
@@ -122,7 +155,18 @@ def _recipes(tables: Any, text: _Text) -> dict[str, Recipe]:
             recipes[name] = Recipe.model_validate(merged)
         except ValidationError as error:
             raise _explain(error, Recipe, text) from None
+        _check_warm_ups(recipes[name], text)
     return recipes
+
+
+def _check_warm_ups(recipe: Recipe, text: _Text) -> None:
+    for name, schedule in recipe:
+        if isinstance(schedule, Schedule) and schedule.warm_up_epochs > schedule.epochs:
+            raise UserError(
+                f"{name}: a warm-up of {schedule.warm_up_epochs:g} epochs never ends in {schedule.epochs}",
+                where=text.at("warm_up_epochs", key=True),
+                hint="Write a warm_up_epochs well below epochs, for example 1.",
+            )
 
 
 def _told(value: Any) -> str:
@@ -230,7 +274,7 @@ def _check_timing(grid: TimingGrid, text: _Text) -> None:
             raise _no_depths(name, text)
     for name in select(grid.backbones, where=text.at):
         _check_sizes(name, grid.sizes, text)
-        _check_depths(name, grid.depths, len(backbone(name).blocks), text)
+        _check_depths(name, grid.depths, text)
 
 
 def _no_depths(name: str, text: _Text) -> UserError:
@@ -259,9 +303,9 @@ def _check_backbone(name: str, grid: Grid, matrix: Matrix, text: _Text) -> None:
                 where=place,
                 hint="Leave at least one.",
             )
-    kept = min(len(row.blocks) - matrix.recipes[recipe].drop_blocks for recipe in grid.recipes)
     _check_sizes(name, grid.sizes, text)
-    _check_depths(name, grid.depths, kept, text)
+    for written in grid.recipes:
+        _check_depths(name, grid.depths, text, matrix.recipes[written])
     if "smoke-base" in grid.weights and name != "MobileNet-0.25":
         raise UserError(
             f"the small base of this project is a MobileNet-0.25, not a {name}",
@@ -281,19 +325,41 @@ def _check_sizes(name: str, sizes: Sequence[int | str], text: _Text) -> None:
             )
 
 
-def _check_depths(name: str, depths: Sequence[str], blocks: int, text: _Text) -> None:
-    """Check depths as they are written against a backbone of which that many blocks are used."""
+def _check_depths(name: str, depths: Sequence[str], text: _Text, recipe: Recipe | None = None) -> None:
+    """Check depths as they are written against a backbone, or against what a recipe leaves of it."""
+    blocks, dropped = backbone(name).blocks, recipe.drop_blocks if recipe else 0
+    kept, gone = blocks[: len(blocks) - dropped], blocks[len(blocks) - dropped :]
+    after = f" after recipe {recipe.name!r} drops {dropped}" if recipe and dropped else ""
     for written in depths:
-        depth = parse_depth(written, where=text.at(written))
+        depth = _depth(written, text)
         if depth.kind == "none":
             raise UserError(
                 "depth 'none' trains nothing of the base",
                 where=text.at(written),
                 hint="Strategies that freeze the whole base take no depth; leave it out of depths.",
             )
-        if depth.kind == "blocks" and depth.count > blocks:
+        if depth.kind == "blocks" and depth.count > len(kept):
             raise UserError(
-                f"{written!r} is deeper than {name}, which has {blocks} blocks",
+                f"{written!r} is deeper than {name}, which has {len(kept)} blocks{after}",
                 where=text.at(written),
                 hint="Use 'all' to train the whole base.",
             )
+        if depth.kind == "from" and _in(gone, depth.layer) and not _in(kept, depth.layer):
+            raise UserError(
+                f"{written!r}: {name} has no such layer{after} blocks, the last ones",
+                where=text.at(written),
+                hint="Name a layer further down, or use 'all' to train what is left of the base.",
+            )
+
+
+def _in(blocks: Sequence[str], layer: str) -> bool:
+    return any(re.match(pattern, layer) for pattern in blocks)
+
+
+def _depth(written: str, text: _Text) -> Depth:
+    try:
+        return parse_depth(written)
+    except UserError:
+        error = unknown("depth", written, _DEPTHS, where=text.at(written))
+        ranges = "N is 1 or more; F is a share of the parameters above 0 and at most 1, 0.3 for 30 %."
+        raise UserError(error.problem, where=error.where, hint=f"{error.hint} {ranges}") from None

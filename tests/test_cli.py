@@ -223,6 +223,7 @@ def test_a_run_ends_with_the_leaderboard_and_where_it_lies(tmp_path: Path, comma
     assert executor.ran[0] == FIRST
     assert "Controls: random base, never ranked" in ended.out
     assert "How to read this" not in ended.out
+    assert "|" not in ended.out
     assert ended.out.endswith("leaderboard: out/leaderboard.md\n")
     assert (tmp_path / "out" / "leaderboard.md").read_text().startswith("# Leaderboard: tiny\n")
 
@@ -240,7 +241,7 @@ def test_a_run_with_a_failed_cell_exits_with_1_and_says_where_the_reason_is(
     ended = command("run", matrix_file(tmp_path), "--out", "out")
     assert ended.code == 1
     assert "it broke" in ended.out
-    assert ended.err == "transferbench: 1 of 4 cells have no result; the leaderboard says why\n"
+    assert ended.err == "transferbench: 1 of 4 cells has no result; the leaderboard says why\n"
 
 
 def test_a_run_without_weights_exits_with_1_and_says_how_to_get_them(tmp_path: Path, command, executor):

@@ -24,6 +24,11 @@ _KINDS: tuple[tuple[Callable[[Record], bool], str], ...] = (
         "The strength of its penalty is chosen on validation loss.",
     ),
     (
+        lambda record: len(record.phases) > 1,
+        "The epoch is counted within its phase, the last one; the picture of `curves` counts through the "
+        "phases.",
+    ),
+    (
         lambda record: record.cell.strategy == "zero-shot",
         "Zero-shot is the ImageNet head itself: nothing is trained on these images, so there is no gap, "
         "no epoch and no train step.",

@@ -1,13 +1,14 @@
 """What reports in markdown have in common: tables, numbers, and the line that names a machine."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import pandas as pd
 
 from harness.environment import Environment
+from harness.reports.text import sentences
 
-__all__ = ["in_one_cell", "machine", "markdown", "number", "significant"]
+__all__ = ["commits", "in_one_cell", "machine", "markdown", "number", "significant"]
 
 
 def markdown(frame: pd.DataFrame, *, right: Collection[str]) -> str:
@@ -29,8 +30,13 @@ def significant(value: float | None, digits: int, factor: float = 1.0) -> str:
 
 
 def in_one_cell(text: str) -> str:
-    """A text that can stand in a markdown table: without line breaks, its bars escaped."""
-    return " ".join(text.split()).replace("|", r"\|")
+    """A message that can stand in a markdown table: sentences in one line, its bars escaped."""
+    return sentences(text).replace("|", r"\|")
+
+
+def commits(found: Iterable[str]) -> str:
+    """The harness's own commits in a line; outside a checkout there is none to tell."""
+    return ", ".join(sorted({commit or "unknown (not run from a checkout)" for commit in found}))
 
 
 def machine(environment: Environment) -> str:

@@ -13,7 +13,8 @@ import pandas as pd
 
 from harness.files import write_whole
 from harness.reports.resolution import Resolution, aa_sentence
-from harness.reports.tables import in_one_cell, machine, markdown, number, significant
+from harness.reports.tables import commits, in_one_cell, machine, markdown, number, significant
+from harness.reports.text import counted
 from harness.reports.timing_csv import timing_csv
 from harness.reports.timing_doubts import best_ceiling
 from harness.reports.timing_groups import Group, comparable
@@ -91,7 +92,6 @@ def render_timing(folder: TimingFolder) -> str:
 def _header(timings: Timings) -> str:
     facts, records = timings.facts, timings.records
     environments = {record.environment.fingerprint: record.environment for record in records}
-    commits = sorted({record.commit or "unknown" for record in records})
     threads = sorted({_threads(record.timed.threads) for record in records if record.timed})
     failed = len(timings.failed) + sum(timings.missing.values())
     lines = [
@@ -107,9 +107,9 @@ def _header(timings: Timings) -> str:
             for fingerprint, environment in environments.items()
         ),
         f"- threads: {'; '.join(threads)}" if any(threads) else "",
-        f"- harness commit: {', '.join(commits)}; first timing started "
+        f"- harness commit: {commits(record.commit for record in records)}; first timing started "
         f"{min(record.started for record in records)[:10]}",
-        f"- {_counted(len(facts.keys), 'cell')}, each timed in {_counted(facts.passes, 'pass')} "
+        f"- {counted(len(facts.keys), 'cell')}, each timed in {counted(facts.passes, 'pass')} "
         f"(a process of its own each time), the order shuffled with seed {facts.seed}"
         + (f"; {failed} of {facts.passes * len(facts.keys)} timings have no result" if failed else ""),
         *(f"- {_resolution(each, many=len(environments) > 1)}" for each in timings.resolutions),
@@ -140,7 +140,7 @@ def _resolution(each: Resolution, *, many: bool) -> str:
         )
     wider = "; the wider counts" if len(sources) > 1 else ""
     return (
-        f"resolution, {place}: {told} With {_counted(each.passes, 'pass')} a row this machine resolves "
+        f"resolution, {place}: {told} With {counted(each.passes, 'pass')} a row this machine resolves "
         f"differences of {_percent(each.width)} ({', '.join(sources)}{wider}); rows that are closer are tied."
     )
 
@@ -275,18 +275,13 @@ def _without_result(timings: Timings) -> str:
         for record in timings.failed
     ]
     rows += [
-        (name, _counted(count, "pass"), "not run", "the run was interrupted before it")
+        (name, counted(count, "pass"), "not run", "the run was interrupted before it")
         for name, count in timings.missing.items()
     ]
     if not rows:
         return ""
     frame = pd.DataFrame(rows, columns=["cell", "pass", "status", "reason"])
     return f"## Without a result\n\n{markdown(frame, right=[])}"
-
-
-def _counted(count: int, what: str) -> str:
-    plural = f"{what}es" if what.endswith("s") else f"{what}s"
-    return f"{count:,} {what if count == 1 else plural}"
 
 
 def _percent(share: float) -> str:

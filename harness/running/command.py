@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["command_again", "narrowing"]
+__all__ = ["command_again", "narrowing", "recorded"]
 
 
 def command_again(command: str, matrix: Path, options: dict[str, Path | None], *flags: str) -> str:
@@ -20,6 +20,14 @@ def command_again(command: str, matrix: Path, options: dict[str, Path | None], *
     for option, path in options.items():
         words += [option, shown(path)] if path else []
     return shlex.join([*words, *flags])
+
+
+def recorded(command: str) -> str:
+    """A run's command as its folder keeps it, and what is to be put back before it can be used."""
+    return (
+        "The run's command (folders outside the working folder are shown by their last part only, and the "
+        f"cache not at all):\n{command}"
+    )
 
 
 def narrowing(backbones: Sequence[str] | None, devices: Sequence[str] | None) -> list[str]:

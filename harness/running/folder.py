@@ -1,7 +1,8 @@
 """The folder of a run: what was asked, records, models, logs; one run at a time writes to it."""
 
 import fcntl
-from collections.abc import Iterator
+import fnmatch
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from harness.errors import UserError
+from harness.errors import UserError, unknown
 from harness.files import PARTIAL_SUFFIX, write_whole
 from harness.records import SCHEMA_VERSION, RecordStore
 
-__all__ = ["PlannedCell", "RunFacts", "RunFolder", "held"]
+__all__ = ["PlannedCell", "RunFacts", "RunFolder", "held", "named_cells"]
 
 
 @contextmanager
@@ -29,6 +30,19 @@ def held(folder: Path) -> Iterator[None]:
                 hint="Wait for it to end, or name another folder with --out.",
             ) from None
         yield
+
+
+def named_cells(wanted: str, names: Sequence[str], *, where: str = "", also: Sequence[str] = ()) -> list[str]:
+    """Return the cells that a name, a part of one or a pattern (VGG16/*) means, whatever its case.
+
+    Raises `UserError` if it means none, with the names' parts to choose from, and `also` these words.
+    """
+    for pattern in (wanted, f"*{wanted}*"):
+        found = [name for name in names if fnmatch.fnmatchcase(name.casefold(), pattern.casefold())]
+        if found:
+            return found
+    parts = dict.fromkeys(part for name in names for part in name.split("/"))
+    raise unknown("cell", wanted, [*also, *parts, *names], where=where)
 
 
 class PlannedCell(BaseModel):

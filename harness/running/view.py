@@ -12,6 +12,7 @@ from harness.data.manifest import SPLITS, Manifest
 from harness.matrix import Cell
 from harness.records import Record
 from harness.reports.dataset import left_out_lines
+from harness.reports.text import counted
 from harness.running.job import Progress as CellProgress
 from harness.timing.cell import TimingCell
 from harness.timing.records import TimingRecord
@@ -78,12 +79,13 @@ class RunView:
         """Tell how many cells there are, how many need not be run again, and what else lies there."""
         self._total = cells
         kept = f", {finished} of them finished before" if finished else ""
-        self._console.print(f"{cells} cells{kept}", highlight=False)
+        self._console.print(f"{counted(cells, 'cell')}{kept}", highlight=False)
         if without_model:
             text = f"{without_model} more had finished without their model being saved; they are run again"
             self._console.print(text, highlight=False)
         if others:
-            text = f"the folder also holds {others} records of other cells, data or settings; not shown"
+            held = counted(others, "record")
+            text = f"the folder also holds {held} of other cells, data or settings; not shown"
             self._console.print(text, highlight=False)
         self._cells = self._bars.add_task("all cells", total=cells, note=f"0/{cells}")
 
