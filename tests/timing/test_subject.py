@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from fakes_training import KERAS_ARRAYS, copies, moved
 
+from harness.backbones import BACKBONES, Backbone
 from harness.strategies import STRATEGIES
 from harness.timing import subject as subject_module
 from harness.timing.cell import INFERENCE, KERAS_TABLE, TimingCell, has_train_step
 from harness.timing.subject import Subject, build_subject
+from harness.timing.work import work_of
 
 pytestmark = KERAS_ARRAYS
 
@@ -154,3 +156,25 @@ def test_updates_are_counted_as_the_weights_change(precision: str) -> None:
 
     assert moved(subject.model.trainable_variables, before)
     assert subject.updates() == done + 1
+
+
+# Every backbone -----------------------------------------------------------------------------------
+
+QUICK = ("Xception", "VGG16", "ResNet50", "DenseNet121", "NASNetMobile", "EfficientNetB0", "ConvNeXtTiny")
+EACH = [
+    pytest.param(row, id=row.name, marks=[] if row.name in QUICK else pytest.mark.slow)
+    for row in BACKBONES.values()
+]
+
+
+@pytest.mark.parametrize("row", EACH)
+@pytest.mark.parametrize("step", [INFERENCE, "fine-tuning"])
+def test_every_backbone_can_be_timed_and_its_work_counted(row: Backbone, step: str) -> None:
+    depth = "blocks:1" if step == "fine-tuning" else "none"
+    subject = build_subject(TimingCell(row.name, step, depth, row.minimum_size, batch=2))
+
+    subject.step()
+    subject.step()
+
+    assert subject.step.traces == 1
+    assert work_of(subject.step.graph).multiply_adds > 2e5
