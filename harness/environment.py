@@ -82,6 +82,7 @@ class Environment(BaseModel):
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+@functools.cache
 def library_versions() -> dict[str, str]:
     """The versions of the libraries that results depend on; CUDA's own where they are installed."""
     cuda = sorted(
