@@ -46,11 +46,12 @@ class FakeSession:
         assert not self.ran, "installed too late"
         self.installed += packages
 
-    def run(self, *words: str) -> None:
+    def run(self, *words: str, **_: Any) -> str:
         self.ran.append(words)
         self.during(words)
         if set(self.failing) & set(words):
             raise nox.command.CommandFailed("exit code 1")
+        return "VGG16 ResNet101 ResNet101V2"
 
     def log(self, message: str) -> None:
         self.logged.append(message)
@@ -322,3 +323,18 @@ def test_the_suites_of_a_cpu_time_the_cpu_unless_told_otherwise(noxfile: ModuleT
     assert usual.words("pytest")[-2:] == ["--devices", "cpu"]
     assert told.words("pytest").count("--devices") == 1
     assert told.words("pytest")[-2:] == ["--devices", "gpu"]
+
+
+def test_all_tests_run_each_backbone_in_a_process_of_its_own_whatever_fails(noxfile: ModuleType):
+    session = FakeSession(failing=("VGG16] or VGG16-",))
+
+    with pytest.raises(EndedError, match="failed: VGG16$"):
+        noxfile.tests_all(session)
+
+    words = [each for each in session.ran if each[0] == "pytest"]
+    assert words[0] == ("pytest",)
+    assert [each[-1] for each in words[2:]] == [
+        "VGG16] or VGG16-",
+        "ResNet101] or ResNet101-",
+        "ResNet101V2] or ResNet101V2-",
+    ]
