@@ -328,7 +328,7 @@ def test_the_suites_of_a_cpu_time_the_cpu_unless_told_otherwise(noxfile: ModuleT
 def test_all_tests_run_each_backbone_in_a_process_of_its_own_whatever_fails(noxfile: ModuleType):
     session = FakeSession(failing=("VGG16] or VGG16-",))
 
-    with pytest.raises(EndedError, match="failed: VGG16$"):
+    with pytest.raises(EndedError, match=r"failed: VGG16$"):
         noxfile.tests_all(session)
 
     words = [each for each in session.ran if each[0] == "pytest"]
