@@ -4,7 +4,17 @@ import difflib
 import fnmatch
 from collections.abc import Iterable
 
-__all__ = ["EXIT_INCOMPLETE", "EXIT_INTERRUPTED", "EXIT_USAGE", "UserError", "few", "unknown"]
+from pydantic import ValidationError
+
+__all__ = [
+    "EXIT_INCOMPLETE",
+    "EXIT_INTERRUPTED",
+    "EXIT_USAGE",
+    "UserError",
+    "few",
+    "first_finding",
+    "unknown",
+]
 
 EXIT_INCOMPLETE = 1
 """The run ended, but at least one cell has no result; its record says why."""
@@ -38,6 +48,13 @@ def few(names: Iterable[str], shown: int = 5) -> str:
     if len(known) <= shown + 1:  # "and 1 more" is no shorter than the name
         return ", ".join(known)
     return f"{', '.join(known[:shown])} and {len(known) - shown:,} more"
+
+
+def first_finding(error: ValidationError) -> str:
+    """Return the first thing that is wrong with a document, behind its place in it."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"]) or "document"
+    return f"{place}: {first['msg']}"
 
 
 def unknown(kind: str, given: str, choices: Iterable[str], *, where: str = "") -> UserError:

@@ -29,7 +29,7 @@ from pydantic import (
 
 from harness.data.manifest import LeftOut
 from harness.environment import Environment
-from harness.errors import UserError
+from harness.errors import UserError, first_finding
 from harness.files import write_whole
 from harness.matrix import Cell
 from harness.recipes import Recipe
@@ -354,10 +354,8 @@ def read_record(path: Path) -> Record | None:
     except ValidationError as error:
         if _other_version(content):
             return None
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "document"
         raise UserError(
-            f"not a record of schema version {SCHEMA_VERSION}: {place}: {first['msg']}",
+            f"not a record of schema version {SCHEMA_VERSION}: {first_finding(error)}",
             where=str(path),
             hint="Delete the file; the next run of its matrix makes that cell again.",
         ) from None

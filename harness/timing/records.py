@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.environment import Environment
-from harness.errors import UserError
+from harness.errors import UserError, first_finding
 from harness.files import write_whole
 from harness.records import Memory, Status, StepTimes
 from harness.timing.cell import TimingCell
@@ -205,10 +205,8 @@ def _read(path: Path, kind: type[Document]) -> Document:
     try:
         return kind.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "document"
         raise UserError(
-            f"not a {kind.__name__} of this version: {place}: {first['msg']}",
+            f"not a {kind.__name__} of this version: {first_finding(error)}",
             where=str(path),
             hint="Delete the file; the next run of its matrix makes it again.",
         ) from None
