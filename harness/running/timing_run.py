@@ -20,6 +20,7 @@ from harness.errors import UserError
 from harness.files import PARTIAL_SUFFIX
 from harness.matrix import Matrix
 from harness.records import Memory
+from harness.reports.timing_doubts import disturbances
 from harness.running.folder import held
 from harness.running.job import Progress, TimingJob, TimingOutcome
 from harness.running.view import RunView
@@ -198,7 +199,7 @@ def _passes(
 def _finished(folder: TimingFolder, facts: TimingFacts) -> tuple[dict[tuple[str, int], TimingRecord], int]:
     """The timings that need not be made again, by name and pass, and how many are of other settings.
 
-    Failures are tried again.
+    Failures are tried again, and so is what other work on the machine disturbed.
     """
     records = list(folder.load())
     ours = [
@@ -206,8 +207,12 @@ def _finished(folder: TimingFolder, facts: TimingFacts) -> tuple[dict[tuple[str,
         for record in records
         if facts.keys.get(record.name) == record.key and record.in_pass <= facts.passes
     ]
-    finished = {(record.name, record.in_pass): record for record in ours if record.status == "ok"}
+    finished = {(record.name, record.in_pass): record for record in ours if _sound(record)}
     return finished, len(records) - len(ours)
+
+
+def _sound(record: TimingRecord) -> bool:
+    return record.timed is not None and not any(disturbances(record.timed.step.state))
 
 
 def _require_ours(folder: TimingFolder, facts: TimingFacts) -> None:

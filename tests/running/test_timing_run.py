@@ -7,7 +7,7 @@ import pytest
 from fakes_timing import FakeTimer, timed
 
 from harness.errors import UserError
-from harness.records import Memory
+from harness.records import DeviceState, Memory
 from harness.running import timing_run
 from harness.running.job import TimingOutcome
 from harness.running.timing_run import ROUNDS, TimingRequest, check_cell, check_machine, time_matrix
@@ -188,3 +188,18 @@ def test_the_key_follows_what_a_time_depends_on(
     monkeypatch.setattr(timing_run, name, other)
 
     assert timing_run.timing_key(cell) != before
+
+
+def test_what_other_work_disturbed_is_timed_again_by_the_same_command(tmp_path: Path) -> None:
+    def beside_others(cell: TimingCell) -> TimingOutcome:
+        share = 0.4 if cell.backbone == "MobileNet" and cell.size == 96 else 0.02
+        return TimingOutcome("ok", "", timed(20.0, state=DeviceState(others_share=share)))
+
+    time_matrix(request(tmp_path), FakeTimer(beside_others), fakes.view())
+    again, third = FakeTimer(), FakeTimer()
+    time_matrix(request(tmp_path), again, fakes.view())
+    time_matrix(request(tmp_path), third, fakes.view())
+
+    assert len(again.of_matrix) == 4
+    assert {name.partition("/")[0] for name in again.of_matrix} == {"MobileNet"}
+    assert third.of_matrix == []
