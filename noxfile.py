@@ -1,6 +1,12 @@
 """The project's tasks; `nox -l` lists them.  CI calls these and nothing else."""
 
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
 import nox
+from nox.command import CommandFailed
 
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.reuse_existing_virtualenvs = True
@@ -24,6 +30,36 @@ def smoke(session: nox.Session) -> None:
     )
 
 
+@nox.session(name="bench-gpu")
+def bench_gpu(session: nox.Session) -> None:
+    """Benchmark a machine with a GPU; -- --backbones VGG16, --devices gpu, --data DIR ... narrow it."""
+    given = Given.of(session, "doctor", "suites", "run", "time")
+    session.install("-e", ".[gpu]", *groups("bench"))
+    try:
+        session.run("transferbench", "doctor", "--require-gpu", *given.to("doctor"))
+    except CommandFailed:
+        session.error("doctor found what is in the way, above; without a GPU there is `nox -s bench-cpu`")
+    matrix = "bench/matrices/gpu.toml"
+    bench(session, suites("gpu", given), run(matrix, given), time(matrix, given))
+
+
+@nox.session(name="bench-cpu")
+def bench_cpu(session: nox.Session) -> None:
+    """Benchmark the CPU: the time of a step of every published backbone (some hours)."""
+    given = Given.of(session, "suites", "time")
+    session.install("-e", ".", *groups("bench"))
+    bench(session, suites("cpu", given, "--devices", "cpu"), time("bench/matrices/timing-cpu.toml", given))
+
+
+@nox.session(name="bench-tiny")
+def bench_tiny(session: nox.Session) -> None:
+    """Run all of a benchmark's code in under three minutes; its numbers mean little."""
+    given = Given.of(session, "suites", "time")
+    session.install("-e", ".", *groups("bench"))
+    matrix = "bench/matrices/tiny.toml"
+    bench(session, suites("tiny", given, matrix=matrix), time(matrix, given, "--passes", "1"))
+
+
 @nox.session(name="train-smoke-base")
 def train_smoke_base(session: nox.Session) -> None:
     """Train the small base again and write its weights to harness/assets (some minutes)."""
@@ -40,9 +76,25 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(name="tests-all")
 def tests_all(session: nox.Session) -> None:
-    """Run every test, the slow ones too."""
+    """Run every test, the slow ones too: those of each backbone in a process of their own."""
     session.install("-e", ".", *groups("test"))
-    session.run("pytest", "-m", "", *session.posargs)
+    listing = "from harness.backbones import BACKBONES; print(*BACKBONES)"
+    names = str(session.run("python", "-c", listing, silent=True)).split()
+    of_backbones = ("tests/training/test_backbones.py", "tests/timing/test_subject.py")
+    # TensorFlow keeps what it traced: one process for all backbones grows beyond 17 GB.
+    commands = {
+        "the quick ones": ["pytest"],
+        "the slow ones": ["pytest", "-m", "slow", *(f"--ignore={path}" for path in of_backbones)],
+    } | {name: ["pytest", "-m", "slow", *of_backbones, "-k", f"{name}] or {name}-"] for name in names}
+    failed = []
+    for what, words in commands.items():
+        try:
+            # 5: none of its tests is slow
+            session.run(*words, *session.posargs, success_codes=[0, 5])
+        except CommandFailed:
+            failed.append(what)
+    if failed:
+        session.error(f"failed: {', '.join(failed)}")
 
 
 @nox.session
@@ -64,3 +116,110 @@ def types(session: nox.Session) -> None:
     ]
     session.install(*needed, *groups("types"))
     session.run("mypy")
+
+
+@dataclass(frozen=True)
+class Given:
+    """The positional arguments of a session, sorted by the commands that take them."""
+
+    words: dict[str, list[str]]
+
+    @classmethod
+    def of(cls, session: nox.Session, *commands: str) -> "Given":
+        """Read a session's arguments; one that none of its commands takes ends it with the choices."""
+        parser = argparse.ArgumentParser(prog=f"nox -s {session.name} --", allow_abbrev=False)
+        options = {option: takers for option, takers in TAKERS.items() if set(takers) & set(commands)}
+        for option in options:
+            parser.add_argument(option, dest=option, action="append", default=[])
+        given = vars(parser.parse_args(session.posargs))
+        return cls(
+            {
+                command: [
+                    word
+                    for option, takers in options.items()
+                    if command in takers
+                    for value in given[option]
+                    for word in (option, value)
+                ]
+                for command in commands
+            }
+        )
+
+    def to(self, command: str) -> list[str]:
+        """The words for one command."""
+        return self.words[command]
+
+
+TAKERS = {
+    "--backbones": ("suites", "run", "time"),
+    "--devices": ("suites", "run", "time"),
+    "--data": ("run",),
+    "--weights-dir": ("doctor", "run"),
+    "--cache": ("doctor", "run"),
+    "--passes": ("time",),
+    "--seed": ("time",),
+}
+"""Which commands of a bench session take an option."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command of a bench session and the files that it leaves, by what they are called.
+
+    Those in `fresh` are deleted before it runs: an older one would be taken for this one's.
+    """
+
+    name: str
+    words: Sequence[str]
+    leaves: dict[str, Path]
+    fresh: Sequence[Path] = field(default=())
+
+
+def suites(name: str, given: Given, *usual: str, matrix: str = "bench/matrices/suites.toml") -> Step:
+    """The step that runs the pytest-benchmark suites of bench/; `usual` narrows unless it is given.
+
+    They run in one process, so not over the whole matrix of a session: see the matrix.
+    """
+    file = Path("results/benchmarks") / f"{name}.json"
+    words = ["pytest", "bench", "--matrix", matrix, "--benchmark-json", str(file)]
+    words += [*(() if set(usual) & set(given.to("suites")) else usual), *given.to("suites")]
+    return Step("suites", words, {"pytest-benchmark": file}, fresh=(file,))
+
+
+def run(matrix: str, given: Given) -> Step:
+    """The step that trains and tests what a matrix asks for."""
+    folder = Path("results/runs") / Path(matrix).stem
+    words = ["transferbench", "run", matrix, "--out", str(folder), *given.to("run")]
+    return Step("run", words, {"run": folder, "leaderboard": folder / "leaderboard.md"})
+
+
+def time(matrix: str, given: Given, *usual: str) -> Step:
+    """The step that times what a matrix asks for; `usual` are options that given ones override."""
+    folder = Path("results/timings") / Path(matrix).stem
+    words = ["transferbench", "time", matrix, "--out", str(folder), *usual, *given.to("time")]
+    return Step("time", words, {"timings": folder, "timing report": folder / "timing.md"})
+
+
+def bench(session: nox.Session, *steps: Step) -> None:
+    """Run every step, whatever became of those before it, and tell where things lie.
+
+    Fails if a step failed: a cell that has run out of memory is no reason to lose the others, nor to
+    pass over it.
+    """
+    failed = []
+    for step in steps:
+        for path in step.fresh:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+        try:
+            session.run(*step.words)
+        except CommandFailed:
+            failed.append(step.name)
+    for step in steps:
+        for name, path in step.leaves.items():
+            note = (
+                "" if step.name not in failed else " (its step failed: incomplete, or of an earlier session)"
+            )
+            session.log(f"{name}: {path}{note if path.exists() else ' (not written)'}")
+    if failed:
+        session.error(f"failed: {', '.join(failed)}; what they said stands above")

@@ -15,17 +15,22 @@ from rich.text import Text
 
 from harness import __version__
 from harness.cli_common import (
+    BackbonesOption,
     CacheOption,
+    DevicesOption,
     MatrixArgument,
     RunArgument,
     WeightsOption,
     cache_folder,
     interruptible,
+    load_trainings,
+    no_result,
     stop,
     weights_folder,
 )
 from harness.cli_data import commands as data_commands
 from harness.cli_models import commands as model_commands
+from harness.cli_timing import commands as timing_commands
 from harness.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_USAGE, UserError
 
 __all__ = ["app", "main"]
@@ -67,14 +72,15 @@ def plan(
     matrix: MatrixArgument,
     weights_dir: WeightsOption = None,
     offline: OfflineOption = False,
+    backbones: BackbonesOption = None,
+    devices: DevicesOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Show the cells of a matrix, and why a cell will be skipped."""
-    from harness.matrix_file import load_matrix
     from harness.reports.plan import plan_facts, render_plan
     from harness.running.planner import make_plan
 
-    loaded, folder = load_matrix(matrix), weights_folder(weights_dir)
+    loaded, folder = load_trainings(matrix, backbones, devices), weights_folder(weights_dir)
     planned = make_plan(loaded, folder, offline=offline)
     if as_json:
         typer.echo(json.dumps(plan_facts(planned), indent=1))
@@ -102,6 +108,8 @@ def run(
     ] = None,
     cache: CacheOption = None,
     offline: OfflineOption = False,
+    backbones: BackbonesOption = None,
+    devices: DevicesOption = None,
     save_models: Annotated[
         bool,
         typer.Option(
@@ -111,23 +119,20 @@ def run(
     ] = False,
 ) -> None:
     """Run a matrix: every cell in a process of its own, a record the moment it ends."""
-    from harness.matrix_file import load_matrix
     from harness.reports.leaderboard import render_leaderboard
-    from harness.running.command import command_again
+    from harness.reports.standings import read_standings
+    from harness.reports.summary import render_summary
+    from harness.running.command import command_again, narrowing
     from harness.running.executor import LocalExecutor
     from harness.running.folder import RunFolder
     from harness.running.run import Request, run_matrix
     from harness.running.view import RunView
 
-    loaded = load_matrix(matrix)
-    if loaded.data.source != "folder":
-        named = context.get_parameter_source("data")
-        if named is not None and named.name == "COMMANDLINE":
-            raise UserError(
-                f"this matrix has its own images ({loaded.data.source}), so --data has no part in it",
-                where=str(matrix),
-                hint='Leave --data out, or use a matrix with data = { source = "folder" }.',
-            )
+    loaded = load_trainings(matrix, backbones, devices)
+    named = context.get_parameter_source("data")
+    if named is not None and named.name == "COMMANDLINE":
+        loaded = loaded.on_folder(where=str(matrix))
+    elif loaded.data.source != "folder":
         data = None
     folder = RunFolder(out or Path("results/runs") / loaded.name)
     request = Request(
@@ -138,9 +143,11 @@ def run(
         cache=cache_folder(cache),
         offline=offline,
         command=command_again(
+            "run",
             matrix,
             {"--data": data, "--weights-dir": weights_dir, "--out": out},
             *(["--offline"] if offline else []),
+            *narrowing(backbones, devices),
             *(["--save-models"] if save_models else []),
         ),
         save_models=save_models,
@@ -149,16 +156,13 @@ def run(
     kept = f"finished cells are kept in {folder.path}, the same command goes on from there"
     with interruptible(kept, folder.path), RunView(console) as view:
         records = run_matrix(request, LocalExecutor(), view)
-    text = render_leaderboard(folder)
-    _write(folder.leaderboard, text)
-    console.print(_tables(text), markup=False, highlight=False, soft_wrap=True)
+    _write(folder.leaderboard, render_leaderboard(folder))
+    text = render_summary(read_standings(folder), width=_width(console))
+    console.print(f"\n{text}\n", markup=False, highlight=False, soft_wrap=True)
     console.print(f"leaderboard: {folder.leaderboard}", highlight=False, soft_wrap=True)
     failed = sum(record.status != "ok" for record in records)
     if failed:
-        stop(
-            f"{failed} of {len(records)} cells have no result; the leaderboard says why",
-            EXIT_INCOMPLETE,
-        )
+        stop(f"{no_result(failed, len(records), 'cell')}; the leaderboard says why", EXIT_INCOMPLETE)
 
 
 @app.command(epilog="Example: transferbench backbones 'ResNet*' MobileNet")
@@ -176,20 +180,27 @@ def backbones(
 
     folder = weights_folder(weights_dir)
     facts = [backbone_facts(BACKBONES[name], folder) for name in select(patterns or ["all"])]
-    typer.echo(json.dumps(facts, indent=1) if as_json else render_backbones(facts))
+    width = _width(Console())
+    typer.echo(json.dumps(facts, indent=1) if as_json else render_backbones(facts, width=width))
 
 
 @app.command(epilog="Example: transferbench doctor --json")
 def doctor(
     weights_dir: WeightsOption = None,
     cache: CacheOption = None,
+    require_gpu: Annotated[
+        bool,
+        typer.Option(
+            "--require-gpu", help="That no GPU is visible, or work does not land on it, is a problem."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
-    """Tell what this machine has and lacks: versions, devices, folders, weights."""
+    """Tell what this machine has and lacks: versions, devices, folders, weights; 1 is a problem."""
     from harness.doctor import examine, render
-    from harness.running.executor import LocalExecutor
+    from harness.running import probe
 
-    found = examine(LocalExecutor().probe, weights_folder(weights_dir), cache_folder(cache))
+    found = examine(probe.probe, weights_folder(weights_dir), cache_folder(cache), require_gpu=require_gpu)
     typer.echo(json.dumps(found.as_dict(), indent=1) if as_json else render(found))
     if found.problems:
         raise SystemExit(EXIT_INCOMPLETE)
@@ -200,17 +211,14 @@ def report(
     run_folder: RunArgument,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="File to write; leaderboard.md of the run by default."),
+        typer.Option("--out", help="File to write; leaderboard.md or timing.md of the run by default."),
     ] = None,
 ) -> None:
-    """Write the leaderboard of a run again, from its records alone."""
-    from harness.reports.leaderboard import render_leaderboard
-    from harness.running.folder import RunFolder
+    """Write the leaderboard of a run, or the report of a timing run, again: from its records alone."""
+    from harness.reports.report import write_report
 
-    folder = RunFolder(run_folder)
-    target = out or folder.leaderboard
-    _write(target, render_leaderboard(folder))
-    typer.echo(target)
+    for path in write_report(run_folder, out):
+        typer.echo(path)
 
 
 @app.command(epilog="Example: transferbench curves results/runs/cats-dogs --cell 'Xception/*'")
@@ -220,7 +228,8 @@ def curves(
         Path | None, typer.Option("--out", help="Picture to write (PNG or SVG); curves.png of the run.")
     ] = None,
     cell: Annotated[
-        str | None, typer.Option("--cell", help="Only the cells of that name, or of a pattern (VGG16/*).")
+        str | None,
+        typer.Option("--cell", help="Only the cells of that name, a part of it, or a pattern (VGG16/*)."),
     ] = None,
 ) -> None:
     """Draw accuracy and loss by epoch of a run's cells, beside published curves where there are some."""
@@ -243,27 +252,22 @@ def publish(
         bool, typer.Option("--replace", help="Replace another run that is published under the name.")
     ] = False,
 ) -> None:
-    """Copy a run's records and leaderboard to where they are committed: compact, without paths."""
-    from harness.reports.publish import publish_run
+    """Copy a run's records and leaderboard or report to where they are committed: compact, without paths."""
+    from harness.reports.publish import publish as copy
 
-    for path in publish_run(run_folder, results, replace=replace):
+    for path in copy(run_folder, results, replace=replace):
         typer.echo(path)
 
 
 app.add_typer(data_commands)
 app.add_typer(model_commands)
+app.add_typer(timing_commands)
 
 
 def _write(path: Path, text: str) -> None:
     from harness.files import write_whole
 
     write_whole(path, text)
-
-
-def _tables(text: str) -> str:
-    """The leaderboard without its header's facts and the legend, for the terminal."""
-    parts = text.split("\n## ")
-    return "\n## ".join(["", *(part for part in parts[1:] if not part.startswith("How to read"))]).strip()
 
 
 def _width(console: Console) -> int | None:

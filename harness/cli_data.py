@@ -9,11 +9,14 @@ from rich.console import Console
 
 from harness.cli_common import (
     NOTHING_WRITTEN,
+    BackbonesOption,
     CacheOption,
+    DevicesOption,
     MatrixArgument,
     WeightsOption,
     cache_folder,
     interruptible,
+    load_trainings,
     stop,
     weights_folder,
 )
@@ -48,7 +51,7 @@ def inspect(
 
     from harness.data.inspection import inspect as look
     from harness.reports.inspection import draw_inspection, render_inspection, require_picture_name
-    from harness.reports.leaderboard import read_run
+    from harness.reports.standings import read_run
     from harness.reports.suspects import find_suspects
     from harness.running.folder import RunFolder
     from harness.running.view import RunView
@@ -71,16 +74,21 @@ def inspect(
 
 
 @commands.command(epilog="Example: transferbench prefetch bench/matrices/cats-dogs.toml")
-def prefetch(matrix: MatrixArgument, weights_dir: WeightsOption = None, cache: CacheOption = None) -> None:
+def prefetch(
+    matrix: MatrixArgument,
+    weights_dir: WeightsOption = None,
+    cache: CacheOption = None,
+    backbones: BackbonesOption = None,
+    devices: DevicesOption = None,
+) -> None:
     """Download the images and weights that a matrix needs, so that it can run with --offline later."""
     from harness.data.sources import open_source
-    from harness.matrix_file import load_matrix
     from harness.running.executor import LocalExecutor
     from harness.running.planner import make_plan
     from harness.running.prefetch import describe_fetched, fetch_missing, unusable
     from harness.running.view import RunView
 
-    loaded = load_matrix(matrix)
+    loaded = load_trainings(matrix, backbones, devices)
     plan = make_plan(loaded, weights_folder(weights_dir), offline=False)
     kept = "what was downloaded before is kept, the same command goes on from there"
     images: str = loaded.data.source

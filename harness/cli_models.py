@@ -35,7 +35,8 @@ def export(
         str,
         typer.Argument(
             metavar="CELL",
-            help="A cell's name, a part of it that no other has, or 'best': the leaderboard's first row.",
+            help="A cell's name, a part of it or a pattern that means no other, or 'best': the "
+            "leaderboard's first row.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The file to write; its name ends in .keras.")],

@@ -11,6 +11,7 @@ from harness.backbones import BACKBONES, Backbone
 from harness.environment import Environment, current_environment
 from harness.errors import few
 from harness.reports.text import text_table
+from harness.running.probe import Seen
 from harness.weights import find_weights, is_hdf5, keras_home
 
 __all__ = ["Findings", "Folder", "WeightsFound", "examine", "render"]
@@ -47,7 +48,7 @@ class Findings:
     """Everything that `doctor` tells; `problems` are sentences, each with what to do."""
 
     environment: Environment
-    tensorflow: dict[str, Any]
+    tensorflow: Seen
     folders: tuple[Folder, ...]
     weights: tuple[WeightsFound, ...]
     problems: tuple[str, ...]
@@ -57,8 +58,13 @@ class Findings:
         return asdict(self) | {"environment": self.environment.model_dump()}
 
 
-def examine(probe: Callable[[], dict[str, Any]], weights_dir: Path | None, cache: Path) -> Findings:
-    """Look at the machine; `probe` asks TensorFlow, in another process, what it sees."""
+def examine(
+    probe: Callable[[], Seen], weights_dir: Path | None, cache: Path, *, require_gpu: bool = False
+) -> Findings:
+    """Look at the machine; `probe` asks TensorFlow, in another process, what it sees.
+
+    With `require_gpu` it is a problem that no GPU is visible.
+    """
     seen = probe()
     folders = (_folder("Keras", keras_home()), _folder("cache", cache))
     problems = []
@@ -69,11 +75,7 @@ def examine(probe: Callable[[], dict[str, Any]], weights_dir: Path | None, cache
         )
     if not folders[1].writable:
         problems.append(f"The cache {folders[1].path} cannot be written. Name another with --cache.")
-    if not seen["gpus"] and seen["built_for_cuda"] and shutil.which("nvidia-smi"):
-        problems.append(
-            "There is an NVIDIA driver, and TensorFlow sees no GPU. Install the gpu extra: "
-            "pip install 'transferbench[gpu]'."
-        )
+    problems += _device_problems(seen, require_gpu=require_gpu)
     weights = tuple(_weights(row, weights_dir) for row in BACKBONES.values())
     problems += [
         f"{found.file} has another hash than Keras publishes; its numbers are those of another file."
@@ -89,17 +91,37 @@ def examine(probe: Callable[[], dict[str, Any]], weights_dir: Path | None, cache
     return Findings(current_environment(), seen, folders, weights, tuple(problems))
 
 
+def _device_problems(seen: Seen, *, require_gpu: bool) -> list[str]:
+    if seen.error:
+        return [f"TensorFlow cannot be asked for its devices: {seen.error}."]
+    if not seen.gpus:
+        problem = f"No GPU is visible to TensorFlow: {seen.why_no_gpu}."
+        if require_gpu:
+            return [problem]
+        if seen.built_for_cuda and shutil.which("nvidia-smi"):
+            return [f"There is an NVIDIA driver. {problem}"]
+        return []
+    problems = []
+    for each in seen.placed:
+        if not each.on_gpu:
+            what = f"failed: {each.error}" if each.error else f"was done on {each.device}"
+            logged = f" TensorFlow's log: {seen.log_error}" if seen.log_error else ""
+            problems.append(f"A {each.work} that was asked for on the first GPU {what}.{logged}")
+    return problems
+
+
 def render(found: Findings) -> str:
     """The findings as text for a terminal."""
     facts, seen = found.environment, found.tensorflow
     libraries = ", ".join(f"{name} {version}" for name, version in facts.libraries.items())
-    threads = ", ".join(f"{name} {count or 'automatic'}" for name, count in seen["threads"].items())
+    threads = ", ".join(f"{name} {count or 'automatic'}" for name, count in (seen.threads or {}).items())
     memory = f"{facts.memory_bytes / 2**30:.0f} GiB"
     lines = [
         f"machine: {facts.processor}, {facts.cores} cores, {memory}, {facts.system}",
         f"versions: Python {facts.python}, {libraries} (environment {facts.fingerprint})",
-        f"devices: {', '.join(seen['devices'])}",
-        f"threads: {threads}",
+        f"devices: {', '.join(seen.devices) or 'unknown'}",
+        *_gpu_lines(seen),
+        f"threads: {threads or 'unknown'}",
         f"settings: {', '.join(f'{name}={value}' for name, value in facts.settings.items()) or 'none'}",
     ]
     lines += [
@@ -109,6 +131,14 @@ def render(found: Findings) -> str:
     ]
     problems = [f"problem: {problem}" for problem in found.problems] or ["no problems found"]
     return "\n".join([*lines, "", *_weights_lines(found.weights), "", *problems])
+
+
+def _gpu_lines(seen: Seen) -> list[str]:
+    """Why there is no GPU, where there could be one, or what was really done on it."""
+    if not seen.gpus:
+        return [f"no GPU: {seen.why_no_gpu}"] if seen.built_for_cuda else []
+    done = [each.work for each in seen.placed if each.on_gpu]
+    return [f"done on the GPU: {', '.join(done) or 'nothing'} (CUDA {seen.cuda or 'unknown'})"]
 
 
 def _weights_lines(weights: Sequence[WeightsFound]) -> list[str]:

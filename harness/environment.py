@@ -9,8 +9,9 @@ import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 
 import psutil
@@ -28,22 +29,39 @@ __all__ = [
 
 _LIBRARIES = ("keras", "tensorflow", "numpy", "pillow", "scikit-learn", "transferbench")
 # What of this package decides a cell's numbers; rendering and the command line do not.
-_RESULT_CODE = ("data", "strategies", "timing", "training", "backbones", "depth.py", "running/cell.py")
+_RESULT_CODE = (
+    "data",
+    "strategies",
+    "timing",
+    "training",
+    "backbones",
+    "depth.py",
+    "running/cell.py",
+    "running/timing_cell.py",
+    "running/worker.py",
+)
 _SETTINGS = (
     "CUDA_VISIBLE_DEVICES",
-    "KERAS_BACKEND",
+    "MKL_NUM_THREADS",
     "NVIDIA_TF32_OVERRIDE",
     "OMP_NUM_THREADS",
     "TF_ENABLE_ONEDNN_OPTS",
+    "TF_FORCE_GPU_ALLOW_GROWTH",
     "TF_NUM_INTEROP_THREADS",
     "TF_NUM_INTRAOP_THREADS",
     "TF_XLA_FLAGS",
     "XLA_FLAGS",
 )
+_SETTINGS_OF = ("KMP_", "MALLOC_", "ONEDNN_", "TF_CUDNN_", "TF_GPU_")
+_PATHS = ("LD_PRELOAD",)  # another allocator, for example; where it lies is private
+_CUDA_LIBRARIES = r"nvidia-(cublas|cuda-runtime|cudnn|cufft)-cu\d+"
 
 
 class Environment(BaseModel):
-    """Processor, memory, system, versions, and the settings that change numbers."""
+    """Processor, memory, system, versions, and the settings that change numbers.
+
+    `gpus` names each NVIDIA GPU with its driver.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,17 +72,25 @@ class Environment(BaseModel):
     python: str
     libraries: dict[str, str]
     settings: dict[str, str]
+    gpus: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
         """Twelve hex digits that are equal only where all of this is equal."""
-        text = json.dumps(self.model_dump(), sort_keys=True)
+        facts = self.model_dump(exclude=set() if self.gpus else {"gpus"})
+        text = json.dumps(facts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+@functools.cache
 def library_versions() -> dict[str, str]:
-    """The versions of the libraries that results depend on."""
-    return {name: version(name) for name in _LIBRARIES}
+    """The versions of the libraries that results depend on; CUDA's own where they are installed."""
+    cuda = sorted(
+        each.name
+        for each in distributions()
+        if each.name and re.fullmatch(_CUDA_LIBRARIES, each.name.lower())
+    )
+    return {name: version(name) for name in (*_LIBRARIES, *cuda)}
 
 
 @functools.cache
@@ -83,7 +109,11 @@ def code_sha256() -> str:
 
 def settings() -> dict[str, str]:
     """The environment variables that change numbers, where they are set."""
-    return {name: os.environ[name] for name in _SETTINGS if name in os.environ}
+    return {
+        name: Path(value).name if name in _PATHS else value
+        for name, value in sorted(os.environ.items())
+        if name in (*_SETTINGS, *_PATHS) or name.startswith(_SETTINGS_OF)
+    }
 
 
 @functools.cache
@@ -97,6 +127,7 @@ def current_environment() -> Environment:
         python=platform.python_version(),
         libraries=library_versions(),
         settings=settings(),
+        gpus=_gpus(),
     )
 
 
@@ -105,6 +136,21 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _gpus() -> tuple[str, ...]:
+    """Name and driver of each GPU; nothing without NVIDIA's driver or the `gpu` extra."""
+    try:
+        import pynvml
+    except ImportError:
+        return ()
+    try:
+        pynvml.nvmlInit()
+        driver = pynvml.nvmlSystemGetDriverVersion()
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(each) for each in range(pynvml.nvmlDeviceGetCount())]
+        return tuple(f"{pynvml.nvmlDeviceGetName(each)} (driver {driver})" for each in handles)
+    except pynvml.NVMLError:
+        return ()
 
 
 def _processor() -> str:

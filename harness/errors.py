@@ -1,9 +1,20 @@
 """Errors that a user can mend, with a message that says how."""
 
 import difflib
+import fnmatch
 from collections.abc import Iterable
 
-__all__ = ["EXIT_INCOMPLETE", "EXIT_INTERRUPTED", "EXIT_USAGE", "UserError", "few", "unknown"]
+from pydantic import ValidationError
+
+__all__ = [
+    "EXIT_INCOMPLETE",
+    "EXIT_INTERRUPTED",
+    "EXIT_USAGE",
+    "UserError",
+    "few",
+    "first_finding",
+    "unknown",
+]
 
 EXIT_INCOMPLETE = 1
 """The run ended, but at least one cell has no result; its record says why."""
@@ -39,14 +50,33 @@ def few(names: Iterable[str], shown: int = 5) -> str:
     return f"{', '.join(known[:shown])} and {len(known) - shown:,} more"
 
 
+def first_finding(error: ValidationError) -> str:
+    """Return the first thing that is wrong with a document, behind its place in it."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"]) or "document"
+    return f"{place}: {first['msg']}"
+
+
 def unknown(kind: str, given: str, choices: Iterable[str], *, where: str = "") -> UserError:
     """Return the error for a name that is not one of `choices`, near names first."""
     known = list(choices)
     folded = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(given.casefold(), folded, n=3, cutoff=0.5)
-    meant = f"Did you mean {' or '.join(folded[name] for name in near)}? " if near else ""
+    pattern = _in_the_case_of(known, given)
+    meant = [pattern] if pattern else [folded[name] for name in near]
+    guess = f"Did you mean {' or '.join(meant)}? " if meant else ""
     return UserError(
         f"unknown {kind} {given!r}",
         where=where,
-        hint=f"{meant}Choices: {few(known, shown=30)}.",
+        hint=f"{guess}Choices: {few(known, shown=30)}.",
     )
+
+
+def _in_the_case_of(known: list[str], given: str) -> str:
+    """A pattern (resnet*) as the names that it would mean are written (ResNet*); "" if there are none."""
+    start = given.partition("*")[0]
+    for name in known if "*" in given else ():
+        pattern = name[: len(start)] + given[len(start) :]
+        if name.casefold().startswith(start.casefold()) and fnmatch.fnmatchcase(name, pattern):
+            return pattern
+    return ""

@@ -1,24 +1,29 @@
 """A matrix and the cells it expands to.
 
 A matrix is a TOML file: a name, where the images come from, and one or more grids whose axes
-are multiplied out.  `harness.matrix_file` reads and checks it.  Nothing here imports Keras.
+are multiplied out: `[[grid]]` for trainings, `[[timing]]` for steps that are timed by themselves.
+`harness.matrix_file` reads and checks it.  Nothing here imports Keras.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harness.backbones import backbone, select
+from harness.errors import UserError, few, unknown
 from harness.recipes import Recipe
 from harness.strategies import NO_DEPTH, strategy
+from harness.timing.cell import TimingCell, TimingGrid
 
 __all__ = ["Cell", "DataSpec", "Grid", "Matrix"]
 
 Weights = Literal["imagenet", "smoke-base", "random"]
+Table = TypeVar("Table", "Grid", TimingGrid)
 
+_DEVICES = ("cpu", "gpu")
 
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1, strict=True)]  # what NumPy and Keras take
 
@@ -61,7 +66,7 @@ class DataSpec(_Strict):
 class Grid(_Strict):
     """Axes that are multiplied out, each where it means something.
 
-    `backbones` takes names, patterns (`ResNet*`), "required" and "all".  `depths` applies to the
+    `backbones` takes names, patterns (`ResNet*`), "required", "table" and "all".  `depths` applies to the
     strategies that take one, `learning_rates` to those that have one (in place of the recipe's rate
     for that strategy), `weights` to those that do not bring their own, and `seeds` where one decides
     anything.
@@ -136,9 +141,16 @@ class Matrix(_Strict):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     data: DataSpec = DataSpec()
-    grid: Annotated[tuple[Grid, ...], Field(min_length=1)]
+    grid: tuple[Grid, ...] = ()
+    timing: tuple[TimingGrid, ...] = ()
     minutes_per_cell: Annotated[float, Field(gt=0)] = 240
     recipes: dict[str, Recipe] = {}
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> "Matrix":
+        if not self.grid and not self.timing:
+            raise ValueError("expected a [[grid]] or a [[timing]] table")
+        return self
 
     def cells(self) -> tuple[Cell, ...]:
         """The cells in the order of the file, each once."""
@@ -147,6 +159,54 @@ class Matrix(_Strict):
             for cell in _expand(grid):
                 found.setdefault(cell.name, cell)
         return tuple(found.values())
+
+    def timing_cells(self) -> tuple[TimingCell, ...]:
+        """What is timed by itself, in the order of the file, each once."""
+        return tuple({cell.name: cell for grid in self.timing for cell in grid.cells()}.values())
+
+    def only(self, backbones: Sequence[str] = (), devices: Sequence[str] = ()) -> "Matrix":
+        """Return the matrix with these backbones (names, patterns, groups) and devices alone.
+
+        Nothing named leaves all.  Tables of which nothing is left go.  Raises `UserError`, with what there
+        is to choose from, for an unknown word and where no table is left.
+        """
+        for device in devices:
+            if device not in _DEVICES:
+                raise unknown("device", device, _DEVICES)
+        wanted = select(backbones) if backbones else None
+        grid = tuple(filter(None, (_only(table, wanted, devices) for table in self.grid)))
+        timing = tuple(filter(None, (_only(table, wanted, devices) for table in self.timing)))
+        if not grid and not timing:
+            tables: tuple[Grid | TimingGrid, ...] = (*self.grid, *self.timing)
+            here = select(word for table in tables for word in table.backbones)
+            there = sorted({device for table in tables for device in table.devices})
+            asked = [f"backbones {', '.join(backbones)}"] if backbones else []
+            asked += [f"devices {', '.join(devices)}"] if devices else []
+            raise UserError(
+                f"nothing is left of matrix {self.name!r} with {' and '.join(asked)} alone",
+                hint=f"It has backbones {few(here, shown=30)}; devices {', '.join(there)}.",
+            )
+        return self.model_copy(update={"grid": grid, "timing": timing})
+
+    def on_folder(self, *, where: str = "") -> "Matrix":
+        """Return the matrix on a folder of images in place of the public archive.
+
+        Raises `UserError` where the images are drawn by code.
+        """
+        if self.data.source == "synthetic":
+            raise UserError(
+                "this matrix has its own images (synthetic), so --data has no part in it",
+                where=where,
+                hint='Leave --data out, or use a matrix with data = { source = "folder" }.',
+            )
+        return self.model_copy(update={"data": DataSpec(path=self.data.path)})
+
+
+def _only(table: Table, wanted: Sequence[str] | None, devices: Sequence[str]) -> Table | None:
+    """The table with what is wanted of it, None if that is nothing."""
+    kept = tuple(name for name in select(table.backbones) if wanted is None or name in wanted)
+    places = tuple(device for device in table.devices if not devices or device in devices)
+    return table.model_copy(update={"backbones": kept, "devices": places}) if kept and places else None
 
 
 def _expand(grid: Grid) -> Iterator[Cell]:

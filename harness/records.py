@@ -29,7 +29,7 @@ from pydantic import (
 
 from harness.data.manifest import LeftOut
 from harness.environment import Environment
-from harness.errors import UserError
+from harness.errors import UserError, first_finding
 from harness.files import write_whole
 from harness.matrix import Cell
 from harness.recipes import Recipe
@@ -38,6 +38,7 @@ from harness.strategies import AnyPhase
 __all__ = [
     "SCHEMA_VERSION",
     "DataFacts",
+    "DeviceState",
     "Epoch",
     "Measured",
     "Memory",
@@ -90,6 +91,22 @@ class Epoch(_Frozen):
     strength: float | None = None
 
 
+class DeviceState(_Frozen):
+    """What the machine was doing while the blocks ran; None where the device does not tell.
+
+    `others_share` is what other processes and the hypervisor took, as a share (0..1) of the cores that this
+    process may use.
+    `clocks_mhz` and `temperatures_c` are sampled between blocks; `throttled` names the reasons that
+    the device gave for slowing itself down; `joules` is the energy of all blocks together.
+    """
+
+    others_share: float | None = None
+    clocks_mhz: tuple[float, ...] = ()
+    temperatures_c: tuple[float, ...] = ()
+    throttled: tuple[str, ...] = ()
+    joules: float | None = None
+
+
 class StepTimes(_Frozen):
     """The raw times of one kind of step; `block_seconds` are seconds a step, block by block.
 
@@ -102,6 +119,7 @@ class StepTimes(_Frozen):
     stable: bool
     steps_per_block: int
     block_seconds: tuple[float, ...]
+    state: DeviceState = DeviceState()
 
     @model_validator(mode="before")
     @classmethod
@@ -336,10 +354,8 @@ def read_record(path: Path) -> Record | None:
     except ValidationError as error:
         if _other_version(content):
             return None
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "document"
         raise UserError(
-            f"not a record of schema version {SCHEMA_VERSION}: {place}: {first['msg']}",
+            f"not a record of schema version {SCHEMA_VERSION}: {first_finding(error)}",
             where=str(path),
             hint="Delete the file; the next run of its matrix makes that cell again.",
         ) from None

@@ -128,7 +128,7 @@ def test_a_pattern_that_means_nothing_is_refused_with_its_place():
     with pytest.raises(UserError) as caught:
         select(["ResNets*"], where=lambda word: f"m.toml has {word}")
     assert str(caught.value).startswith("m.toml has ResNets*: unknown backbone 'ResNets*'")
-    assert "Choices: required, all, Xception" in caught.value.hint
+    assert "Choices: required, table, all, Xception" in caught.value.hint
 
 
 def test_an_unknown_backbone_is_refused_with_near_names():

@@ -17,14 +17,17 @@ from fakes import (
     put,
     row,
 )
+from fakes_timing import both_passes, timing_run
 
 from harness import __version__
 from harness.backbones import backbone
 from harness.data.sources import FolderSource
 from harness.running.folder import RunFolder
+from harness.running.probe import Seen
 
 FIRST = "MobileNet-0.25/random/fast-extraction/none/default/32px/seed0/cpu/float32"
 PRETRAINED = MATRIX.replace('"random"', '"imagenet"')
+ARCHIVE = MATRIX.replace('"synthetic"', '"cats_dogs"')
 FOLDER = MATRIX.replace('data = { source = "synthetic", train = 4, validation = 4, test = 4 }\n', "")
 
 
@@ -58,11 +61,13 @@ def test_a_command_that_is_not_understood_exits_with_2(words: list[str], command
 
 def test_plan_report_and_help_import_neither_tensorflow_nor_keras(tmp_path: Path):
     finished_run(tmp_path / "run", [row(answers(90))])
+    timing_run(tmp_path / "timings", both_passes())
     matrix_file(tmp_path)
     script = """
 import sys
 from harness import cli
-for words in ("--help", "plan matrix.toml", "backbones", "curves run", "report run", "publish run"):
+runs = [f"{command} {folder}" for command in ("report", "publish") for folder in ("run", "timings")]
+for words in ("--help", "plan matrix.toml", "backbones", "curves run", *runs):
     sys.argv = ["transferbench", *words.split()]
     try:
         cli.main()
@@ -192,6 +197,23 @@ def test_a_pattern_without_a_backbone_exits_with_2(command):
     assert "unknown backbone 'VGG15'\nDid you mean VGG19 or VGG16" in ended.err
 
 
+# doctor
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [([], 0), (["--require-gpu"], 1), (["--require-gpu", "--json"], 1)]
+)
+def test_a_missing_gpu_decides_the_exit_code_only_where_one_is_required(
+    words: list[str], code: int, command, monkeypatch: pytest.MonkeyPatch
+):
+    seen = Seen(devices=("/physical_device:CPU:0",), built_for_cuda=True, why_no_gpu="no driver")
+    monkeypatch.setattr("harness.running.probe.probe", lambda: seen)
+    monkeypatch.setattr("harness.doctor.shutil.which", lambda name: None)
+    ended = command("doctor", *words)
+    assert ended.code == code
+    assert ("No GPU is visible to TensorFlow: no driver." in ended.out) == bool(code)
+
+
 # run
 
 
@@ -201,6 +223,7 @@ def test_a_run_ends_with_the_leaderboard_and_where_it_lies(tmp_path: Path, comma
     assert executor.ran[0] == FIRST
     assert "Controls: random base, never ranked" in ended.out
     assert "How to read this" not in ended.out
+    assert "|" not in ended.out
     assert ended.out.endswith("leaderboard: out/leaderboard.md\n")
     assert (tmp_path / "out" / "leaderboard.md").read_text().startswith("# Leaderboard: tiny\n")
 
@@ -218,7 +241,7 @@ def test_a_run_with_a_failed_cell_exits_with_1_and_says_where_the_reason_is(
     ended = command("run", matrix_file(tmp_path), "--out", "out")
     assert ended.code == 1
     assert "it broke" in ended.out
-    assert ended.err == "transferbench: 1 of 4 cells have no result; the leaderboard says why\n"
+    assert ended.err == "transferbench: 1 of 4 cells has no result; the leaderboard says why\n"
 
 
 def test_a_run_without_weights_exits_with_1_and_says_how_to_get_them(tmp_path: Path, command, executor):
@@ -352,6 +375,23 @@ def test_the_command_that_is_kept_does_the_same_again_and_tells_no_path_of_the_m
     assert executor.jobs
 
 
+def test_data_named_for_the_public_archive_takes_its_place(tmp_path: Path, command, executor):
+    image_folder(tmp_path / "photos")
+    matrix_file(tmp_path, ARCHIVE)
+    assert command("run", "matrix.toml", "--out", "out", "--data", "photos", "--offline").code == 0
+    facts = RunFolder(tmp_path / "out").facts()
+    assert (facts.data, len(executor.ran)) == ("folder", 4)
+    assert "--data photos" in facts.command
+
+
+def test_a_folder_from_the_environment_does_not_take_the_place_of_the_archive(
+    tmp_path: Path, command, executor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TRANSFERBENCH_DATA", str(image_folder(tmp_path / "photos")))
+    assert command("run", matrix_file(tmp_path, ARCHIVE), "--offline").code == 2
+    assert executor.ran == []
+
+
 # report and publish
 
 
@@ -376,6 +416,20 @@ def test_report_writes_to_the_named_file(tmp_path: Path, command):
     finished_run(tmp_path / "run", [row(answers(90))])
     assert command("report", "run", "--out", "x/board.md").out == "x/board.md\n"
     assert (tmp_path / "x" / "board.md").is_file()
+
+
+def test_report_of_a_timing_run_writes_report_and_csv_again(tmp_path: Path, command):
+    timing_run(tmp_path / "timings", both_passes())
+    ended = command("report", "timings")
+    assert (ended.code, ended.out) == (0, "timings/timing.md\ntimings/timings.csv\n")
+    assert "Inference at 160 px" in (tmp_path / "timings" / "timing.md").read_text()
+
+
+def test_publish_of_a_timing_run_tells_where_it_went(tmp_path: Path, command):
+    timing_run(tmp_path / "timings", both_passes())
+    ended = command("publish", "timings")
+    places = ("records/tiny", "leaderboards/tiny/README.md", "leaderboards/tiny/timings.csv")
+    assert (ended.code, ended.out.split()) == (0, [f"results/{place}" for place in places])
 
 
 @pytest.mark.parametrize("name", ["report", "curves", "publish"])

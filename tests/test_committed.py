@@ -8,12 +8,16 @@ import pytest
 from harness.backbones import BACKBONES
 from harness.matrix_file import load_matrix
 from harness.reports.leaderboard import render_leaderboard
+from harness.reports.timing import render_timing
+from harness.reports.timing_csv import timing_csv
 from harness.running.folder import RunFolder
 from harness.strategies import STRATEGIES
+from harness.timing.records import TimingFolder
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PUBLISHED = sorted(path.name for path in (ROOT / "results" / "records").iterdir())
+PUBLISHED = sorted(path.parent.name for path in (ROOT / "results" / "records").glob("*/run.json"))
+TIMED = sorted(path.parent.name for path in (ROOT / "results" / "records").glob("*/timing.json"))
 
 
 def commands() -> list[str]:
@@ -37,16 +41,20 @@ def test_readme_names_every_backbone_and_every_strategy():
 
 
 def test_the_matrix_that_readme_shows_can_be_read(tmp_path: Path):
-    (text,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    """A whole one, and a table that it may hold as well."""
+    text = "\n".join(re.findall(r"```toml\n(.*?)```", README, re.DOTALL))
     (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
-    assert load_matrix(tmp_path / "mine.toml").cells()
+    matrix = load_matrix(tmp_path / "mine.toml")
+    assert matrix.cells()
+    assert matrix.timing_cells()
 
 
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "bench" / "matrices").glob("*.toml")), ids=lambda path: path.stem
 )
 def test_every_matrix_can_be_read_and_says_what_it_costs_and_gives(path: Path):
-    assert load_matrix(path).cells()
+    matrix = load_matrix(path)
+    assert matrix.cells() or matrix.timing_cells()
     opening = path.read_text(encoding="utf-8").split("\nname")[0]
     assert [word for word in ("What:", "Cost:", "Expect:", "Command:") if word not in opening] == []
 
@@ -55,6 +63,14 @@ def test_every_matrix_can_be_read_and_says_what_it_costs_and_gives(path: Path):
 def test_a_committed_leaderboard_is_what_its_committed_records_render(name: str):
     committed = (ROOT / "results" / "leaderboards" / f"{name}.md").read_text(encoding="utf-8")
     assert render_leaderboard(RunFolder(ROOT / "results" / "records" / name)) == committed
+
+
+@pytest.mark.parametrize("name", TIMED)
+def test_a_committed_timing_report_is_what_its_committed_records_render(name: str):
+    committed = ROOT / "results" / "leaderboards" / name
+    folder = TimingFolder(ROOT / "results" / "records" / name)
+    assert render_timing(folder) == (committed / "README.md").read_text(encoding="utf-8")
+    assert timing_csv(folder) == (committed / "timings.csv").read_text(encoding="utf-8")
 
 
 def test_readme_shows_the_ranked_table_of_the_committed_leaderboard():

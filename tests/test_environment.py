@@ -1,7 +1,10 @@
 """The description of this machine."""
 
+import hashlib
+import json
 import subprocess
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from fakes import ENVIRONMENT
@@ -81,3 +84,39 @@ def test_without_a_working_git_there_is_no_commit(
     monkeypatch.setattr(environment, "_git", broken)
     (tmp_path / ".git").mkdir()
     assert environment.commit() == ""
+
+
+def test_what_decides_a_timing_is_a_part_of_the_code_that_decides_numbers():
+    root = Path(environment.__file__).parent
+    decides = {root / name for name in environment._RESULT_CODE}
+
+    for module in ("running/cell.py", "running/timing_cell.py", "running/worker.py", "timing"):
+        assert root / module in decides
+        assert (root / module).exists()
+
+
+def test_a_machine_without_gpus_has_the_fingerprint_that_it_had_before_they_were_named():
+    """Records that were made earlier stay comparable."""
+    facts = ENVIRONMENT.model_dump(exclude={"gpus"})
+    text = json.dumps(facts, sort_keys=True)
+
+    assert ENVIRONMENT.fingerprint == hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def test_another_gpu_or_driver_is_another_machine():
+    prints = {
+        ENVIRONMENT.model_copy(update={"gpus": gpus}).fingerprint
+        for gpus in ((), ("A100 (driver 550)",), ("A100 (driver 560)",), ("H100 (driver 550)",))
+    }
+
+    assert len(prints) == 4
+
+
+def test_settings_that_hold_a_path_tell_its_last_part_alone(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LD_PRELOAD", "/home/someone/lib/libtcmalloc.so")
+    monkeypatch.setenv("KMP_AFFINITY", "compact")
+
+    found = environment.settings()
+
+    assert found["LD_PRELOAD"] == "libtcmalloc.so"
+    assert found["KMP_AFFINITY"] == "compact"

@@ -23,6 +23,13 @@ def test_case_does_not_hide_a_near_name():
     assert "Did you mean ResNet50?" in str(unknown("backbone", "RESNET50", ["ResNet50", "VGG16"]))
 
 
+def test_a_pattern_in_another_case_is_answered_with_the_pattern():
+    names = ["ResNet50", "ResNet50V2", "VGG16"]
+    assert "Did you mean ResNet*? Choices: " in str(unknown("backbone", "resnet*", names))
+    assert "Did you mean ResNet*V2? Choices: " in str(unknown("backbone", "resnet*V2", names))
+    assert "*?" not in str(unknown("backbone", "DenseNet*", names))
+
+
 def test_a_name_near_to_nothing_gets_no_guess():
     assert "Did you mean" not in str(unknown("backbone", "qqq", ["ResNet50", "VGG16"]))
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from fakes import matrix, matrix_file
 
+from harness.backbones import BACKBONES
 from harness.errors import UserError
 from harness.matrix import Matrix
 from harness.matrix_file import load_matrix
@@ -91,7 +92,7 @@ def test_a_derived_recipe_has_the_name_of_its_table(tmp_path: Path):
 def test_every_matrix_of_the_repository_is_valid_and_named_after_its_file(path: Path):
     loaded = load_matrix(path)
     assert loaded.name == path.stem
-    assert loaded.cells()
+    assert loaded.cells() or loaded.timing_cells()
 
 
 # What is refused, and how
@@ -116,6 +117,11 @@ def test_every_matrix_of_the_repository_is_valid_and_named_after_its_file(path: 
         (('name = "m"', ""), "matrix.toml: name: field required"),
         (('name = "m"', "recipe = 3"), "matrix.toml:1: recipe: expected tables of recipes"),
         (('name = "m"', "recipes = {}"), "matrix.toml:1: unknown key 'recipes'\nDid you mean recipe?"),
+        (
+            ("[[grid]]", "[grid]"),
+            "matrix.toml:3: grid: expected tables, got one table in single brackets\nWrite [[",
+        ),
+        (("[[grid]]", "[timing]"), "matrix.toml:3: timing: expected tables, got one table in single"),
         (("[[grid]]", "[[grid"), "matrix.toml: not valid TOML: "),
         (('["MobileNet"]', '[""]'), "matrix.toml: unknown backbone ''"),
     ],
@@ -129,7 +135,7 @@ def test_a_mistake_in_the_file_is_told_with_its_line(tmp_path: Path, change: tup
     [
         (
             'depths = ["block:1"]',
-            "unknown depth 'block:1'\nDid you mean blocks:N? Choices: none, all, blocks:N",
+            "unknown depth 'block:1'\nDid you mean blocks:N? Choices: all, blocks:N, layers:N, fraction:F",
         ),
         ('depths = ["blocks:15"]', "'blocks:15' is deeper than MobileNet, which has 14 blocks\nUse 'all'"),
         (
@@ -183,6 +189,10 @@ def test_a_mistake_in_a_grid_is_told_with_its_line(tmp_path: Path, line: str, me
             "matrix.toml:7: augmentation.zoom: input should be less than 1, got nan",
         ),
         ("augmentation = 3", "matrix.toml:7: augmentation: "),
+        (
+            "fine_tuning = { epochs = 20, warm_up_epochs = 30 }",
+            "matrix.toml:7: fine_tuning: a warm-up of 30 epochs never ends in 20\n",
+        ),
     ],
 )
 def test_a_mistake_in_a_recipe_is_told_with_its_line(tmp_path: Path, line: str, message: str):
@@ -208,6 +218,23 @@ def test_a_word_in_a_comment_is_not_taken_for_its_place(tmp_path: Path):
     assert problem(tmp_path, text).startswith("matrix.toml:5: ")
 
 
+def test_a_word_is_looked_for_in_the_table_that_it_is_wrong_in(tmp_path: Path):
+    """Line 2 has the same word rightly."""
+    before = "[recipe.a]\nbatch = 8\nfine_tuning = { epochs = 3 }\n"
+    text = GRID.replace("\n", f"\n{before}", 1)
+    found = problem(tmp_path, text.replace("fast-extraction", "fine_tuning"))
+    assert found.startswith("matrix.toml:8: unknown strategy 'fine_tuning'")
+    assert problem(tmp_path, f"{text}[recipe.b]\nbatch = 0\n").startswith("matrix.toml:10: batch: ")
+
+
+@pytest.mark.parametrize("depth", ["fraction:1.5", "fraction:30%", "blocks:0", "layers:0", "blocks:2.5"])
+def test_a_depth_out_of_its_range_is_answered_with_the_ranges(depth: str, tmp_path: Path):
+    found = problem(tmp_path, GRID + f'depths = ["{depth}"]')
+    assert found.startswith(f"matrix.toml:6: unknown depth {depth!r}\n")
+    assert "N is 1 or more; F is a share of the parameters above 0 and at most 1, 0.3 for 30 %." in found
+    assert "none" not in found
+
+
 def test_a_strategy_that_takes_a_depth_needs_one(tmp_path: Path):
     text = GRID.replace("fast-extraction", "fine-tuning")
     assert problem(tmp_path, text).startswith(
@@ -228,8 +255,19 @@ def test_the_minimum_size_of_a_backbone_is_allowed_and_one_less_is_not(
 
 def test_a_missing_file_names_the_matrices_beside_it(tmp_path: Path):
     matrix_file(tmp_path)
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
     with pytest.raises(UserError, match=r"no matrix file .*\nMatrices there: matrix.toml\."):
         load_matrix(tmp_path / "matrx.toml")
+
+
+def test_a_file_missing_in_a_clone_is_answered_with_the_matrices_that_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    matrix_file(tmp_path / "bench" / "matrices")
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"no matrix file .*\nMatrices in bench/matrices: matrix.toml\."):
+        load_matrix(Path("matrx.toml"))
 
 
 def test_a_folder_is_no_matrix_and_those_in_it_are_named(tmp_path: Path):
@@ -259,6 +297,12 @@ def test_backbones_may_be_named_by_pattern_and_group(tmp_path: Path):
     cells = matrix(tmp_path, GRID.replace('"MobileNet"', '"VGG*", "required"')).cells()
     assert [cell.backbone for cell in cells][:3] == ["VGG16", "VGG19", "Xception"]
     assert len(cells) == 17
+
+
+def test_the_group_of_keras_table_holds_every_backbone_with_a_published_row(tmp_path: Path):
+    cells = matrix(tmp_path, GRID.replace('"MobileNet"', '"table"')).cells()
+    assert [cell.backbone for cell in cells] == [name for name, row in BACKBONES.items() if row.published]
+    assert len(cells) == 38
 
 
 def test_a_pattern_that_means_nothing_is_told_with_its_line(tmp_path: Path):
@@ -325,3 +369,15 @@ def test_a_depth_counts_the_blocks_that_are_left(tmp_path: Path):
     text = GRID.replace('"MobileNet"', '"VGG16"').replace("fast-extraction", "fine-tuning")
     text += 'depths = ["blocks:4"]\nrecipes = ["low"]\n[recipe.low]\ndrop_blocks = 2\n'
     assert "'blocks:4' is deeper than VGG16, which has 3 blocks" in problem(tmp_path, text)
+
+
+def test_a_recipe_that_drops_blocks_is_named_where_a_depth_needs_them(tmp_path: Path):
+    text = GRID.replace("fast-extraction", "fine-tuning")
+    text += 'depths = ["{}"]\nrecipes = ["default", "low"]\n[recipe.low]\ndrop_blocks = 2\n'
+    assert problem(tmp_path, text.format("blocks:13")).startswith(
+        "matrix.toml:6: 'blocks:13' is deeper than MobileNet, which has 12 blocks after recipe 'low' drops 2"
+    )
+    assert problem(tmp_path, text.format("from:conv_pw_13")).startswith(
+        "matrix.toml:6: 'from:conv_pw_13': MobileNet has no such layer after recipe 'low' drops 2 blocks"
+    )
+    assert matrix(tmp_path, text.format("from:conv_pw_11")).cells()

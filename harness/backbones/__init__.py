@@ -36,6 +36,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "DenseNet201",
         "NASNetMobile",
     ),
+    "table": tuple(row.name for row in ROWS if row.published),
     "all": tuple(BACKBONES),
 }
 """Words that a matrix may use for several backbones, beside patterns such as `ResNet*`."""

@@ -1,11 +1,12 @@
-"""Which cell of a run is meant: by its name, by a part of it that no other has, or as the best."""
+"""Which cell of a run is meant: by its name, by a part or a pattern that no other has, or as the best."""
 
 from typing import Final
 
-from harness.errors import UserError, few, unknown
+from harness.errors import UserError, few
 from harness.records import Record
-from harness.reports.leaderboard import leaders
-from harness.running.folder import RunFolder
+from harness.reports.standings import leaders
+from harness.running.command import recorded
+from harness.running.folder import RunFolder, named_cells
 
 __all__ = ["BEST", "choose_record"]
 
@@ -31,7 +32,7 @@ def choose_record(folder: RunFolder, wanted: str) -> Record:
         raise UserError(
             f"the cell {name} has not been run yet",
             where=str(folder.path),
-            hint=f"The run was interrupted before it; this goes on from there: {facts.command}",
+            hint=f"The run was interrupted before it; run it again. {recorded(facts.command)}",
         )
     if record.status != "ok":
         raise UserError(
@@ -41,15 +42,10 @@ def choose_record(folder: RunFolder, wanted: str) -> Record:
 
 
 def _name(wanted: str, names: list[str], where: str) -> str:
-    if wanted in names:
-        return wanted
-    found = [name for name in names if wanted.casefold() in name.casefold()]
-    if not found:
-        parts = dict.fromkeys(part for name in names for part in name.split("/"))
-        raise unknown("cell", wanted, [BEST, *parts, *names], where=where)
+    found = named_cells(wanted, names, where=where, also=[BEST])
     if len(found) > 1:
         raise UserError(
-            f"{wanted!r} is a part of the names of {len(found)} cells",
+            f"{wanted!r} means {len(found)} cells",
             where=where,
             hint=f"Name one of them: {few(found, shown=30)}.",
         )

@@ -15,6 +15,7 @@ from harness.export.model_file import ModelFacts, read_facts
 from harness.export.verification import TOLERANCE, Verification, verify
 from harness.files import PARTIAL_SUFFIX
 from harness.records import Record
+from harness.running.command import recorded
 from harness.running.folder import RunFolder
 
 __all__ = ["Exported", "export_model"]
@@ -88,8 +89,8 @@ def _require_saved(folder: RunFolder, record: Record, model: Path) -> None:
     raise UserError(
         f"the model of {record.name} was not saved",
         where=str(folder.path),
-        hint=f"Run the same command again with {flag}; cells without a saved model are then trained again:\n"
-        f"{again}",
+        hint=f"Run the matrix again with {flag}; cells without a saved model are then trained again. "
+        f"{recorded(again)}",
     )
 
 

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness import __version__
-from harness.errors import UserError
+from harness.errors import UserError, first_finding
 
 __all__ = ["FACTS_NAME", "Keep", "ModelFacts", "add_facts", "read_facts"]
 
@@ -83,10 +83,8 @@ def read_facts(path: Path) -> ModelFacts:
     try:
         return ModelFacts.model_validate_json(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "document"
         raise UserError(
-            f"its {FACTS_NAME} cannot be read: {place}: {first['msg']}",
+            f"its {FACTS_NAME} cannot be read: {first_finding(error)}",
             where=str(path),
             hint=f"Export it again with this version ({__version__}).",
         ) from None

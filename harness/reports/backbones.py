@@ -17,6 +17,7 @@ _MODES = {
     "tf": "-1 to 1",
     "none": "built into the model",
 }
+_TIMES = ("CPU\n(ms)", "GPU\n(ms)")
 
 
 def backbone_facts(row: Backbone, weights_dir: Path | None) -> dict[str, Any]:
@@ -38,23 +39,25 @@ def backbone_facts(row: Backbone, weights_dir: Path | None) -> dict[str, Any]:
 
 
 def render_backbones(facts: Sequence[dict[str, Any]], *, width: int | None = None) -> str:
-    """The table of these backbones as text, with what its columns mean."""
+    """The table of these backbones as text, with what its columns mean; without times if too wide."""
     columns: dict[str, Callable[[dict[str, Any]], str]] = {
         "backbone": lambda row: row["name"],
-        "parameters\n(M)": lambda row: f"{1e-6 * row['parameters']:.1f}",
+        "para-\nmeters\n(M)": lambda row: f"{1e-6 * row['parameters']:.1f}",
         "native\n(px)": lambda row: str(row["native_size"]),
-        "minimum\n(px)": lambda row: str(row["minimum_size"]),
+        "mini-\nmum\n(px)": lambda row: str(row["minimum_size"]),
         "blocks": lambda row: str(row["blocks"]),
         "prepro-\ncessing": lambda row: row["preprocessing"],
         "top-1\n(%)": lambda row: _number(row["top1_percent"]),
-        "CPU\n(ms)": lambda row: _number(row["cpu_ms"]),
-        "GPU\n(ms)": lambda row: _number(row["gpu_ms"]),
+        _TIMES[0]: lambda row: _number(row["cpu_ms"]),
+        _TIMES[1]: lambda row: _number(row["gpu_ms"]),
         "weights": lambda row: row["weights"]["found"] or "-",
     }
-    table = text_table(
-        {name: [render(row) for row in facts] for name, render in columns.items()},
-        right=[name for name in columns if name.endswith(")") or name == "blocks"],
-    )
+    right = [name for name in columns if name.endswith(")") or name == "blocks"]
+    cells = {name: [render(row) for row in facts] for name, render in columns.items()}
+    table = text_table(cells, right=right)
+    too_wide = width is not None and max(map(len, table.splitlines())) > width
+    if too_wide:
+        table = text_table({name: cells[name] for name in cells if name not in _TIMES}, right=right)
     here = [row["name"] for row in facts if row["weights"]["found"]]
     modes = dict.fromkeys(row["preprocessing"] for row in facts)
     notes = [
@@ -62,6 +65,7 @@ def render_backbones(facts: Sequence[dict[str, Any]], *, width: int | None = Non
         f"weights without top on this machine: {few(here) or 'none'}.",
         "Parameters are those of the base. Preprocessing is "
         f"{'; '.join(f'{mode}: {_MODES[mode]}' for mode in modes)}.",
+        *(["Too narrow here for the published times of CPU and GPU; --json has them."] if too_wide else []),
         "Top-1 on ImageNet and times are those of the keras.io applications page. The times are published "
         "for a batch of 32 and are not consistent with it: read them as an ordering and nothing more.",
     ]

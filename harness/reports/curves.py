@@ -4,7 +4,6 @@ Widths and markers tell the lines apart without colour.  Published curves stand,
 the phases that repeat them.
 """
 
-import fnmatch
 import io
 import math
 import textwrap
@@ -14,12 +13,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UserError, few, unknown
+from harness.errors import UserError, few
 from harness.files import write_whole
 from harness.published import PublishedEpoch, published_phases
 from harness.records import Epoch, Record
-from harness.reports.leaderboard import read_run
-from harness.running.folder import RunFolder
+from harness.reports.standings import read_run
+from harness.running.folder import RunFolder, named_cells
 
 __all__ = ["CELLS", "Curves", "Panel", "Stretch", "draw_curves", "find_curves", "panel"]
 
@@ -80,17 +79,15 @@ class Panel:
 
 
 def find_curves(folder: RunFolder, cell: str | None = None) -> Curves:
-    """The cells of a run that have epochs, or those of them that a name or a pattern means.
+    """The cells of a run that have epochs, or those that a name, a part of one or a pattern means.
 
     Raises `UserError` if there are none.
     """
     facts, records = read_run(folder)
     names = [record.name for record in records]
     if cell is not None:
-        meant = [cell] if cell in names else fnmatch.filter(names, cell)
-        if not meant:
-            raise unknown("cell", cell, names, where=str(folder.path))
-        records = [record for record in records if record.name in set(meant)]
+        meant = set(named_cells(cell, names, where=str(folder.path)))
+        records = [record for record in records if record.name in meant]
     trained = [record for record in records if record.measured.history]
     idle = [record.name for record in records if not record.measured.history]
     if not trained:

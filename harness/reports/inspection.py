@@ -16,6 +16,7 @@ from harness.errors import UserError
 from harness.files import write_whole
 from harness.reports.dataset import class_table
 from harness.reports.suspects import Suspects
+from harness.reports.text import counted
 
 __all__ = ["draw_inspection", "render_inspection", "require_picture_name"]
 
@@ -48,14 +49,14 @@ def render_inspection(found: Inspection, suspects: Suspects | None = None) -> st
     parts.append(f"mislabelled suspects: {suspects.reason}" if suspects and suspects.reason else "")
     parts += [imbalance, _listed("other files, which take no part", others)]
     parts.append(_scope(found))
-    parts.append(f"{_counted(wrong, 'finding')} to look at" if wrong else "nothing wrong was found")
+    parts.append(f"{counted(wrong, 'finding')} to look at" if wrong else "nothing wrong was found")
     return "\n\n".join(part for part in parts if part)
 
 
 def _scope(found: Inspection) -> str:
     """What the search for near duplicates does not see."""
     text = "near duplicates: scaled or saved again; mirrored, turned or cropped copies are not found"
-    flat = f"; {_counted(len(found.flat), 'image')} without structure compared by bytes alone"
+    flat = f"; {counted(len(found.flat), 'image')} without structure compared by bytes alone"
     return text + (flat if found.flat else "")
 
 
@@ -149,9 +150,9 @@ def _title(found: Inspection) -> str:
         "contradiction": len(found.contradictions),
         "damaged file": len(found.damaged),
     }
-    wrong = [_counted(count, name) for name, count in kinds.items() if count]
+    wrong = [counted(count, name) for name, count in kinds.items() if count]
     name = Path(found.root).name or found.root
-    images = f"{_counted(len(found.usable), 'image')} in {_counted(len(found.classes), 'class', 'es')}"
+    images = f"{counted(len(found.usable), 'image')} in {counted(len(found.classes), 'class')}"
     return f"{name}: {images}; {', '.join(wrong) or 'no leak, contradiction or damaged file'}"
 
 
@@ -207,7 +208,3 @@ def _draw_sizes(found: Inspection, axes: Any) -> None:
 def _splits(found: Inspection) -> list[str]:
     present = found.counts()
     return [split or "images" for split in (*SPLITS, "") if split in present]
-
-
-def _counted(count: int, name: str, plural: str = "s") -> str:
-    return f"{count:,} {name}{'' if count == 1 else plural}"

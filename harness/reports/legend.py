@@ -4,10 +4,17 @@ from collections.abc import Callable, Sequence
 
 from harness.published import published_training
 from harness.records import Record
+from harness.reports.timing_doubts import OTHERS_SHARE, disturbances
 
 __all__ = ["legend", "shortened_epochs"]
 
 _MEMORY = "anonymous memory (resident memory where the system does not tell it)"
+
+
+def _disturbed(record: Record) -> bool:
+    times = (record.measured.train_step, record.measured.inference_step)
+    return any(any(disturbances(each.state)) for each in times if each)
+
 
 # Sentences for rows of one kind, and what tells such a row.
 _KINDS: tuple[tuple[Callable[[Record], bool], str], ...] = (
@@ -15,6 +22,11 @@ _KINDS: tuple[tuple[Callable[[Record], bool], str], ...] = (
         lambda record: record.cell.strategy == "linear-probe",
         "A linear probe is a logistic regression on pooled features: it has no epochs and no train step. "
         "The strength of its penalty is chosen on validation loss.",
+    ),
+    (
+        lambda record: len(record.phases) > 1,
+        "The epoch is counted within its phase, the last one; the picture of `curves` counts through the "
+        "phases.",
     ),
     (
         lambda record: record.cell.strategy == "zero-shot",
@@ -26,6 +38,12 @@ _KINDS: tuple[tuple[Callable[[Record], bool], str], ...] = (
         "From-scratch rows (weights `scratch`) are controls: the whole network, batch norm too, is trained "
         "from a random initialisation. They are ranked, because that is a result in its own right; the "
         "distance to them is what pretrained weights are worth.",
+    ),
+    (
+        _disturbed,
+        "A time marked disturbed is not to be compared: other processes took more than "
+        f"{100 * OTHERS_SHARE:.0f} % of the cores while it was measured, or the device was slowed down. "
+        "Accuracies do not depend on it.",
     ),
     (
         lambda record: published_training(record) is not None,

@@ -12,7 +12,7 @@ from typing import Any
 from harness.backbones import WeightsFile, backbone
 from harness.errors import few
 from harness.matrix import Cell
-from harness.reports.text import paragraph, text_table
+from harness.reports.text import counted, paragraph, text_table
 from harness.running.planner import Planned
 from harness.strategies import AnyPhase, Probe
 from harness.weights import searched, weights_file
@@ -24,10 +24,14 @@ _Note = tuple[str, tuple[str, ...]]  # a sentence, and the lines of its list
 
 _ROWS = 48  # every backbone of the table, once
 _FILES = 12
+_NOTHING = "none"
+_TOP_BYTES = 4.0 * 1000 * 1024  # of a thousand classes on a thousand features, where no size is published
 _INDENT = "  "
 
 
 def _with_unit(epochs: str) -> str:
+    if epochs == _NOTHING:
+        return "no epochs"
     if not epochs[-1].isdigit():
         return epochs
     return f"{epochs} epoch{'' if epochs == '1' else 's'}"
@@ -80,10 +84,13 @@ def render_plan(
         width=width,
         wrapped=("strategy", "size", "seed"),
     )
+    note = rows[0]["note"]
+    noted = f"; all: {note}" if "note" in same and note.endswith("]") else ""
     folded = f" in {len(rows)} rows (--json lists each)" if len(rows) < len(plan) else ""
     parts = [
-        paragraph(f"{name}: {_counted(len(plan), 'cell')}{folded}; all with {', '.join(said)}", width),
+        paragraph(f"{name}: {counted(len(plan), 'cell')}{folded}; all with {', '.join(said)}{noted}", width),
         table,
+        "\n".join(paragraph(text, width) for text in _remarks(plan)),
         _downloads(plan),
         "\n".join(
             "\n".join([paragraph(text, width, mark=f"{number} "), *lines])
@@ -101,7 +108,7 @@ def told_epochs(phases: Sequence[AnyPhase]) -> str:
             f"{len(phase.strengths)} strengths" if isinstance(phase, Probe) else str(phase.epochs)
             for phase in phases
         )
-        or "none"
+        or _NOTHING
     )
 
 
@@ -158,11 +165,26 @@ def _notes(plan: Sequence[Planned], weights_dir: Path | None) -> dict[str, _Note
     return notes
 
 
+def _remarks(plan: Sequence[Planned]) -> list[str]:
+    """What is to know of some cells before they run."""
+    remarks = []
+    if any(each.cell.weights == "imagenet-top" for each in plan):
+        remarks.append(
+            "Zero-shot is at the native size, whatever sizes says: ImageNet's own head knows no other."
+        )
+    if any(each.cell.device == "gpu" and not each.skip for each in plan):
+        remarks.append(
+            "Cells on a GPU are skipped where TensorFlow sees none; "
+            "`transferbench doctor --require-gpu` tells whether it does."
+        )
+    return remarks
+
+
 def _absent(missing: Sequence[Planned], weights_dir: Path | None) -> _Note:
     files = _files(missing)
     places = " nor in ".join(str(place) for _, place in searched(weights_dir))
     text = (
-        f"skipped: {_counted(len(files), 'weights file')} not in {places}. Run once without --offline, or "
+        f"skipped: {counted(len(files), 'weights file')} not in {places}. Run once without --offline, or "
         "download what is missing (--json gives the addresses) and name the folder with --weights-dir:"
     )
     return text, tuple(_listed({who: file.name for who, file in files.items()}))
@@ -172,7 +194,7 @@ def _downloads(plan: Sequence[Planned]) -> str:
     files = _files([each for each in plan if _to_download(each)])
     if not files:
         return ""
-    head = f"download: {_counted(len(files), 'weights file')}, about {_size(plan)}"
+    head = f"download: {counted(len(files), 'weights file')}, about {_size(plan)}"
     return "\n".join([head, *_listed({who: file.name for who, file in files.items()})])
 
 
@@ -187,9 +209,16 @@ def _listed(files: dict[str, str]) -> list[str]:
 def _summary(plan: Sequence[Planned]) -> str:
     skipped = sum(bool(each.skip) for each in plan)
     fetched = sum(_to_download(each) for each in plan)
-    counts = {"ready": len(plan) - skipped - fetched, "after a download": fetched, "skipped": skipped}
+    ready = [each for each in plan if not each.skip and not _to_download(each)]
+    on_gpu = sum(each.cell.device == "gpu" for each in ready)
+    counts = {
+        "ready": len(ready) - on_gpu,
+        "ready if there is a GPU": on_gpu,
+        "after a download": fetched,
+        "skipped": skipped,
+    }
     told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-    return f"{_counted(len(plan), 'cell')}: {told}"
+    return f"{counted(len(plan), 'cell')}: {told}"
 
 
 def _to_download(each: Planned) -> bool:
@@ -215,11 +244,9 @@ def _size(plan: Sequence[Planned]) -> str:
     for each in plan:
         if _to_download(each):
             row = backbone(each.cell.backbone)
-            top = each.cell.weights == "imagenet-top" and row.published
-            sizes[_owner(each.cell)] = 1e6 * top.size_mb if top else 4.0 * row.parameters
+            size = 4.0 * row.parameters
+            if each.cell.weights == "imagenet-top":
+                size = 1e6 * row.published.size_mb if row.published else size + _TOP_BYTES
+            sizes[_owner(each.cell)] = size
     total = sum(sizes.values())
     return f"{total / 1e9:.1f} GB" if total >= 1e9 else f"{total / 1e6:.0f} MB"
-
-
-def _counted(count: int, name: str) -> str:
-    return f"{count:,} {name}{'' if count == 1 else 's'}"

@@ -1,15 +1,29 @@
-"""Copying a run to where results are committed: its compact records and its leaderboard."""
+"""Copying a run to where results are committed: its compact records and its leaderboard or report.
+
+A run and a timing run of one matrix lie side by side under its name.
+"""
 
 import re
 import shutil
+from collections.abc import Set
 from pathlib import Path
 
-from harness.errors import UserError
+from harness.errors import UserError, few
 from harness.files import write_whole
-from harness.reports.leaderboard import read_run, render_leaderboard
+from harness.reports.leaderboard import render_leaderboard
+from harness.reports.standings import read_run
+from harness.reports.timing import write_timing_report
+from harness.reports.timing_rows import read_timings
 from harness.running.folder import RunFacts, RunFolder
+from harness.timing.records import TimingFacts, TimingFolder
 
-__all__ = ["publish_run"]
+__all__ = ["publish", "publish_run", "publish_timings"]
+
+
+def publish(run: Path, results: Path, *, replace: bool = False) -> list[Path]:
+    """Publish what lies in a folder: a timing run if it has a timing.json, else a run."""
+    timings = TimingFolder(run).facts_file.is_file()
+    return (publish_timings if timings else publish_run)(run, results, replace=replace)
 
 
 def publish_run(run: Path, results: Path, *, replace: bool = False) -> list[Path]:
@@ -18,25 +32,20 @@ def publish_run(run: Path, results: Path, *, replace: bool = False) -> list[Path
     What is copied names images by id and weights by file name, and holds no path of the machine; of
     the files that were left out, those of a public archive are named, and those of a private folder
     only counted.
-    Returns the two places written.  Raises `UserError` if another run (other data, or none of the
-    same cells) is published under the matrix's name, unless it is to be replaced.
+    Returns the two places written.  Raises `UserError` if another run (other images, or with
+    cells that this one lacks) is published under the matrix's name, unless it is to be replaced.
     """
     folder = RunFolder(run)
     facts, records = read_run(folder)
     target = RunFolder(results / "records" / facts.matrix)
-    if target.path.resolve() == run.resolve():
-        raise UserError(
-            "this run is already where it would be published",
-            where=str(run),
-            hint="Name the folder that the run wrote to, or another place with --results.",
-        )
+    _require_elsewhere(target.path, run)
     if not replace:
         _require_same_run(target, facts)
     # Everything is read before the earlier publication goes.
     rows = [
         (record, folder.records.predictions(record) if record.status == "ok" else None) for record in records
     ]
-    shutil.rmtree(target.path, ignore_errors=True)
+    shutil.rmtree(target.records.folder, ignore_errors=True)
     target.records.folder.mkdir(parents=True)
     target.write_facts(facts)
     for record, predictions in rows:
@@ -50,16 +59,69 @@ def publish_run(run: Path, results: Path, *, replace: bool = False) -> list[Path
     return [target.path, leaderboard]
 
 
+def publish_timings(run: Path, results: Path, *, replace: bool = False) -> list[Path]:
+    """Copy a timing run's facts, records and A/A tests, and write its report and CSV beside each other.
+
+    The raw blocks are kept.  Returns the folder of the records and both files.  Raises `UserError` if a
+    timing run with cells that this one lacks is published under the matrix's name, unless it is to be
+    replaced.
+    """
+    folder = TimingFolder(run)
+    timings, checks = read_timings(folder), folder.checks()
+    facts = timings.facts
+    target = TimingFolder(results / "records" / facts.matrix)
+    _require_elsewhere(target.path, run)
+    if not replace:
+        _require_same_timings(target, facts)
+    shutil.rmtree(target.records, ignore_errors=True)
+    for earlier in target.path.glob("selfcheck-*.json"):
+        earlier.unlink()
+    target.write_facts(facts)
+    for record in timings.records:
+        target.save(record.model_copy(update={"reason": _without_folders(record.reason)}))
+    for check in checks:
+        target.save_check(check)
+    report = results / "leaderboards" / facts.matrix / "README.md"
+    return [target.path, *write_timing_report(target, report, report.with_name("timings.csv"))]
+
+
+def _require_elsewhere(target: Path, run: Path) -> None:
+    if target.resolve() == run.resolve():
+        raise UserError(
+            "this run is already where it would be published",
+            where=str(run),
+            hint="Name the folder that the run wrote to, or another place with --results.",
+        )
+
+
+def _require_same_timings(target: TimingFolder, facts: TimingFacts) -> None:
+    if not target.facts_file.is_file():
+        return
+    there = target.facts().keys.keys()
+    _require_none_lost(target.path, facts.matrix, there, facts.keys.keys())
+
+
 def _require_same_run(target: RunFolder, facts: RunFacts) -> None:
-    if not target.path.exists():
+    if not (target.path / "run.json").is_file():
         return
     there = target.facts()
+    if there.manifest_sha256 != facts.manifest_sha256:
+        raise _other_run(target.path, facts.matrix, "other images")
     names = {cell.name for cell in there.cells}
-    if there.manifest_sha256 == facts.manifest_sha256 and names & {cell.name for cell in facts.cells}:
-        return
-    raise UserError(
-        f"another run is published under the name {facts.matrix!r}: other images, or other cells",
-        where=str(target.path),
+    _require_none_lost(target.path, facts.matrix, names, {cell.name for cell in facts.cells})
+
+
+def _require_none_lost(target: Path, matrix: str, there: Set[str], ours: Set[str]) -> None:
+    """A run of a part of a matrix must not take the place of one that has more."""
+    lost = sorted(there - ours)
+    if lost:
+        raise _other_run(target, matrix, f"{len(lost)} of its cells are not in this one ({few(lost)})")
+
+
+def _other_run(target: Path, matrix: str, other: str) -> UserError:
+    return UserError(
+        f"another run is published under the name {matrix!r}: {other}",
+        where=str(target),
         hint="Rename the matrix and run it again, name another place with --results, or use --replace.",
     )
 

@@ -9,7 +9,7 @@ from harness.data.inspection import Inspection
 from harness.data.manifest import Manifest
 from harness.errors import UserError
 from harness.records import Record
-from harness.reports.leaderboard import read_run
+from harness.reports.standings import read_run
 from harness.running.folder import RunFolder
 
 __all__ = ["Suspect", "Suspects", "find_suspects"]

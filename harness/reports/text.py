@@ -1,14 +1,21 @@
 """Plain text within a width: tables without boxes, and paragraphs; the same in a terminal and a pipe."""
 
+import re
 import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from itertools import zip_longest
 
-__all__ = ["paragraph", "text_table"]
+__all__ = ["counted", "paragraph", "sentences", "text_table"]
 
 _PROSE = 100
 _GAP = 2
 _NARROWEST = 18
+_CHOICES = re.compile(r"(Choices: (?:[^,]+, ){5})(?:[^,]+, )+.*")
+
+
+def counted(count: int, name: str) -> str:
+    """A number of things with their name: "1 cell", "2,000 passes"."""
+    return f"{count:,} {name}{'' if count == 1 else 'es' if name.endswith('s') else 's'}"
 
 
 def paragraph(text: str, width: int | None = None, *, mark: str = "") -> str:
@@ -21,6 +28,13 @@ def paragraph(text: str, width: int | None = None, *, mark: str = "") -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def sentences(message: str) -> str:
+    """A message's lines as sentences in one line; of a long list of choices, the first alone."""
+    lines = [_CHOICES.sub(r"\1...", " ".join(line.split())) for line in message.splitlines()]
+    # What stands in a line of its own is a sentence, even if its author wrote no full stop.
+    return re.sub(r"(?<=[^.!?:;,])\n(?=[A-Z`])", ". ", "\n".join(filter(None, lines))).replace("\n", " ")
 
 
 def text_table(

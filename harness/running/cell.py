@@ -18,7 +18,9 @@ from harness.records import Measured, Predictions, Seconds, StepTimes
 from harness.running.job import Job, Outcome, Progress
 from harness.strategies import Phase
 from harness.strategies.zero_shot import imagenet_classes
-from harness.timing.steps import time_inference, time_training
+from harness.timing.device import thread_counts, visible_devices
+from harness.timing.state import watch_device
+from harness.timing.steps import BLOCKS, Step, inference_step, measure, training_step
 from harness.training.base import build_base, calibrate, preprocess
 from harness.training.cut import without_last_blocks
 from harness.training.fit import Fitted, Trainer, untrained
@@ -85,7 +87,7 @@ def run_cell(job: Job, report: Callable[[Progress], None]) -> Outcome:
         report=lambda *numbers: report(Progress(*numbers)),
         scratch=cell.weights == "scratch",
     )
-    devices, threads = _devices(), _threads()
+    devices, threads = visible_devices(), thread_counts()
 
     def measured(**more: Any) -> Measured:
         seconds = Seconds(
@@ -118,8 +120,9 @@ def run_cell(job: Job, report: Callable[[Progress], None]) -> Outcome:
             report(Progress("saving", 1, 1, 0, 1))
             keep_model(fitted.model.full, job.keep)
         report(Progress("timing", 1, 1, 0, 1))
-        inference = time_inference(fitted.model.full, _batch(train.pixels, planned.recipe.batch))
-        training, jit = _time_training(trainer, fitted)
+        images = _batch(train.pixels, planned.recipe.batch)
+        inference = _timed(inference_step(fitted.model.full, images), len(images), cell.device)
+        training, jit = _time_training(trainer, fitted, cell.device)
     except Exception as error:
         raise CellFailedError(error, measured()) from error
     return Outcome(
@@ -156,7 +159,7 @@ def _batch(rows: Any, size: int) -> Any:
     return np.asarray(rows[np.sort(np.arange(size) % len(rows))], dtype=np.float32)
 
 
-def _time_training(trainer: Trainer, fitted: Fitted) -> tuple[StepTimes | None, bool | None]:
+def _time_training(trainer: Trainer, fitted: Fitted, device: str) -> tuple[StepTimes | None, bool | None]:
     """Time the last phase's step, on live images or on cached features as it was trained.
 
     Returns the times, and whether the step was compiled with XLA; nothing where no step was taken.
@@ -167,8 +170,12 @@ def _time_training(trainer: Trainer, fitted: Fitted) -> tuple[StepTimes | None, 
     trained, live = trainer.compile(fitted.model, fitted.phase)
     arrays = (trainer.train.pixels,) if live else trainer.train_features
     labels = _batch(trainer.train.labels, recipe.batch)
-    times = time_training(trained, [_batch(array, recipe.batch) for array in arrays], labels)
-    return times, bool(trained.jit_compile)
+    step = training_step(trained, [_batch(array, recipe.batch) for array in arrays], labels)
+    return _timed(step, recipe.batch, device), bool(trained.jit_compile)
+
+
+def _timed(step: Step, batch: int, device: str) -> StepTimes:
+    return measure(step, batch=batch, effort=BLOCKS, watch=watch_device(device))
 
 
 def _feature_facts(job: Job, manifest: Manifest) -> dict[str, Any]:
@@ -187,20 +194,4 @@ def _feature_facts(job: Job, manifest: Manifest) -> dict[str, Any]:
         "code": job.code,
         "environment": job.environment,
         **random,
-    }
-
-
-def _devices() -> tuple[str, ...]:
-    import tensorflow as tf
-
-    return tuple(device.name for device in tf.config.get_visible_devices())
-
-
-def _threads() -> dict[str, int]:
-    """TensorFlow's thread counts; 0 means that it chooses by the number of cores."""
-    import tensorflow as tf
-
-    return {
-        "inter_op": tf.config.threading.get_inter_op_parallelism_threads(),
-        "intra_op": tf.config.threading.get_intra_op_parallelism_threads(),
     }

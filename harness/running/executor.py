@@ -19,7 +19,8 @@ from typing import Any, Protocol
 from harness.backbones import WeightsFile
 from harness.quiet import quiet
 from harness.records import Measured, Memory
-from harness.running.job import Job, Outcome, Progress
+from harness.running.job import End, Job, Outcome, Progress, TimingJob, TimingOutcome
+from harness.timing.cell import STEPS
 from harness.timing.memory import MEMORY_KIND, held_bytes
 
 __all__ = ["Executor", "LocalExecutor"]
@@ -37,6 +38,12 @@ class Executor(Protocol):
         """Run one cell to its end, whatever end that is."""
         ...
 
+    def time(
+        self, job: TimingJob, limit_seconds: float, on_progress: Callable[[Progress], None]
+    ) -> tuple[TimingOutcome, Memory | None]:
+        """Time one cell, whatever end that takes."""
+        ...
+
     def fetch_weights(self, file: WeightsFile) -> str:
         """Download a file of weights; return "" or what went wrong."""
         ...
@@ -47,6 +54,8 @@ class LocalExecutor:
 
     def __init__(self) -> None:
         os.environ["KERAS_BACKEND"] = "tensorflow"
+        # As the driver counts them: what a GPU tells of itself is to be that of the GPU that is timed.
+        os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["harness.running.worker"])
         with quiet():
@@ -56,9 +65,32 @@ class LocalExecutor:
         self, job: Job, limit_seconds: float, on_progress: Callable[[Progress], None]
     ) -> tuple[Outcome, Memory | None]:
         """Run one cell in a process of its own, killed when its time is over."""
+        outcome, memory = self._follow("worker_main", job, limit_seconds, on_progress)
+        if isinstance(outcome, End):
+            return Outcome(outcome.status, outcome.reason, Measured()), memory
+        return outcome, memory
+
+    def time(
+        self, job: TimingJob, limit_seconds: float, on_progress: Callable[[Progress], None]
+    ) -> tuple[TimingOutcome, Memory | None]:
+        """Time one cell in a process of its own, killed when its time is over."""
+        outcome, memory = self._follow("timing_main", job, limit_seconds, on_progress, STEPS)
+        if isinstance(outcome, End):
+            return TimingOutcome(outcome.status, outcome.reason), memory
+        return outcome, memory
+
+    def _follow(
+        self,
+        target: str,
+        job: Job | TimingJob,
+        limit_seconds: float,
+        on_progress: Callable[[Progress], None],
+        stage: str | None = None,
+    ) -> tuple[Any, Memory | None]:
+        """What the worker sent last, or how it ended without a word; its memory, in a `stage` alone."""
         kills_before = _oom_kills()
-        with self._worker("worker_main", job) as (process, pipe):
-            watch = _Watch(process, pipe, time.monotonic() + limit_seconds)
+        with self._worker(target, job) as (process, pipe):
+            watch = _Watch(process, pipe, time.monotonic() + limit_seconds, stage)
             outcome = watch.follow(on_progress)
         if outcome is None:
             outcome = _death(process.exitcode, killed=_oom_kills() > kills_before, log=job.log)
@@ -72,12 +104,6 @@ class LocalExecutor:
             except EOFError:
                 message = "the process that downloads ended without a word"
         return message
-
-    def probe(self) -> dict[str, Any]:
-        """What TensorFlow sees of this machine: devices, threads, build."""
-        with self._worker("probe_main") as (_, pipe):
-            seen: dict[str, Any] = pipe.recv()
-        return seen
 
     @contextmanager
     def _worker(self, target: str, *arguments: Any) -> Iterator[tuple[BaseProcess, Connection]]:
@@ -102,19 +128,22 @@ def _enter(target: str, *arguments: Any) -> None:
 
 
 class _Watch:
-    """Follows one worker: its messages, its memory, its deadline."""
+    """Follows one worker: its messages, its memory (in one stage alone, if named), its deadline."""
 
-    def __init__(self, process: BaseProcess, pipe: Connection, deadline: float) -> None:
-        self._process, self._pipe, self._deadline = process, pipe, deadline
+    def __init__(
+        self, process: BaseProcess, pipe: Connection, deadline: float, stage: str | None = None
+    ) -> None:
+        self._process, self._pipe, self._deadline, self._stage = process, pipe, deadline, stage
+        self._counts = stage is None
         self._peak = 0
         self._first: int | None = None
 
-    def follow(self, on_progress: Callable[[Progress], None]) -> Outcome | None:
-        """Return the worker's outcome, or None if it ended without one."""
+    def follow(self, on_progress: Callable[[Progress], None]) -> Outcome | TimingOutcome | End | None:
+        """Return the worker's outcome, `End` at the deadline, or None if it ended without a word."""
         while True:
             self._sample()
             if time.monotonic() > self._deadline:
-                return Outcome("timeout", "the time limit of a cell was reached", Measured())
+                return End("timeout", "the time limit of a cell was reached")
             try:
                 if not self._pipe.poll(_SAMPLE_SECONDS):
                     continue
@@ -122,32 +151,34 @@ class _Watch:
             except (EOFError, OSError):  # OSError: it was killed in the middle of a message
                 self._process.join()
                 return None
-            if isinstance(message, Outcome):
+            if isinstance(message, Outcome | TimingOutcome):
                 return message
+            if self._stage is not None:
+                self._counts = message.phase == self._stage
             on_progress(message)
 
     def _sample(self) -> None:
         held = held_bytes(self._process.pid) if self._process.pid else None
         if held is not None:
             self._first = held if self._first is None else self._first
-            self._peak = max(self._peak, held)
+            self._peak = max(self._peak, held) if self._counts else self._peak
 
     def memory(self) -> Memory | None:
         """The memory seen so far."""
-        if self._first is None:
+        if self._first is None or not self._peak:
             return None
         return Memory(kind=MEMORY_KIND, peak_bytes=self._peak, inherited_bytes=self._first)
 
 
-def _death(exitcode: int | None, *, killed: bool, log: Path) -> Outcome:
+def _death(exitcode: int | None, *, killed: bool, log: Path) -> End:
     """Say how a worker ended that sent no outcome."""
     if exitcode == -signal.SIGKILL and killed:
-        return Outcome("oom", "the kernel's out-of-memory killer ended the process", Measured())
+        return End("oom", "the kernel's out-of-memory killer ended the process")
     if exitcode is not None and exitcode < 0:
         how = f"the process was ended by {signal.Signals(-exitcode).name}"
     else:
         how = f"the process ended with exit code {exitcode}"
-    return Outcome("crashed", f"{how}; its output is in logs/{log.name}", Measured())
+    return End("crashed", f"{how}; its output is in logs/{log.name}")
 
 
 def _oom_kills() -> int:

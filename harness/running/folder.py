@@ -1,7 +1,8 @@
 """The folder of a run: what was asked, records, models, logs; one run at a time writes to it."""
 
 import fcntl
-from collections.abc import Iterator
+import fnmatch
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,39 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from harness.errors import UserError
+from harness.errors import UserError, unknown
 from harness.files import PARTIAL_SUFFIX, write_whole
 from harness.records import SCHEMA_VERSION, RecordStore
 
-__all__ = ["PlannedCell", "RunFacts", "RunFolder"]
+__all__ = ["PlannedCell", "RunFacts", "RunFolder", "held", "named_cells"]
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a folder for one writer; raises `UserError` if another one has it."""
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(
+                "another run is writing to this folder",
+                where=str(folder),
+                hint="Wait for it to end, or name another folder with --out.",
+            ) from None
+        yield
+
+
+def named_cells(wanted: str, names: Sequence[str], *, where: str = "", also: Sequence[str] = ()) -> list[str]:
+    """Return the cells that a name, a part of one or a pattern (VGG16/*) means, whatever its case.
+
+    Raises `UserError` if it means none, with the names' parts to choose from, and `also` these words.
+    """
+    for pattern in (wanted, f"*{wanted}*"):
+        found = [name for name in names if fnmatch.fnmatchcase(name.casefold(), pattern.casefold())]
+        if found:
+            return found
+    parts = dict.fromkeys(part for name in names for part in name.split("/"))
+    raise unknown("cell", wanted, [*also, *parts, *names], where=where)
 
 
 class PlannedCell(BaseModel):
@@ -107,15 +136,7 @@ class RunFolder:
         """
         self._require_ours(facts)
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise UserError(
-                    "another run is writing to this folder",
-                    where=str(self.path),
-                    hint="Wait for it to end, or name another folder with --out.",
-                ) from None
+        with held(self.path):
             unfinished = self.models.glob(f"*{PARTIAL_SUFFIX}.keras")
             for partial in [*self.path.rglob(f"*{PARTIAL_SUFFIX}"), *unfinished]:
                 if partial.is_file():  # a cache inside this folder looks after its own

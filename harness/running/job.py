@@ -6,8 +6,10 @@ from pathlib import Path
 from harness.export.model_file import Keep
 from harness.records import Measured, Predictions, Status
 from harness.running.planner import Planned
+from harness.timing.cell import TimingCell
+from harness.timing.records import Timed
 
-__all__ = ["Job", "Outcome", "Progress"]
+__all__ = ["End", "Job", "Outcome", "Progress", "TimingJob", "TimingOutcome"]
 
 
 @dataclass(frozen=True)
@@ -49,3 +51,28 @@ class Outcome:
     reason: str
     measured: Measured
     predictions: Predictions | None = None
+
+
+@dataclass(frozen=True)
+class TimingJob:
+    """One cell to time, and the log of the process that does it."""
+
+    cell: TimingCell
+    log: Path
+
+
+@dataclass(frozen=True)
+class TimingOutcome:
+    """How a timing ended, with what was found if it ended well."""
+
+    status: Status
+    reason: str
+    timed: Timed | None = None
+
+
+@dataclass(frozen=True)
+class End:
+    """How a process ended that sent no outcome."""
+
+    status: Status
+    reason: str

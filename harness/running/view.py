@@ -12,7 +12,10 @@ from harness.data.manifest import SPLITS, Manifest
 from harness.matrix import Cell
 from harness.records import Record
 from harness.reports.dataset import left_out_lines
+from harness.reports.text import counted
 from harness.running.job import Progress as CellProgress
+from harness.timing.cell import TimingCell
+from harness.timing.records import TimingRecord
 
 __all__ = ["RunView"]
 
@@ -76,16 +79,17 @@ class RunView:
         """Tell how many cells there are, how many need not be run again, and what else lies there."""
         self._total = cells
         kept = f", {finished} of them finished before" if finished else ""
-        self._console.print(f"{cells} cells{kept}", highlight=False)
+        self._console.print(f"{counted(cells, 'cell')}{kept}", highlight=False)
         if without_model:
             text = f"{without_model} more had finished without their model being saved; they are run again"
             self._console.print(text, highlight=False)
         if others:
-            text = f"the folder also holds {others} records of other data or settings; not shown"
+            held = counted(others, "record")
+            text = f"the folder also holds {held} of other cells, data or settings; not shown"
             self._console.print(text, highlight=False)
         self._cells = self._bars.add_task("all cells", total=cells, note=f"0/{cells}")
 
-    def started(self, cell: Cell) -> None:
+    def started(self, cell: Cell | TimingCell) -> None:
         """Tell which cell runs now."""
         self._cell_began = time.monotonic()
         title = f"{cell.backbone} {cell.label}"
@@ -109,10 +113,20 @@ class RunView:
 
     def ended(self, record: Record) -> None:
         """Tell how a cell ended, or that it had ended before."""
+        self._end(_line(record, again=self._cell is None), ran=record.status != "skipped")
+
+    def timed(self, record: TimingRecord) -> None:
+        """Tell how the timing of a cell ended, or that it had ended before."""
+        self._end(_timing_line(record, again=self._cell is None), ran=record.status != "skipped")
+
+    def say(self, text: str) -> None:
+        """Tell one thing in a line of its own."""
+        self._console.print(escape(text), highlight=False, soft_wrap=True)
+
+    def _end(self, line: str, *, ran: bool) -> None:
         self._done += 1
-        again = self._cell is None
         if self._cell is not None:
-            if record.status != "skipped":
+            if ran:
                 self._run_seconds.append(time.monotonic() - self._cell_began)
             self._bars.remove_task(self._cell)
             self._cell = None
@@ -120,7 +134,7 @@ class RunView:
             mean = sum(self._run_seconds) / len(self._run_seconds) if self._run_seconds else 0
             left = f", about {_duration(mean * (self._total - self._done))} left" if mean else ""
             self._bars.update(self._cells, completed=self._done, note=f"{self._done}/{self._total}{left}")
-        self._console.print(_line(record, again), highlight=False, soft_wrap=True)
+        self._console.print(line, highlight=False, soft_wrap=True)
 
 
 class _Rate:
@@ -141,13 +155,22 @@ class _Rate:
         return (images - self._images) / elapsed if elapsed > 0 else 0.0
 
 
-def _line(record: Record, again: bool) -> str:
+def _line(record: Record, *, again: bool) -> str:
     measured = record.measured
     name, reason = escape(record.name), record.reason.partition("\n")[0]
     if record.status != "ok" or measured.test_accuracy is None:
         return f"[red]{record.status:<8}[/] {name}: {escape(reason)}"
     cost = "finished before" if again else f"{measured.seconds.cell:.0f} s" if measured.seconds else ""
     return f"[green]ok[/]       {name}: test accuracy {100 * measured.test_accuracy:.1f} % ({cost})"
+
+
+def _timing_line(record: TimingRecord, *, again: bool) -> str:
+    name = f"pass {record.in_pass}  {escape(record.name)}"
+    if record.timed is None:
+        return f"[red]{record.status:<8}[/] {name}: {escape(record.reason.partition(chr(10))[0])}"
+    step = record.timed.step
+    told = f"{step.milliseconds:,.1f} ms/step{'' if step.stable else ', not settled'}"
+    return f"[green]ok[/]       {name}: {told}{' (timed before)' if again else ''}"
 
 
 def _duration(seconds: float) -> str:

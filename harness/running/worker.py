@@ -23,13 +23,14 @@ import tensorflow as tf
 from harness.backbones import WeightsFile
 from harness.errors import UserError
 from harness.files import PARTIAL_SUFFIX
-from harness.records import Measured
+from harness.records import Measured, Status
 from harness.running.cell import CellFailedError, run_cell
-from harness.running.job import Job, Outcome, Progress
+from harness.running.job import Job, Outcome, Progress, TimingJob, TimingOutcome
+from harness.running.timing_cell import time_cell
 from harness.training.fit import DivergedError
 from harness.weights import keras_home
 
-__all__ = ["fetch_main", "probe_main", "worker_main"]
+__all__ = ["fetch_main", "timing_main", "worker_main"]
 
 _REPORT_EVERY = 0.2
 _STALLED_SECONDS = 60.0
@@ -57,6 +58,22 @@ def worker_main(job: Job, pipe: Connection) -> None:
     pipe.close()
 
 
+def timing_main(job: TimingJob, pipe: Connection) -> None:
+    """Time one cell and send its outcome; whatever is printed goes to the job's log."""
+    _begin(job.log)
+
+    def report(stage: str) -> None:
+        pipe.send(Progress(stage, 1, 1, 0, 1))
+
+    try:
+        _choose_device(job.cell.device)
+        outcome = TimingOutcome("ok", "", time_cell(job.cell, report))
+    except Exception as error:
+        outcome = TimingOutcome(*_told(error))
+    pipe.send(outcome)
+    pipe.close()
+
+
 def fetch_main(file: WeightsFile, pipe: Connection) -> None:
     """Download a file of ImageNet weights into Keras' cache; send "" or what went wrong."""
     _begin(os.devnull)
@@ -78,25 +95,6 @@ def fetch_main(file: WeightsFile, pipe: Connection) -> None:
     pipe.close()
 
 
-def probe_main(pipe: Connection) -> None:
-    """Send what TensorFlow sees of this machine."""
-    _begin(os.devnull)
-    build = tf.sysconfig.get_build_info()
-    pipe.send(
-        {
-            "devices": [device.name for device in tf.config.list_physical_devices()],
-            "gpus": len(tf.config.list_physical_devices("GPU")),
-            "built_for_cuda": bool(build.get("is_cuda_build")),
-            "cuda": build.get("cuda_version"),
-            "threads": {
-                "intra_op": tf.config.threading.get_intra_op_parallelism_threads(),
-                "inter_op": tf.config.threading.get_inter_op_parallelism_threads(),
-            },
-        }
-    )
-    pipe.close()
-
-
 def _outcome(work: Callable[[], Outcome]) -> Outcome:
     """Turn every way in which a cell can end into an outcome with a reason."""
     try:
@@ -108,14 +106,19 @@ def _outcome(work: Callable[[], Outcome]) -> Outcome:
 
 
 def _failure(error: Exception, measured: Measured) -> Outcome:
+    return Outcome(*_told(error), measured)
+
+
+def _told(error: Exception) -> tuple[Status, str]:
+    """The status and the reason that an error means; a traceback goes to the log."""
     if isinstance(error, UserError):
-        return Outcome("skipped", str(error), measured)
+        return "skipped", str(error)
     traceback.print_exception(error)
     if isinstance(error, DivergedError):
-        return Outcome("diverged", str(error), measured)
+        return "diverged", str(error)
     if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
-        return Outcome("oom", f"out of memory: {_first_line(error)}", measured)
-    return Outcome("crashed", f"{type(error).__name__}: {_first_line(error)}", measured)
+        return "oom", f"out of memory: {_first_line(error)}"
+    return "crashed", f"{type(error).__name__}: {_first_line(error)}"
 
 
 def _first_line(error: Exception) -> str:
@@ -144,7 +147,9 @@ def _choose_device(device: str) -> None:
     """Show TensorFlow the cell's device alone; a GPU that is not there is the cell's reason."""
     gpus = tf.config.list_physical_devices("GPU")
     if device == "gpu" and not gpus:
-        raise UserError("no GPU is visible to TensorFlow", hint="Run the cell on a GPU machine.")
+        raise UserError(
+            "no GPU is visible to TensorFlow", hint="`transferbench doctor --require-gpu` says why."
+        )
     if device == "cpu":
         tf.config.set_visible_devices([], "GPU")
     for gpu in gpus:

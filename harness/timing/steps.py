@@ -8,20 +8,87 @@ raw block times are kept, statistics are derived later.
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from harness.records import StepTimes
+from harness.records import DeviceState, StepTimes
 
-__all__ = ["measure", "synchronise", "time_inference", "time_training"]
+__all__ = [
+    "BLOCKS",
+    "BRIEF",
+    "KERAS_TABLE_BLOCKS",
+    "Effort",
+    "Step",
+    "inference_step",
+    "measure",
+    "synchronise",
+    "training_step",
+]
 
-_MIN_BLOCKS = 10
-_MIN_SECONDS = 1.0
-_MAX_SECONDS = 30.0
-_BLOCK_SECONDS = 0.1
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure: at least so many blocks and seconds, after warm-up.
+
+    A block is as many steps as fit `block_seconds`, or `steps_per_block` where that is given.  Warm-up
+    ends when the medians of the last `settled` blocks and of as many before them differ by less than
+    5 %, or when it has taken `warm_up_seconds` without that.
+    """
+
+    blocks: int = 10
+    seconds: float = 1.0
+    block_seconds: float = 0.1
+    steps_per_block: int | None = None
+    settled: int = 3
+    warm_up_seconds: float = 10.0
+
+
+BLOCKS = Effort()
+"""What times are published from."""
+
+BRIEF = Effort(blocks=3, seconds=0.5, settled=1, warm_up_seconds=1.0)
+"""Enough to see whether a pipeline keeps up with a step."""
+
+KERAS_TABLE_BLOCKS = Effort(blocks=10, steps_per_block=30)
+"""The published table's protocol: 10 repetitions of 30 batches."""
+
 _STABLE_WITHIN = 0.05
-_STABLE_BLOCKS = 3
+
+
+class Watching(Protocol):
+    """Sees what the machine does while something is timed: `harness.timing.state.Watch`."""
+
+    def sample(self) -> None:
+        """Look once."""
+        ...
+
+    def state(self) -> DeviceState:
+        """What was seen."""
+        ...
+
+
+@dataclass(frozen=True)
+class Step:
+    """A compiled function and the resident tensors that it is called on, again and again."""
+
+    function: Any
+    arguments: tuple[Any, ...]
+
+    def __call__(self) -> Any:
+        """Take one step; it may return before the device is done."""
+        return self.function(*self.arguments)
+
+    @property
+    def graph(self) -> Any:
+        """The traced function as TensorFlow runs it (a `ConcreteFunction`)."""
+        return self.function.get_concrete_function(*self.arguments)
+
+    @property
+    def traces(self) -> int:
+        """How often it was traced: once a shape."""
+        return int(self.function.experimental_get_tracing_count())
 
 
 def synchronise() -> None:
@@ -35,14 +102,15 @@ def measure(
     step: Callable[[], Any],
     *,
     batch: int,
+    effort: Effort = BLOCKS,
     sync: Callable[[], None] = synchronise,
     clock: Callable[[], float] = time.perf_counter,
+    watch: Watching | None = None,
 ) -> StepTimes:
     """Time a step that may be asynchronous.
 
-    Warm-up ends when the medians of the last three blocks and of the three before them differ
-    by less than 5 %, or after ten seconds and six blocks; `stable` says which.  Then at least ten
-    blocks and one second are measured, thirty seconds at the most.
+    The first step is told by itself; `stable` says whether warm-up ended because the times had settled.
+    `watch` is asked before every measured block, outside the time that is measured.
     """
 
     def block(steps: int) -> float:
@@ -54,47 +122,66 @@ def measure(
         return (clock() - began) / steps
 
     first = block(1)
-    steps = max(1, round(_BLOCK_SECONDS / max(block(1), 1e-6)))
     warm: list[float] = []
-    began, stable = clock(), False
-    enough = 2 * _STABLE_BLOCKS
-    while not stable and (len(warm) < enough or clock() - began < _MAX_SECONDS / 3):
+    began, stable, taken = clock(), False, 1
+    enough = 2 * effort.settled
+    while not stable and (len(warm) < enough or clock() - began < effort.warm_up_seconds):
+        # The first blocks are slow still, so the size of a block is found again and again.  One of the
+        # published protocol is long: warming up by single steps settles sooner.
+        steps = 1 if effort.steps_per_block or not warm else _fitting(effort, warm[-effort.settled :])
         warm.append(block(steps))
+        taken += steps
         if len(warm) >= enough:
-            before = statistics.median(warm[-enough:-_STABLE_BLOCKS])
-            now = statistics.median(warm[-_STABLE_BLOCKS:])
+            before = statistics.median(warm[-enough : -effort.settled])
+            now = statistics.median(warm[-effort.settled :])
             stable = abs(now / before - 1) < _STABLE_WITHIN
+    steps = effort.steps_per_block or _fitting(effort, warm[-effort.settled :])
     blocks: list[float] = []
     began = clock()
-    while len(blocks) < _MIN_BLOCKS or clock() - began < _MIN_SECONDS:
+    while len(blocks) < effort.blocks or clock() - began < effort.seconds:
+        if watch:
+            watch.sample()
         blocks.append(block(steps))
-        if clock() - began > _MAX_SECONDS:
-            break
     return StepTimes(
         batch=batch,
         first_seconds=first,
-        warm_up_steps=2 + steps * len(warm),
+        warm_up_steps=taken,
         stable=stable,
         steps_per_block=steps,
         block_seconds=tuple(blocks),
+        state=watch.state() if watch else DeviceState(),
     )
 
 
-def time_inference(model: Any, inputs: NDArray[Any]) -> StepTimes:
-    """Time `model(inputs, training=False)` on a resident batch."""
+def _fitting(effort: Effort, seconds: list[float]) -> int:
+    """How many steps of these times fill a block."""
+    return max(1, round(effort.block_seconds / max(statistics.median(seconds), 1e-6)))
+
+
+def inference_step(model: Any, inputs: NDArray[Any], *, jit: bool = False) -> Step:
+    """The step `model(inputs, training=False)` on a resident batch."""
     import tensorflow as tf
 
-    resident = tf.constant(inputs)
-    infer = tf.function(lambda images: model(images, training=False), jit_compile=False)
-    return measure(lambda: infer(resident), batch=len(inputs))
+    function = tf.function(lambda images: model(images, training=False), jit_compile=jit)
+    return Step(function, (tf.constant(inputs),))
 
 
-def time_training(model: Any, inputs: list[NDArray[Any]], labels: NDArray[Any]) -> StepTimes:
-    """Time the compiled model's own train step on a resident batch; its weights change."""
+def training_step(model: Any, inputs: list[NDArray[Any]], labels: NDArray[Any], *, jit: bool = False) -> Step:
+    """The compiled model's own train step on a resident batch; its weights change."""
     import tensorflow as tf
 
     tensors = tuple(tf.constant(array) for array in inputs)
     data = (tensors[0] if len(tensors) == 1 else tensors, tf.constant(labels))
+    _create_variables(model, len(labels), data[1])
+    return Step(tf.function(model.train_step, jit_compile=jit), (data,))
+
+
+def _create_variables(model: Any, batch: int, labels: Any) -> None:
+    """Make what the first step would make: its tracing would be done twice, which `fit` does not."""
+    import keras
+
     model.optimizer.build(model.trainable_variables)
-    train = tf.function(model.train_step, jit_compile=False)
-    return measure(lambda: train(data), batch=len(labels))
+    outputs = keras.ops.full((batch, *model.output.shape[1:]), 0.5, dtype=model.output.dtype)
+    model.compute_loss(y=labels, y_pred=outputs)
+    model.compute_metrics(x=None, y=labels, y_pred=outputs)
+    model.reset_metrics()

@@ -34,9 +34,10 @@ from harness.training.probe import pooled, try_strengths
 from harness.training.scoring import Score, predict, score
 from harness.training.splits import Split, TestSplit
 
-__all__ = ["DivergedError", "Fitted", "Trainer", "untrained"]
+__all__ = ["OPTIMIZERS", "DivergedError", "Fitted", "Trainer", "untrained"]
 
-_OPTIMIZERS = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
+OPTIMIZERS = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
+"""The optimizers by the names that recipes give them."""
 
 
 class DivergedError(Exception):
@@ -132,7 +133,7 @@ class Trainer:
         """
         live = phase.augmented or model.trunk is None
         trained = model.full if live else model.classifier
-        optimizer = _OPTIMIZERS[self.recipe.optimizer](self._rate(phase))
+        optimizer = OPTIMIZERS[self.recipe.optimizer](self._rate(phase))
         loss = loss_name(self.classes)
         compile_at_depth(trained, self.base, model.cut, optimizer, loss, scratch=self.scratch)
         return trained, live

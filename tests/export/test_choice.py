@@ -27,6 +27,7 @@ def test_a_cell_is_found_by_its_name_and_by_a_part_that_no_other_has(run: RunFol
     record = choose_record(run, "Fine-Tuning")
     assert record.cell.strategy == "fine-tuning"
     assert choose_record(run, record.name) == record
+    assert choose_record(run, "*/fine-*") == record
 
 
 def test_best_is_the_first_row_of_the_leaderboard_where_random_weights_have_no_rank(run: RunFolder):
@@ -39,7 +40,7 @@ def test_an_unknown_name_is_answered_with_near_ones_and_the_choices(run: RunFold
 
 
 def test_a_part_of_several_names_is_answered_with_these(run: RunFolder):
-    with pytest.raises(UserError, match="'MobileNet' is a part of the names of 3 cells") as raised:
+    with pytest.raises(UserError, match="'MobileNet' means 3 cells") as raised:
         choose_record(run, "MobileNet")
     assert raised.value.hint.count("MobileNet") == 3
 
@@ -50,7 +51,10 @@ def test_a_failed_cell_is_answered_with_status_and_reason(run: RunFolder):
 
 
 def test_a_cell_that_was_not_run_is_answered_with_the_command(run: RunFolder):
-    with pytest.raises(UserError, match=r"VGG16.* has not been run yet(?s:.*)transferbench run tiny\.toml"):
+    with pytest.raises(
+        UserError,
+        match=r"VGG16.* has not been run yet(?s:.*)last part only(?s:.*)transferbench run tiny\.toml",
+    ):
         choose_record(run, "VGG16")
 
 

@@ -160,9 +160,10 @@ def test_a_class_that_falls_the_other_way_within_the_tolerance_is_told(finished:
     assert "the same classes but for 4 between two classes that are equally probable within 0.002" in text
 
 
-def test_a_run_without_saved_models_is_answered_with_the_command(finished: Finished):
+def test_a_run_without_saved_models_is_answered_with_its_command_and_what_that_lacks(finished: Finished):
     finished.model.unlink()
-    with pytest.raises(UserError, match=r"was not saved(?s:.*)transferbench run tiny\.toml --save-models$"):
+    lacks = r"last part only, and the cache not at all"
+    with pytest.raises(UserError, match=rf"was not saved(?s:.*){lacks}(?s:.*)run tiny\.toml --save-models$"):
         finished.export()
 
 

@@ -51,6 +51,16 @@ def test_a_weights_file_that_is_here_says_where(tmp_path: Path):
     assert "weights without top on this machine: VGG16, VGG19." in text
 
 
+def test_every_backbone_fits_into_80_columns_and_what_goes_for_it_is_told(tmp_path: Path):
+    put(tmp_path / backbone("VGG16").weights.name, b"weights")
+    facts = [backbone_facts(row, tmp_path) for row in BACKBONES.values()]
+    text = render_backbones(facts, width=80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert line(text, "VGG16")[6:] == ["71.3", "weights", "folder"]
+    assert "Too narrow here for the published times" in text
+    assert "Too narrow" not in render_backbones(facts, width=120)
+
+
 def test_published_times_are_called_an_ordering():
     assert "an ordering and nothing more" in told("VGG16")
 

@@ -129,11 +129,13 @@ def test_a_run_without_any_epoch_is_an_error(tmp_path: Path):
         find_curves(finished_run(tmp_path, [without_epochs(ZERO_SHOT)]))
 
 
-def test_a_cell_is_chosen_by_its_name_or_by_a_pattern(tmp_path: Path):
+def test_a_cell_is_chosen_by_its_name_a_part_of_it_or_a_pattern(tmp_path: Path):
     rows = [row(answers(60), backbone="VGG16"), row(answers(90)), row(answers(90), seed=1)]
     folder = finished_run(tmp_path, rows)
     assert names(find_curves(folder, rows[2][0].name)) == [rows[2][0].name]
     assert names(find_curves(folder, "MobileNet-0.25/*")) == [rows[1][0].name, rows[2][0].name]
+    assert names(find_curves(folder, "vgg16")) == [rows[0][0].name]
+    assert names(find_curves(folder, "16/*/seed?")) == [rows[0][0].name]
 
 
 def test_a_cell_that_is_not_in_the_run_is_refused_with_near_names(tmp_path: Path):

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import ENVIRONMENT, Row, answers, epoch, failed_record, finished_run, record, row
+from fakes import ENVIRONMENT, Row, answers, epoch, failed_record, finished_run, measured, record, row
+from tables import section, table
 
 from harness.errors import UserError
-from harness.records import Epoch, Record
+from harness.records import DeviceState, Epoch, Record
 from harness.reports import leaderboard
-from harness.reports.leaderboard import read_run, render_leaderboard
+from harness.reports.leaderboard import render_leaderboard
+from harness.reports.standings import rank, read_run
 from harness.running.folder import RunFolder
 
 BEST = row(answers(98), backbone="MobileNet")
@@ -25,21 +27,6 @@ SKIPPED = (failed_record("skipped", "weights are not here", backbone="VGG19"), N
 
 def rendered(folder: Path, *rows: Row, missing: tuple[str, ...] = ()) -> str:
     return render_leaderboard(finished_run(folder, rows, missing))
-
-
-def section(text: str, title: str) -> str:
-    """The part of a leaderboard under one heading."""
-    parts = [part for part in text.split("\n## ") if part.startswith(title)]
-    assert len(parts) == 1, f"expected one section {title!r}, found {len(parts)}"
-    return parts[0]
-
-
-def table(part: str) -> list[dict[str, str]]:
-    """The rows of the one markdown table in a part."""
-    lines = [line for line in part.splitlines() if line.startswith("|")]
-    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
-    assert len({len(each) for each in cells}) == 1, "the table is broken"
-    return [dict(zip(cells[0], each, strict=True)) for each in cells[2:]]
 
 
 def ranked(text: str) -> list[tuple[str, str]]:
@@ -56,15 +43,17 @@ def test_rows_stand_by_accuracy_and_those_the_images_cannot_tell_apart_share_a_r
 
 
 def test_a_clear_winner_is_called_one(tmp_path: Path):
-    text = rendered(tmp_path, WORST, BEST)
+    text = rendered(tmp_path / "two", WORST, BEST)
     assert ranked(text) == [("MobileNet", "1"), ("VGG16", "2")]
-    assert "The first row is significantly better than every other." in text
+    assert "The first row is significantly better than the other." in text
+    third = row(answers(50), backbone="VGG19")
+    assert "better than every other." in rendered(tmp_path / "three", WORST, BEST, third)
 
 
 def test_a_single_row_is_said_to_beat_nobody(tmp_path: Path):
     text = rendered(tmp_path, BEST)
     assert ranked(text) == [("MobileNet", "1")]
-    assert "significantly better than every other" not in text
+    assert "row is significantly better" not in text
     assert "share the first rank" not in text
 
 
@@ -165,7 +154,7 @@ def drops_failures(folder: RunFolder) -> str:
     """A broken renderer: what has no result is passed over."""
     facts, records = read_run(folder)
     done = [(each, folder.records.predictions(each)) for each in records if each.status == "ok"]
-    return leaderboard._header(facts, records) + leaderboard._ranked(done, named=False)
+    return leaderboard._header(facts, records) + leaderboard._ranked(rank(done), named=False)
 
 
 def counts_failures_as_zero(folder: RunFolder) -> str:
@@ -195,6 +184,12 @@ def test_every_status_but_ok_stands_without_a_result(tmp_path: Path, status: str
 def test_a_reason_with_line_breaks_and_bars_does_not_break_the_table(tmp_path: Path):
     (line,) = table(section(rendered(tmp_path, CRASHED), "Without a result"))
     assert re.sub(r"\\", "", line["reason"]) == "it broke | badly in line two"
+
+
+def test_a_reason_and_its_hint_are_two_sentences(tmp_path: Path):
+    each = (failed_record("skipped", "no GPU is visible\nRun the cell elsewhere."), None)
+    (line,) = table(section(rendered(tmp_path, each), "Without a result"))
+    assert line["reason"] == "no GPU is visible. Run the cell elsewhere."
 
 
 def test_a_run_in_which_all_failed_is_a_report_without_ranks(tmp_path: Path):
@@ -284,12 +279,17 @@ def test_the_header_names_command_machine_images_recipe_and_weights(tmp_path: Pa
         "A Processor, 2 cores, 8 GiB, Linux x86_64; Python 3.11.0, Keras 3.0, TensorFlow 2.0 ",
         f"(environment {ENVIRONMENT.fingerprint})",
         "commit: 0123456789ab; first cell started 2025-01-02",
-        "100 train, 100 validation, 100 test; 2 classes (cats, dogs); 1 files left out; ",
+        "100 train, 100 validation, 100 test; 2 classes (cats, dogs); 1 file left out; ",
         "manifest aaaaaaaaaaaa",
         "recipe default: ",
         "w.h5 (bbbbbbbbbbbb, weights folder)",
     ):
         assert fact in header
+
+
+def test_a_record_without_a_commit_says_why(tmp_path: Path):
+    text = rendered(tmp_path, elsewhere(BEST, commit=""))
+    assert "- harness commit: unknown (not run from a checkout); " in text
 
 
 def test_the_legend_names_the_tests_behind_the_ranks(tmp_path: Path):
@@ -388,6 +388,12 @@ KINDS = {
 }
 
 
+def test_the_legend_tells_how_the_epochs_of_several_phases_are_counted(tmp_path: Path):
+    told = "The epoch is counted within its phase"
+    assert told in section(rendered(tmp_path / "two", TUNED), "How to read this")
+    assert told not in section(rendered(tmp_path / "one", FAST), "How to read this")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_legend_explains_the_kinds_of_rows_that_there_are(kind: str, tmp_path: Path):
     legend = section(rendered(tmp_path, KINDS[kind], BEST), "How to read this")
@@ -417,3 +423,23 @@ def test_epochs_that_hold_fewer_images_than_the_split_are_told(weights: str, tit
 
 def test_whole_epochs_are_not_remarked_on(tmp_path: Path):
     assert "images an epoch" not in rendered(tmp_path, with_history(BEST, epoch(1, images=100)))
+
+
+def test_a_time_that_other_work_disturbed_is_marked_and_explained(tmp_path: Path):
+    predictions = answers(90)
+    quiet, loud = (
+        measured(predictions).train_step.model_copy(update={"state": DeviceState(others_share=share)})
+        for share in (0.02, 0.4)
+    )
+    found = measured(predictions).model_copy(update={"train_step": loud, "inference_step": quiet})
+
+    text = render_leaderboard(finished_run(tmp_path, [(record(measured=found), predictions)]))
+
+    assert text.count("20.0 (disturbed)") == 1
+    assert "other processes took more than 10 % of the cores" in text
+
+
+def test_an_undisturbed_time_has_no_mark(tmp_path: Path):
+    text = render_leaderboard(finished_run(tmp_path, [row(answers(90))]))
+
+    assert "disturbed" not in text

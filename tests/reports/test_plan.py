@@ -78,6 +78,25 @@ def test_a_probe_tells_its_strengths_and_zero_shot_that_nothing_trains(tmp_path:
     assert [told_epochs(each.phases) for each in planned(tmp_path, text)] == ["17 strengths", "none"]
 
 
+ZERO_SHOT = MATRIX.replace('"fast-extraction", "fine-tuning"', '"zero-shot"').replace(
+    'depths = ["blocks:1"]\n', ""
+)
+
+
+def test_zero_shot_alone_has_no_epochs_and_a_size_of_its_own(tmp_path: Path):
+    text = " ".join(told(planned(tmp_path, ZERO_SHOT)).split())
+    assert "all with zero-shot, no epochs, imagenet-top weights, recipe default, 224 px, " in text
+    assert "Zero-shot is at the native size, whatever sizes says" in text
+    assert "Zero-shot" not in told(planned(tmp_path))
+
+
+def test_a_cell_on_a_gpu_is_ready_if_there_is_one(tmp_path: Path):
+    text = told(planned(tmp_path, MATRIX + 'devices = ["cpu", "gpu"]\n'))
+    assert "`transferbench doctor --require-gpu` tells" in text
+    assert text.endswith("\n8 cells: 4 ready, 4 ready if there is a GPU")
+    assert "GPU" not in told(planned(tmp_path))
+
+
 # Many cells
 
 
@@ -125,6 +144,7 @@ def test_offline_each_cell_has_a_short_note_and_the_reason_stands_once(tmp_path:
     assert text.count("vgg16_weights") == 1
     assert "[1] skipped: 2 weights files not in " in " ".join(text.split())  # lines fold by the folder's name
     assert text.endswith("\n6 cells: 6 skipped")
+    assert "float32; all: skipped [1]" in " ".join(text.split())  # no row needs to bear it
 
 
 def test_a_note_stands_beside_those_cells_alone_that_it_concerns(tmp_path: Path):
@@ -139,6 +159,11 @@ def test_downloads_are_named_with_their_backbones_and_about_how_much_they_are(tm
     assert "download: 2 weights files, about 139 MB" in text
     assert f"  VGG16  {backbone('VGG16').weights.name}\n" in text
     assert text.endswith("\n6 cells: 6 after a download")
+
+
+def test_a_file_with_top_is_larger_than_its_base_where_no_size_is_published(tmp_path: Path):
+    text = told(planned(tmp_path, ZERO_SHOT))
+    assert "download: 1 weights file, about 5 MB" in text
 
 
 def test_of_many_files_the_first_are_named_and_the_rest_counted(tmp_path: Path):

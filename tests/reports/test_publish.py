@@ -4,13 +4,17 @@ from pathlib import Path
 
 import pytest
 from fakes import Row, answers, failed_record, finished_run, put, row
+from fakes_timing import both_passes, failed_timing, selfcheck, timing_record, timing_run
 
 from harness.data.manifest import LeftOut
 from harness.errors import UserError
 from harness.records import DataFacts
 from harness.reports.leaderboard import render_leaderboard
-from harness.reports.publish import publish_run
+from harness.reports.publish import publish, publish_run
+from harness.reports.timing import render_timing
+from harness.reports.timing_csv import timing_csv
 from harness.running.folder import RunFolder
+from harness.timing.records import TimingFolder
 
 ROWS: list[Row] = [
     row(answers(90)),
@@ -65,7 +69,10 @@ def test_dropped_files_of_a_public_archive_are_named_and_of_a_private_folder_onl
 
 def test_what_an_earlier_publication_had_more_is_gone(tmp_path: Path):
     publish_run(finished_run(tmp_path / "old", ROWS).path, tmp_path / "results")
-    published, _ = publish_run(finished_run(tmp_path / "new", ROWS[:1]).path, tmp_path / "results")
+    new = finished_run(tmp_path / "new", ROWS[:1]).path
+    with pytest.raises(UserError, match="of its cells are not in this one"):
+        publish_run(new, tmp_path / "results")
+    published, _ = publish_run(new, tmp_path / "results", replace=True)
     assert len(list((published / "records").iterdir())) == 2
 
 
@@ -122,3 +129,87 @@ def test_another_run_of_the_same_name_is_not_replaced_unless_asked(tmp_path: Pat
     assert contents(tmp_path / "results") == before
     publish_run(other.path, tmp_path / "results", replace=True)
     assert contents(tmp_path / "results") != before
+
+
+# Timing runs
+
+TIMINGS = [*both_passes(), *both_passes(70.0, backbone="VGG16")]
+
+
+def test_a_timing_run_goes_to_where_it_is_committed_with_report_and_csv(tmp_path: Path):
+    run = timing_run(tmp_path / "run", TIMINGS)
+    results = tmp_path / "results"
+    written = publish(run.path, results)
+    assert written == [
+        results / "records/tiny",
+        results / "leaderboards/tiny/README.md",
+        results / "leaderboards/tiny/timings.csv",
+    ]
+    assert written[1].read_text(encoding="utf-8") == render_timing(run)
+    assert written[2].read_text(encoding="utf-8") == timing_csv(run)
+
+
+def test_published_timings_are_the_raw_records_and_render_the_same(tmp_path: Path):
+    run = timing_run(tmp_path / "run", TIMINGS)
+    put(run.logs / "x.log", b"/home/someone")
+    there = TimingFolder(publish(run.path, tmp_path / "results")[0])
+    assert list(there.load()) == list(run.load())
+    assert (there.facts(), there.checks()) == (run.facts(), run.checks())
+    assert render_timing(there) == render_timing(run)
+    assert {path.name for path in there.path.iterdir()} == {"timing.json", "timings", "selfcheck-cpu.json"}
+
+
+def test_timings_that_the_last_plan_did_not_ask_for_are_not_published(tmp_path: Path):
+    run = timing_run(tmp_path / "run", [timing_record(1.0, key="f" * 64), *TIMINGS])
+    there = TimingFolder(publish(run.path, tmp_path / "results")[0])
+    assert len(list(there.load())) == len(TIMINGS)
+
+
+def test_a_timings_reason_is_published_without_folders_of_the_machine(tmp_path: Path):
+    reason = "cannot write /home/someone/cache/x"
+    run = timing_run(tmp_path / "run", [*TIMINGS, failed_timing("crashed", reason, backbone="Xception")])
+    there, *files = publish(run.path, tmp_path / "results")
+    assert [record.reason for record in TimingFolder(there).load() if record.reason] == ["cannot write x"]
+    assert not any("someone" in path.read_text(encoding="utf-8") for path in files)
+
+
+def test_earlier_timings_and_checks_of_the_name_are_gone(tmp_path: Path):
+    checks = [selfcheck(), selfcheck(device="gpu")]
+    publish(timing_run(tmp_path / "old", TIMINGS, checks=checks).path, tmp_path / "results")
+    new = timing_run(tmp_path / "new", TIMINGS[:2]).path
+    with pytest.raises(UserError, match="of its cells are not in this one"):
+        publish(new, tmp_path / "results")
+    there, *_ = publish(new, tmp_path / "results", replace=True)
+    assert len(list((there / "timings").iterdir())) == 2
+    assert [check.cell.device for check in TimingFolder(there).checks()] == ["cpu"]
+
+
+def test_timings_of_other_cells_are_not_replaced_unless_asked(tmp_path: Path):
+    publish(timing_run(tmp_path / "first", TIMINGS[:2]).path, tmp_path / "results")
+    other = timing_run(tmp_path / "other", TIMINGS[2:])
+    before = contents(tmp_path / "results")
+    with pytest.raises(
+        UserError, match=r"another run is published under the name 'tiny': .* not in this one"
+    ):
+        publish(other.path, tmp_path / "results")
+    assert contents(tmp_path / "results") == before
+    publish(other.path, tmp_path / "results", replace=True)
+    assert contents(tmp_path / "results") != before
+
+
+def test_published_timings_cannot_be_published_onto_themselves(tmp_path: Path):
+    there, *_ = publish(timing_run(tmp_path / "run", TIMINGS).path, tmp_path / "results")
+    before = contents(tmp_path / "results")
+    with pytest.raises(UserError, match="already where it would be published"):
+        publish(there, tmp_path / "results")
+    assert contents(tmp_path / "results") == before
+
+
+@pytest.mark.parametrize("timings_first", [True, False])
+def test_a_run_and_a_timing_run_of_one_matrix_lie_side_by_side(timings_first: bool, tmp_path: Path):
+    run, timings = finished_run(tmp_path / "run", ROWS), timing_run(tmp_path / "timing", TIMINGS)
+    for path in sorted([run.path, timings.path], reverse=timings_first):
+        publish(path, tmp_path / "results")
+    there = tmp_path / "results/records/tiny"
+    assert render_leaderboard(RunFolder(there)) == render_leaderboard(run)
+    assert render_timing(TimingFolder(there)) == render_timing(timings)

@@ -1,6 +1,6 @@
 """Tables and paragraphs within a width."""
 
-from harness.reports.text import paragraph, text_table
+from harness.reports.text import counted, paragraph, sentences, text_table
 
 LONG = "https://example.org/" + "x" * 60
 
@@ -33,3 +33,23 @@ def test_without_a_width_a_row_is_one_line():
 
 def test_numbers_stand_as_they_are_written():
     assert text_table({"seed": ["007", "1e5"]}, right=("seed",)).splitlines()[2:] == [" 007", " 1e5"]
+
+
+def test_the_lines_of_a_message_become_sentences():
+    assert sentences("no GPU\nRun it elsewhere.") == "no GPU. Run it elsewhere."
+    assert sentences("Did it end?\n`doctor` says why") == "Did it end? `doctor` says why"
+    assert sentences("it broke\nin line  two") == "it broke in line two"
+
+
+def test_of_a_long_list_of_choices_a_sentence_has_the_first():
+    names = [f"layer.{number}" for number in range(31)]
+    message = f"unknown layer 'x'\nDid you mean y? Choices: {', '.join(names)} and 9 more."
+    assert sentences(message) == (
+        "unknown layer 'x'. Did you mean y? Choices: layer.0, layer.1, layer.2, layer.3, layer.4, ..."
+    )
+    assert sentences("Choices: a, b, c, d, e, f.") == "Choices: a, b, c, d, e, f."
+
+
+def test_things_are_counted_in_english():
+    found = [counted(number, "cell") for number in (0, 1, 2000)] + [counted(2, "pass"), counted(1, "class")]
+    assert found == ["0 cells", "1 cell", "2,000 cells", "2 passes", "1 class"]

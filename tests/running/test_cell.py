@@ -19,7 +19,7 @@ from harness.running.cell import CellFailedError, run_cell
 from harness.running.job import Job, Outcome, Progress
 from harness.running.planner import Planned
 from harness.strategies import NO_DEPTH, Phase, strategy
-from harness.timing import steps
+from harness.timing.steps import Effort
 from harness.training.fit import DivergedError, Fitted, Trainer
 from harness.weights import WeightsRef
 
@@ -31,10 +31,8 @@ COUNTS = {"train": 12, "validation": 8, "test": 10}
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Time for hundredths of a second instead of seconds."""
-    monkeypatch.setattr(steps, "_BLOCK_SECONDS", 0.01)
-    monkeypatch.setattr(steps, "_MIN_BLOCKS", 3)
-    monkeypatch.setattr(steps, "_MIN_SECONDS", 0.0)
-    monkeypatch.setattr(steps, "_MAX_SECONDS", 0.5)
+    effort = Effort(blocks=3, seconds=0.0, block_seconds=0.01, warm_up_seconds=0.5)
+    monkeypatch.setattr(cell_module, "BLOCKS", effort)
     yield
     keras.config.set_dtype_policy("float32")
 

@@ -17,9 +17,10 @@ from harness.matrix import Cell, DataSpec
 from harness.recipes import RECIPES, Schedule
 from harness.records import RecordStore
 from harness.running.executor import LocalExecutor
-from harness.running.job import Job
+from harness.running.job import Job, TimingJob
 from harness.running.planner import Planned
 from harness.strategies import strategy
+from harness.timing.cell import TimingCell
 from harness.weights import WeightsRef, find_weights
 
 MATRIX = """
@@ -115,6 +116,43 @@ def test_a_worker_that_is_killed_is_a_crash_with_its_signal(executor: LocalExecu
     assert outcome.status == "crashed"
     assert "SIGSEGV" in outcome.reason
     assert job.log.name in outcome.reason
+
+
+# Timings ------------------------------------------------------------------------------------
+
+TIMED = TimingCell("MobileNet-0.25", "inference", "none", 32, batch=2)
+
+
+def test_a_timing_comes_back_with_the_memory_of_its_steps(executor: LocalExecutor, tmp_path: Path) -> None:
+    """The ceiling's arrays (three of 128 MiB) are not in it."""
+    stages = []
+
+    outcome, memory = executor.time(
+        TimingJob(TIMED, tmp_path / "log"), 300, lambda progress: stages.append(progress.phase)
+    )
+
+    assert (outcome.status, outcome.reason) == ("ok", "")
+    assert outcome.timed is not None
+    assert outcome.timed.step.block_seconds
+    assert memory is not None
+    assert memory.inherited_bytes < memory.peak_bytes < memory.inherited_bytes + (128 << 20)
+    assert stages[0] == "building"
+
+
+def test_a_timing_over_its_time_is_a_timeout(executor: LocalExecutor, tmp_path: Path) -> None:
+    outcome, _ = executor.time(TimingJob(TIMED, tmp_path / "log"), 0.0, lambda _: None)
+
+    assert (outcome.status, outcome.timed) == ("timeout", None)
+
+
+def test_a_timing_on_a_gpu_that_is_not_there_is_skipped(executor: LocalExecutor, tmp_path: Path) -> None:
+    outcome, _ = executor.time(TimingJob(replace(TIMED, device="gpu"), tmp_path / "log"), 300, lambda _: None)
+
+    assert (outcome.status, outcome.timed) == ("skipped", None)
+    assert "no GPU is visible" in outcome.reason
+
+
+# Cells --------------------------------------------------------------------------------------
 
 
 def test_weights_of_another_architecture_are_a_reason_and_not_a_traceback(

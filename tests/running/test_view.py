@@ -85,7 +85,7 @@ def test_a_cell_that_was_finished_before_says_so():
     shown = Shown()
     shown.view.plan(1, 1)
     shown.view.ended(record())
-    assert "1 cells, 1 of them finished before" in shown.text
+    assert "1 cell, 1 of them finished before" in shown.text
     assert "test accuracy 90.0 % (finished before)" in shown.text
 
 

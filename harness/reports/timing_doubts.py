@@ -1,0 +1,123 @@
+"""What speaks against the time of a row, in words; a row with doubts is shown and has no rank."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+from harness.records import DeviceState
+from harness.timing.records import Ceiling, Timed, TimingRecord
+
+__all__ = [
+    "CEILING_BELOW",
+    "CLOCKS_WITHIN",
+    "OTHERS_SHARE",
+    "PASSES_DIFFER",
+    "PASSES_DIFFER_WIDTHS",
+    "apart",
+    "best_ceiling",
+    "disturbances",
+    "doubts",
+    "misplaced",
+    "results",
+    "usual_products",
+]
+
+CLOCKS_WITHIN = 0.05
+"""How much clocks may vary during a pass: the step's time follows them one to one."""
+OTHERS_SHARE = 0.10
+"""What other processes may take of the cores: with 2 cores that is a fifth of one."""
+CEILING_BELOW = 0.15
+"""How far the matrix product may fall below the run's median: the whole machine was slowed.
+
+Large products on one machine differ by a few per cent, so 15 % is no chance.
+"""
+PASSES_DIFFER = 0.10
+"""How far passes may lie apart where the machine resolves less: beyond it a mean says little."""
+PASSES_DIFFER_WIDTHS = 3
+"""And in widths of a tie, where the machine is so unsteady that 10 % is nothing unusual."""
+
+_Kind = tuple[str, str, str]
+
+
+def doubts(
+    records: Sequence[TimingRecord], passes: int, width: float | None, usual: dict[_Kind, float]
+) -> Iterable[str]:
+    """Why a row's time cannot be trusted, in words; nothing where it can."""
+    if len(records) < passes:
+        yield f"{len(records)} of {passes} passes"
+    for record in records:
+        for doubt in _doubts_of_one(record, usual.get(_kind(record))):
+            yield f"{doubt} (pass {record.in_pass})"
+    medians = [each.step.milliseconds for each in results(records)]
+    if apart(medians) > max(PASSES_DIFFER, PASSES_DIFFER_WIDTHS * (width or 0)):
+        yield f"passes differ by {100 * apart(medians):.0f} %"
+    if len({each.work for each in results(records)}) > 1:
+        yield "passes counted different work"
+
+
+def _doubts_of_one(record: TimingRecord, usual: float | None) -> Iterable[str]:
+    timed, cell = record.timed, record.cell
+    if timed is None:
+        return
+    if misplaced(record):
+        yield f"asked for {cell.device}, ran on {timed.placed_on}"
+    if timed.jit != cell.jit:
+        yield f"{'asked for' if cell.jit else 'not asked for'} XLA, ran {'with' if timed.jit else 'without'}"
+    if not timed.step.stable:
+        yield "warm-up did not settle"
+    yield from disturbances(timed.step.state)
+    best = best_ceiling(timed.ceilings)
+    if best and usual and best.flops < (1 - CEILING_BELOW) * usual:
+        below = 100 * (1 - best.flops / usual)
+        yield f"the machine was slowed: matrix product {below:.0f} % below the run's median"
+
+
+def disturbances(state: DeviceState) -> Iterable[str]:
+    """What disturbed the blocks of a step, in words; nothing where nothing is known to have."""
+    if state.throttled:
+        yield f"the device slowed itself down: {', '.join(state.throttled)}"
+    if state.clocks_mhz and apart(state.clocks_mhz) > CLOCKS_WITHIN:
+        yield f"clocks varied by {100 * apart(state.clocks_mhz):.0f} %"
+    if state.others_share is not None and state.others_share > OTHERS_SHARE:
+        yield f"others took {100 * state.others_share:.0f} % of the cores"
+
+
+def misplaced(record: TimingRecord) -> bool:
+    """Whether the step's result lay on another kind of device than its cell asks for."""
+    placed = record.timed.placed_on.upper() if record.timed else ""
+    return bool(placed) and record.cell.device.upper() not in placed
+
+
+def results(records: Iterable[TimingRecord]) -> tuple[Timed, ...]:
+    """What those of the records found that have a result."""
+    return tuple(record.timed for record in records if record.timed is not None)
+
+
+def apart(values: Sequence[float]) -> float:
+    """How far the largest lies above the smallest, as a share."""
+    return max(values) / min(values) - 1
+
+
+def best_ceiling(ceilings: Iterable[Ceiling]) -> Ceiling | None:
+    """The best product and the best copy of several ceilings of one process or cell."""
+    known = list(ceilings)
+    if not known:
+        return None
+    fastest = max(known, key=lambda each: each.bytes_per_second)
+    return max(known, key=lambda each: each.flops).model_copy(
+        update={"bytes_per_second": fastest.bytes_per_second, "copied_bytes": fastest.copied_bytes}
+    )
+
+
+def _kind(record: TimingRecord) -> _Kind:
+    return record.environment.fingerprint, record.cell.device, record.cell.precision
+
+
+def usual_products(records: Iterable[TimingRecord]) -> dict[_Kind, float]:
+    """The median speed of the matrix product by machine, device and precision, over a run's processes."""
+    found: dict[_Kind, list[float]] = defaultdict(list)
+    for record in records:
+        best = best_ceiling(record.timed.ceilings if record.timed else ())
+        if best and not misplaced(record):
+            found[_kind(record)].append(best.flops)
+    return {kind: median(values) for kind, values in found.items()}

@@ -1,0 +1,340 @@
+"""The project's sessions: what they run, in which order, and how they end."""
+
+import importlib.util
+import re
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NoReturn
+
+import nox.command
+import nox.registry
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+MATRICES = sorted((ROOT / "bench" / "matrices").glob("*.toml"))
+
+
+class EndedError(Exception):
+    """What `session.error` raises."""
+
+
+class FakeSession:
+    """Notes what a session does; a command that holds a word of `failing` fails.
+
+    `during` is called with the words of each command, as the command itself.
+    """
+
+    def __init__(
+        self,
+        *posargs: str,
+        failing: tuple[str, ...] = (),
+        during: Callable[[tuple[str, ...]], Any] = lambda words: None,
+    ) -> None:
+        self.name = "bench"
+        self.posargs = list(posargs)
+        self.failing, self.during = failing, during
+        self.installed: list[str] = []
+        self.ran: list[tuple[str, ...]] = []
+        self.logged: list[str] = []
+
+    def install(self, *packages: str) -> None:
+        assert not self.ran, "installed too late"
+        self.installed += packages
+
+    def run(self, *words: str, **_: Any) -> str:
+        self.ran.append(words)
+        self.during(words)
+        if set(self.failing) & set(words):
+            raise nox.command.CommandFailed("exit code 1")
+        return "VGG16 ResNet101 ResNet101V2"
+
+    def log(self, message: str) -> None:
+        self.logged.append(message)
+
+    def error(self, message: str) -> NoReturn:
+        raise EndedError(message)
+
+    @property
+    def commands(self) -> list[str]:
+        """The commands that ran, by their first words."""
+        return [" ".join(words[: 1 if words[0] == "pytest" else 2]) for words in self.ran]
+
+    def words(self, command: str) -> list[str]:
+        """The words behind a command's first ones."""
+        (found,) = (words for words, name in zip(self.ran, self.commands, strict=True) if name == command)
+        return list(found[len(command.split()) :])
+
+
+@pytest.fixture(scope="module")
+def noxfile() -> ModuleType:
+    """The noxfile, imported as nox does it."""
+    spec = importlib.util.spec_from_file_location("noxfile_under_test", ROOT / "noxfile.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        patch.setitem(sys.modules, spec.name, module)
+        spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def sessions(noxfile: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The noxfile's sessions, in a folder where results may be written."""
+    monkeypatch.chdir(tmp_path)
+    return noxfile
+
+
+def write_results(words: tuple[str, ...]) -> None:
+    """Leave what a command of a bench session leaves."""
+    if "--benchmark-json" in words:
+        Path(words[words.index("--benchmark-json") + 1]).write_text("{}")
+    if "--out" in words:
+        folder = Path(words[words.index("--out") + 1])
+        folder.mkdir(parents=True)
+        (folder / ("leaderboard.md" if "run" in words else "timing.md")).write_text("")
+
+
+# bench-gpu
+
+
+def test_a_gpu_is_asked_for_first_then_suites_accuracy_and_time(sessions: ModuleType):
+    session = FakeSession()
+    sessions.bench_gpu(session)
+    assert session.commands == ["transferbench doctor", "pytest", "transferbench run", "transferbench time"]
+    assert session.words("transferbench doctor") == ["--require-gpu"]
+    assert session.words("pytest")[:3] == ["bench", "--matrix", "bench/matrices/suites.toml"]
+    assert session.words("transferbench run")[0] == "bench/matrices/gpu.toml"
+    assert session.words("transferbench time")[0] == "bench/matrices/gpu.toml"
+
+
+def test_the_gpu_extra_and_the_bench_group_are_installed(sessions: ModuleType):
+    session = FakeSession()
+    sessions.bench_gpu(session)
+    assert session.installed[:2] == ["-e", ".[gpu]"]
+    assert any(package.startswith("pytest-benchmark") for package in session.installed)
+
+
+def test_without_a_gpu_nothing_is_run_after_the_doctor_and_the_session_fails(sessions: ModuleType):
+    session = FakeSession(failing=("doctor",))
+    with pytest.raises(EndedError, match=r"doctor found what is in the way.*nox -s bench-cpu"):
+        sessions.bench_gpu(session)
+    assert session.commands == ["transferbench doctor"]
+
+
+@pytest.mark.parametrize(
+    ("failing", "told"),
+    [(("pytest",), "suites"), (("run",), "run"), (("time",), "time"), (("pytest", "run"), "suites, run")],
+)
+def test_a_step_that_fails_keeps_none_from_running_and_fails_the_session(
+    sessions: ModuleType, failing: tuple[str, ...], told: str
+):
+    session = FakeSession(failing=failing)
+    with pytest.raises(EndedError, match=rf"^failed: {told};"):
+        sessions.bench_gpu(session)
+    assert session.commands == ["transferbench doctor", "pytest", "transferbench run", "transferbench time"]
+
+
+def test_an_interruption_ends_the_session_at_once(sessions: ModuleType):
+    def interrupt(words: tuple[str, ...]) -> None:
+        if "pytest" in words:
+            raise KeyboardInterrupt
+
+    session = FakeSession(during=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        sessions.bench_gpu(session)
+    assert session.commands == ["transferbench doctor", "pytest"]
+
+
+def test_what_narrows_a_matrix_is_passed_to_all_that_read_it(sessions: ModuleType):
+    words = ["--backbones", "VGG16", "--backbones", "ResNet*", "--devices", "gpu"]
+    session = FakeSession(*words)
+    sessions.bench_gpu(session)
+    for command in ("pytest", "transferbench run", "transferbench time"):
+        assert session.words(command)[-6:] == words
+    assert session.words("transferbench doctor") == ["--require-gpu"]
+
+
+@pytest.mark.parametrize(
+    ("words", "takers"),
+    [
+        (["--data", "photos"], {"transferbench run"}),
+        (["--weights-dir", "shelf"], {"transferbench doctor", "transferbench run"}),
+        (["--cache", "cache"], {"transferbench doctor", "transferbench run"}),
+        (["--passes", "3"], {"transferbench time"}),
+        (["--seed", "7"], {"transferbench time"}),
+    ],
+)
+def test_an_argument_goes_to_the_commands_that_take_it(
+    sessions: ModuleType, words: list[str], takers: set[str]
+):
+    session = FakeSession(*words)
+    sessions.bench_gpu(session)
+    assert {name for name in session.commands if session.words(name)[-2:] == words} == takers
+
+
+@pytest.mark.parametrize("words", [["--bakbones", "VGG16"], ["VGG16"], ["--backbones"]])
+def test_an_argument_that_nothing_takes_ends_the_session_before_anything_is_installed(
+    sessions: ModuleType, words: list[str], capsys: pytest.CaptureFixture[str]
+):
+    session = FakeSession(*words)
+    with pytest.raises(SystemExit) as caught:
+        sessions.bench_gpu(session)
+    assert caught.value.code == 2
+    assert "--backbones" in capsys.readouterr().err
+    assert (session.installed, session.ran) == ([], [])
+
+
+# What is left behind
+
+
+def test_the_places_of_all_results_are_told(sessions: ModuleType):
+    session = FakeSession(during=write_results)
+    sessions.bench_gpu(session)
+    assert session.logged == [
+        "pytest-benchmark: results/benchmarks/gpu.json",
+        "run: results/runs/gpu",
+        "leaderboard: results/runs/gpu/leaderboard.md",
+        "timings: results/timings/gpu",
+        "timing report: results/timings/gpu/timing.md",
+    ]
+    assert all(Path(line.split(": ")[1]).exists() for line in session.logged)
+
+
+def test_places_are_told_where_a_step_failed_and_what_it_did_not_write(sessions: ModuleType):
+    def write(words: tuple[str, ...]) -> None:
+        if "pytest" not in words:
+            write_results(words)
+
+    session = FakeSession(failing=("run", "pytest"), during=write)
+    with pytest.raises(EndedError):
+        sessions.bench_gpu(session)
+    doubt = "(its step failed: incomplete, or of an earlier session)"
+    assert session.logged == [
+        "pytest-benchmark: results/benchmarks/gpu.json (not written)",
+        f"run: results/runs/gpu {doubt}",
+        f"leaderboard: results/runs/gpu/leaderboard.md {doubt}",
+        "timings: results/timings/gpu",
+        "timing report: results/timings/gpu/timing.md",
+    ]
+
+
+def test_numbers_of_an_earlier_session_are_not_taken_for_this_ones(sessions: ModuleType):
+    old = Path("results/benchmarks/gpu.json")
+    old.parent.mkdir(parents=True)
+    old.write_text("old")
+    session = FakeSession(failing=("pytest",))
+    with pytest.raises(EndedError):
+        sessions.bench_gpu(session)
+    assert not old.exists()
+
+
+# The others
+
+
+def test_the_cpus_benchmark_times_and_trains_nothing_and_needs_no_gpu(sessions: ModuleType):
+    session = FakeSession("--backbones", "VGG16")
+    sessions.bench_cpu(session)
+    assert session.commands == ["pytest", "transferbench time"]
+    assert session.installed[:2] == ["-e", "."]
+    words = ["--out", "results/timings/timing-cpu", "--backbones", "VGG16"]
+    assert session.words("transferbench time") == ["bench/matrices/timing-cpu.toml", *words]
+
+
+def test_the_tiny_benchmark_makes_one_pass_unless_told_otherwise(sessions: ModuleType):
+    session = FakeSession("--passes", "2")
+    sessions.bench_tiny(session)
+    assert session.words("transferbench time")[-4:] == ["--passes", "1", "--passes", "2"]
+    assert session.words("pytest")[2] == "bench/matrices/tiny.toml"
+
+
+def test_an_argument_of_a_command_that_a_session_lacks_is_refused(sessions: ModuleType):
+    with pytest.raises(SystemExit):
+        sessions.bench_cpu(FakeSession("--data", "photos"))
+
+
+# What calls the sessions
+
+
+def named_sessions(text: str) -> set[str]:
+    """The sessions that a text calls: `nox -s one two -- ...`, and those listed behind such a call."""
+    calls = re.findall(r"\bnox -s ([^`\n#()]+)", text)
+    return {word for call in calls for word in shlex.split(call.split(" --")[0].split(";")[0])}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [ROOT / "README.md", ROOT / ".ci" / "run", *WORKFLOWS, *MATRICES],
+    ids=lambda path: path.name,
+)
+@pytest.mark.usefixtures("noxfile")
+def test_every_session_that_is_called_exists(path: Path):
+    assert named_sessions(path.read_text(encoding="utf-8")) <= set(nox.registry.get())
+
+
+def test_calls_are_found_where_there_are_some():
+    text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert named_sessions(text) == {"tests", "lint", "types", "smoke"}
+    assert named_sessions("`nox -s bench-gpu -- --backbones VGG16`") == {"bench-gpu"}
+    assert named_sessions("# Command:  nox -s one   (or: other)") == {"one"}
+
+
+def workflow(name: str) -> dict[Any, Any]:
+    found = yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text(encoding="utf-8"))
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_no_script_of_a_workflow_holds_text_from_outside(path: Path):
+    for job in workflow(path.name)["jobs"].values():
+        for step in job["steps"]:
+            assert "${{" not in step.get("run", "")
+
+
+def test_the_gpu_workflow_runs_by_hand_and_weekly_on_a_gpu_runner_alone():
+    found = workflow("bench-gpu.yml")
+    assert set(found[True]) == {"workflow_dispatch", "schedule"}  # YAML reads the key "on" as true
+    (job,) = found["jobs"].values()
+    assert job["runs-on"] == ["self-hosted", "gpu"]
+
+
+def test_the_gpu_workflow_keeps_results_whatever_became_of_the_session():
+    (job,) = workflow("bench-gpu.yml")["jobs"].values()
+    last = job["steps"][-1]
+    assert last["uses"].startswith("actions/upload-artifact@")
+    assert "always()" in last["if"]
+    for place in ("results/benchmarks", "results/runs", "results/timings"):
+        assert place in last["with"]["path"].split()
+
+
+def test_the_suites_of_a_cpu_time_the_cpu_unless_told_otherwise(noxfile: ModuleType):
+    usual, told = FakeSession(), FakeSession("--devices", "gpu")
+
+    noxfile.bench_cpu(usual)
+    noxfile.bench_cpu(told)
+
+    assert usual.words("pytest")[-2:] == ["--devices", "cpu"]
+    assert told.words("pytest").count("--devices") == 1
+    assert told.words("pytest")[-2:] == ["--devices", "gpu"]
+
+
+def test_all_tests_run_each_backbone_in_a_process_of_its_own_whatever_fails(noxfile: ModuleType):
+    session = FakeSession(failing=("VGG16] or VGG16-",))
+
+    with pytest.raises(EndedError, match=r"failed: VGG16$"):
+        noxfile.tests_all(session)
+
+    words = [each for each in session.ran if each[0] == "pytest"]
+    assert words[0] == ("pytest",)
+    assert [each[-1] for each in words[2:]] == [
+        "VGG16] or VGG16-",
+        "ResNet101] or ResNet101-",
+        "ResNet101V2] or ResNet101V2-",
+    ]
