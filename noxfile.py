@@ -57,7 +57,9 @@ def bench_tiny(session: nox.Session) -> None:
     given = Given.of(session, "suites", "time")
     session.install("-e", ".", *groups("bench"))
     matrix = "bench/matrices/tiny.toml"
-    bench(session, suites("tiny", given, matrix=matrix), time(matrix, given, "--passes", "1"))
+    bench(
+        session, suites("tiny", given, matrix=matrix), time(matrix, given, "--passes", "1", "--rounds", "2")
+    )
 
 
 @nox.session(name="train-smoke-base")
@@ -158,6 +160,7 @@ TAKERS = {
     "--cache": ("doctor", "run"),
     "--passes": ("time",),
     "--seed": ("time",),
+    "--rounds": ("time",),
 }
 """Which commands of a bench session take an option."""
 

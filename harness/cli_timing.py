@@ -14,6 +14,10 @@ __all__ = ["commands"]
 
 commands = typer.Typer()
 
+RoundsOption = Annotated[
+    int, typer.Option("--rounds", min=2, help="How often the A/A test times each of A and B.")
+]
+
 
 @commands.command(
     epilog="Example: transferbench time bench/matrices/timing-cpu.toml. "
@@ -28,6 +32,7 @@ def time(
         int, typer.Option("--passes", min=1, help="How often each cell is timed, each pass in its own order.")
     ] = 2,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Draws the order of the cells.")] = 0,
+    rounds: RoundsOption = 5,
     backbones: BackbonesOption = None,
     devices: DevicesOption = None,
 ) -> None:
@@ -45,12 +50,14 @@ def time(
     flags = narrowing(backbones, devices)
     flags += ["--passes", str(passes)] if passes != 2 else []
     flags += ["--seed", str(seed)] if seed else []
+    flags += ["--rounds", str(rounds)] if rounds != 5 else []
     request = TimingRequest(
         matrix=loaded,
         out=folder.path,
         command=command_again("time", matrix, {"--out": out}, *flags),
         passes=passes,
         seed=seed,
+        rounds=rounds,
     )
     console = Console()
     kept = f"finished timings are kept in {folder.path}, the same command goes on from there"
@@ -67,7 +74,7 @@ def time(
 def selfcheck(
     device: Annotated[str, typer.Option("--device", metavar="cpu|gpu", help="The device to test.")] = "cpu",
     batch: Annotated[int, typer.Option("--batch", min=1, help="Images a step.")] = 32,
-    rounds: Annotated[int, typer.Option("--rounds", min=2, help="How often each of A and B is timed.")] = 5,
+    rounds: RoundsOption = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
     """Time one cell as two, and tell the smallest difference that this machine can resolve."""

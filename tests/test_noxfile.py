@@ -250,7 +250,8 @@ def test_the_cpus_benchmark_times_and_trains_nothing_and_needs_no_gpu(sessions: 
 def test_the_tiny_benchmark_makes_one_pass_unless_told_otherwise(sessions: ModuleType):
     session = FakeSession("--passes", "2")
     sessions.bench_tiny(session)
-    assert session.words("transferbench time")[-4:] == ["--passes", "1", "--passes", "2"]
+    words = ["--passes", "1", "--rounds", "2", "--passes", "2"]
+    assert session.words("transferbench time")[-6:] == words
     assert session.words("pytest")[2] == "bench/matrices/tiny.toml"
 
 

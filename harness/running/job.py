@@ -55,10 +55,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class TimingJob:
-    """One cell to time, and the log of the process that does it."""
+    """One cell to time, and the log of the process that does it; with `step_alone` its step and no more."""
 
     cell: TimingCell
     log: Path
+    step_alone: bool = False
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from harness.timing.device import (
     thread_counts,
     visible_devices,
 )
-from harness.timing.records import Timed
+from harness.timing.records import Ceiling, Timed
 from harness.timing.state import watch_device
 from harness.timing.steps import BLOCKS, BRIEF, KERAS_TABLE_BLOCKS, measure
 from harness.timing.subject import Subject, build_subject
@@ -30,8 +30,10 @@ __all__ = ["time_cell"]
 _CHECKED_STEPS = 2
 
 
-def time_cell(cell: TimingCell, report: Callable[[str], None]) -> Timed:
+def time_cell(cell: TimingCell, report: Callable[[str], None], *, step_alone: bool = False) -> Timed:
     """Time one cell; the device must be chosen before, and `report` is told of each stage.
+
+    With `step_alone` neither the ceiling nor the input pipeline is measured.
 
     Raises `RuntimeError` where what ran was not what the cell says: a step that was traced again under
     way, was not compiled by XLA as asked, or did not run on the device.
@@ -50,16 +52,20 @@ def time_cell(cell: TimingCell, report: Callable[[str], None]) -> Timed:
     placed = placed_on(subject.step())
     if cell.device == "gpu" and placed != "gpu":
         raise RuntimeError(f"the step was to run on the GPU and its result lies on the {placed}")
-    report("ceiling")
-    ceiling = measure_ceiling(keras.config.dtype_policy().compute_dtype)
-    alone, fed = (None, None) if cell.protocol == KERAS_TABLE else _pipeline(cell, subject, report)
+    ceilings: tuple[Ceiling, ...] = ()
+    alone, fed = None, None
+    if not step_alone:
+        report("ceiling")
+        ceilings = (measure_ceiling(keras.config.dtype_policy().compute_dtype),)
+        if cell.protocol != KERAS_TABLE:
+            alone, fed = _pipeline(cell, subject, report)
     return Timed(
         build_seconds=subject.build_seconds,
         step=times,
         input=alone,
         end_to_end=fed,
         augmented_on="host" if subject.augmented else "",
-        ceilings=(ceiling,),
+        ceilings=ceilings,
         work=work_of(subject.step.graph),
         parameters=subject.parameters,
         parameters_trainable=subject.trainable,

@@ -55,13 +55,17 @@ class OnProgress(Protocol):
 
 @dataclass(frozen=True)
 class TimingRequest:
-    """What the user asked for; `seed` draws the order of the cells in each pass."""
+    """What the user asked for.
+
+    `seed` draws the order of the cells in each pass; `rounds` are those of the A/A test.
+    """
 
     matrix: Matrix
     out: Path
     command: str
     passes: int = 2
     seed: int = 0
+    rounds: int = ROUNDS
 
 
 def time_matrix(request: TimingRequest, timer: Timer, view: RunView) -> list[TimingRecord]:
@@ -93,7 +97,7 @@ def time_matrix(request: TimingRequest, timer: Timer, view: RunView) -> list[Tim
         folder.logs.mkdir(exist_ok=True)
         finished, others = _finished(folder, facts)
         if len(finished) < len(cells) * request.passes:
-            _check_devices(cells, folder, timer, view)
+            _check_devices(request, cells, folder, timer, view)
         view.plan(len(cells) * request.passes, len(finished), others)
         return list(_passes(request, cells, finished, folder, timer, view))
 
@@ -125,10 +129,11 @@ def check_machine(
     """
     started = _now()
     times: dict[str, list[float]] = {"A": [], "B": []}
+    job = TimingJob(cell, logs / "selfcheck.log", step_alone=True)
     with view.step(f"A/A test on the {cell.device}") as progress:
         for number in range(rounds):
             for label in ("A", "B") if number % 2 == 0 else ("B", "A"):
-                outcome, _ = timer.time(TimingJob(cell, logs / "selfcheck.log"), 3600, lambda _: None)
+                outcome, _ = timer.time(job, 3600, lambda _: None)
                 if outcome.timed is None:
                     raise UserError(f"the A/A test has no result: {outcome.reason}")
                 times[label].append(outcome.timed.step.milliseconds / 1000)
@@ -143,7 +148,9 @@ def check_machine(
     )
 
 
-def _check_devices(cells: Iterable[TimingCell], folder: TimingFolder, timer: Timer, view: RunView) -> None:
+def _check_devices(
+    request: TimingRequest, cells: Iterable[TimingCell], folder: TimingFolder, timer: Timer, view: RunView
+) -> None:
     """Test each device of the matrix once, with the batch of its first cell there."""
     first = {cell.device: cell for cell in reversed(list(cells))}
     there = {check.key for check in folder.checks()}
@@ -152,7 +159,9 @@ def _check_devices(cells: Iterable[TimingCell], folder: TimingFolder, timer: Tim
         if timing_key(checked) in there:
             continue
         try:
-            folder.save_check(check_machine(checked, timer, folder.logs.resolve(), view))
+            folder.save_check(
+                check_machine(checked, timer, folder.logs.resolve(), view, rounds=request.rounds)
+            )
         except UserError as error:
             view.say(str(error))  # the cells on that device will end for the same reason, and tell it
 

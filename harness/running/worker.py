@@ -67,7 +67,7 @@ def timing_main(job: TimingJob, pipe: Connection) -> None:
 
     try:
         _choose_device(job.cell.device)
-        outcome = TimingOutcome("ok", "", time_cell(job.cell, report))
+        outcome = TimingOutcome("ok", "", time_cell(job.cell, report, step_alone=job.step_alone))
     except Exception as error:
         outcome = TimingOutcome(*_told(error))
     pipe.send(outcome)

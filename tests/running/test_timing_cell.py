@@ -147,3 +147,13 @@ def test_the_pipeline_alone_and_the_fed_step_are_told_apart(monkeypatch: pytest.
     assert set(passed[:first]) == {"step"}
     assert passed[first : first + alone] == ["batch"] * alone
     assert passed[first + alone :] == ["batch", "step"] * (len(passed[first + alone :]) // 2)
+
+
+def test_the_step_alone_measures_no_more_than_that() -> None:
+    stages: list[str] = []
+
+    timed = time_cell(CELL, stages.append, step_alone=True)
+
+    assert stages == ["building", "steps"]
+    assert timed.step.block_seconds
+    assert (timed.ceilings, timed.input, timed.end_to_end) == ((), None, None)
