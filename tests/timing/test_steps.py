@@ -357,6 +357,7 @@ def test_tensorflows_own_asynchronous_work_is_waited_for() -> None:
     )
     launch, step, ceiling = map(float, done.stdout.split())
 
-    assert launch < 0.5  # else nothing here is asynchronous, and the test shows nothing
-    assert step > 0.7
-    assert ceiling > 0.7
+    # Launching takes a hundredth of the work, so a third is far from both, on a busy machine too.
+    assert launch < 0.1  # else nothing here is asynchronous, and the test shows nothing
+    assert step > 0.33
+    assert ceiling > 0.33
