@@ -160,7 +160,7 @@ def test_updates_are_counted_as_the_weights_change(precision: str) -> None:
 
 # Every backbone -----------------------------------------------------------------------------------
 
-QUICK = ("Xception", "VGG16", "ResNet50", "DenseNet121", "NASNetMobile", "EfficientNetB0", "ConvNeXtTiny")
+QUICK = ("Xception", "ResNet50", "EfficientNetB0")
 EACH = [
     pytest.param(row, id=row.name, marks=[] if row.name in QUICK else pytest.mark.slow)
     for row in BACKBONES.values()
