@@ -21,7 +21,7 @@ from harness.strategies.zero_shot import imagenet_classes
 from harness.timing.device import thread_counts, visible_devices
 from harness.timing.state import watch_device
 from harness.timing.steps import BLOCKS, Step, inference_step, measure, training_step
-from harness.training.base import build_base, calibrate, preprocess
+from harness.training.base import build_base, calibrate, preprocessed
 from harness.training.cut import without_last_blocks
 from harness.training.fit import Fitted, Trainer, untrained
 from harness.training.splits import open_splits
@@ -72,7 +72,7 @@ def run_cell(job: Job, report: Callable[[Progress], None]) -> Outcome:
         base, row = without_last_blocks(base, row, planned.recipe.drop_blocks)
     if cell.weights in ("random", "scratch"):
         rows = np.random.default_rng(cell.seed).permutation(len(train.ids))[:_CALIBRATION_IMAGES]
-        calibrate(base, _prepared(row, planned.recipe.preprocessing, train.pixels[np.sort(rows)]))
+        calibrate(base, preprocessed(row, planned.recipe.preprocessing, train.pixels[np.sort(rows)]))
     trainer = Trainer(
         base=base,
         row=row,
@@ -147,11 +147,6 @@ def run_cell(job: Job, report: Callable[[Progress], None]) -> Outcome:
         ),
         Predictions(np.array(test.ids), labels, probabilities),
     )
-
-
-def _prepared(row: Any, mode: str, pixels: Any) -> Any:
-    images = keras.Input(pixels.shape[1:])
-    return keras.Model(images, preprocess(row, mode, images)).predict_on_batch(pixels)
 
 
 def _batch(rows: Any, size: int) -> Any:

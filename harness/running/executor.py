@@ -38,12 +38,6 @@ class Executor(Protocol):
         """Run one cell to its end, whatever end that is."""
         ...
 
-    def time(
-        self, job: TimingJob, limit_seconds: float, on_progress: Callable[[Progress], None]
-    ) -> tuple[TimingOutcome, Memory | None]:
-        """Time one cell, whatever end that takes."""
-        ...
-
     def fetch_weights(self, file: WeightsFile) -> str:
         """Download a file of weights; return "" or what went wrong."""
         ...

@@ -7,7 +7,7 @@ at all: the A/A test times one cell as if it were two.
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,17 +40,10 @@ class Timer(Protocol):
     """What a timing run needs of an executor."""
 
     def time(
-        self, job: TimingJob, limit_seconds: float, on_progress: "OnProgress"
+        self, job: TimingJob, limit_seconds: float, on_progress: Callable[[Progress], None]
     ) -> tuple[TimingOutcome, Memory | None]:
         """Time one cell, whatever end that takes."""
         ...
-
-
-class OnProgress(Protocol):
-    """Is told how far a cell is."""
-
-    def __call__(self, progress: Progress, /) -> None:
-        """Take one piece of news."""
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.backbones import Backbone, backbone
+from harness.backbones import backbone
 from harness.data.augmentation import draw_transforms
 from harness.data.batches import feature_batches, image_batches
 from harness.depth import parse_depth
 from harness.strategies import NO_DEPTH, Phase, strategy
 from harness.timing.cell import INFERENCE, KERAS_TABLE, RECIPE, TimingCell
 from harness.timing.steps import Step, inference_step, training_step
-from harness.training.base import build_base, build_top, calibrate, preprocess
+from harness.training.base import build_base, build_top, calibrate, preprocess, preprocessed
 from harness.training.classifier import Classifier, build_head, loss_name, split_at
 from harness.training.cut import find_cut
 from harness.training.fit import OPTIMIZERS
@@ -86,9 +86,10 @@ def build_subject(cell: TimingCell) -> Subject:
         )
     phase = _phase(cell)
     labels = random.integers(0, _CLASSES, len(pixels)).astype(np.float32)
-    live = phase.augmented or model.trunk is None
+    trunk: Any = model.trunk
+    live = phase.augmented or trunk is None
     trained = model.full if live else model.classifier
-    inputs = [images] if live else _features(model.trunk, images)
+    inputs = [images] if live else keras.tree.flatten(trunk.predict_on_batch(images))
     step = training_step(trained, inputs, labels[: cell.batch], jit=cell.jit)
 
     def batches() -> Any:
@@ -142,7 +143,7 @@ def _build(cell: TimingCell, images: Any) -> Classifier:
     row, scratch = backbone(cell.backbone), False
     top = cell.protocol == KERAS_TABLE
     base = build_top(row, cell.size, None) if top else build_base(row, cell.size, None)
-    calibrate(base, _prepared(row, images[:_CALIBRATION_IMAGES]))
+    calibrate(base, preprocessed(row, RECIPE.preprocessing, images[:_CALIBRATION_IMAGES]))
     if top:
         inputs = keras.Input(images.shape[1:])
         full = keras.Model(inputs, base(preprocess(row, RECIPE.preprocessing, inputs), training=False))
@@ -157,13 +158,3 @@ def _build(cell: TimingCell, images: Any) -> Classifier:
         optimizer = OPTIMIZERS[RECIPE.optimizer](phase.learning_rate)
         compile_at_depth(trained, base, cut, optimizer, loss_name(_CLASSES), scratch=scratch, jit=cell.jit)
     return model
-
-
-def _prepared(row: Backbone, images: Any) -> Any:
-    inputs = keras.Input(images.shape[1:])
-    return keras.Model(inputs, preprocess(row, RECIPE.preprocessing, inputs)).predict_on_batch(images)
-
-
-def _features(trunk: Any, images: Any) -> list[Any]:
-    tensors = trunk.predict_on_batch(images)
-    return list(tensors) if isinstance(tensors, list | tuple) else [tensors]

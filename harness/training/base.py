@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from harness.backbones import Backbone, WeightsFile
 from harness.errors import UserError
 
-__all__ = ["batch_norms", "build_base", "build_top", "calibrate", "preprocess"]
+__all__ = ["batch_norms", "build_base", "build_top", "calibrate", "preprocess", "preprocessed"]
 
 
 def build_base(row: Backbone, size: int, weights: Path | None) -> Any:
@@ -82,6 +82,13 @@ def preprocess(row: Backbone, mode: str, images: Any) -> Any:
     if mode == "rescale":
         return keras.layers.Rescaling(1 / 255, name="rescale")(images)
     return getattr(keras.applications, row.module).preprocess_input(images)
+
+
+def preprocessed(row: Backbone, mode: str, pixels: NDArray[Any]) -> NDArray[np.float32]:
+    """A batch of raw images, (images, size, size, 3), as the base takes it; the input stays as it is."""
+    images = keras.Input(pixels.shape[1:])
+    model = keras.Model(images, preprocess(row, mode, images))
+    return np.asarray(model.predict_on_batch(pixels))
 
 
 def batch_norms(base: Any) -> list[Any]:
