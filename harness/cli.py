@@ -119,8 +119,8 @@ def run(
     ] = False,
 ) -> None:
     """Run a matrix: every cell in a process of its own, a record the moment it ends."""
+    from harness.analysis.standings import read_standings
     from harness.reports.leaderboard import render_leaderboard
-    from harness.reports.standings import read_standings
     from harness.reports.summary import render_summary
     from harness.running.command import command_again, narrowing
     from harness.running.executor import LocalExecutor

@@ -49,9 +49,9 @@ def inspect(
     """Look at a data set: counts, sizes, damage, duplicates, leaks, imbalance, suspects."""
     from dataclasses import asdict
 
+    from harness.analysis.standings import read_run
     from harness.data.inspection import inspect as look
     from harness.reports.inspection import draw_inspection, render_inspection, require_picture_name
-    from harness.reports.standings import read_run
     from harness.reports.suspects import find_suspects
     from harness.running.folder import RunFolder
     from harness.running.view import RunView

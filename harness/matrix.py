@@ -122,6 +122,11 @@ class Cell:
         )
 
     @property
+    def configuration(self) -> str:
+        """The cell's name without its seed: what the seeds are repetitions of."""
+        return self.name.replace(f"/seed{self.seed}/", "/")
+
+    @property
     def label(self) -> str:
         """The strategy with its depth and its learning rate, for tables."""
         parts = [self.strategy]

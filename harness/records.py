@@ -5,12 +5,14 @@ lie beside it in a NumPy archive (columns `ids`, `labels`, `probabilities`), so 
 records does not parse them.  JSON is strict: a number that is not finite is stored as null.
 """
 
+import gc
 import io
 import json
 import math
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median
@@ -321,16 +323,19 @@ class RecordStore:
         write_whole(path, record.model_dump_json(indent=1) + "\n")
         return path
 
-    def load(self) -> Iterator[Record]:
+    def load(self) -> list[Record]:
         """Every record of this schema version, by file name.
 
         Raises `UserError` for a file that is damaged; one of another version is passed over, since
         its key cannot be one of this version's.
         """
-        for path in sorted(self.folder.glob("*.json")):
-            record = read_record(path)
-            if record is not None:
-                yield record
+        with _no_collection():
+            found = [read_record(path) for path in sorted(self.folder.glob("*.json"))]
+        return [record for record in found if record is not None]
+
+    def holds(self, name: str, key: str) -> bool:
+        """Whether a file of that record is there, readable or not."""
+        return (self.folder / f"{file_stem(name, key)}.json").exists()
 
     def predictions(self, record: Record) -> Predictions:
         """The test predictions of a record that ended ok."""
@@ -344,6 +349,18 @@ class RecordStore:
                 where=str(path),
                 hint="Delete the record of that name; the next run makes both again.",
             ) from None
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Put off the search for cycles: among many young objects it takes more time than reading them."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
 
 
 def read_record(path: Path) -> Record | None:

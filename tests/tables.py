@@ -11,8 +11,9 @@ def section(text: str, title: str) -> str:
 
 
 def table(part: str) -> list[dict[str, str]]:
-    """The rows of the one markdown table in a part."""
+    """The rows of the one markdown table in a part, without what is bold."""
     lines = [line for line in part.splitlines() if line.startswith("|")]
-    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    split = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines]
+    cells = [[cell.strip().removeprefix("**").removesuffix("**") for cell in each] for each in split]
     assert len({len(each) for each in cells}) == 1, "the table is broken"
     return [dict(zip(cells[0], each, strict=True)) for each in cells[2:]]

@@ -2,9 +2,9 @@
 
 from typing import Final
 
+from harness.analysis.standings import leaders
 from harness.errors import UserError, few
 from harness.records import Record
-from harness.reports.standings import leaders
 from harness.running.command import recorded
 from harness.running.folder import RunFolder, named_cells
 

@@ -13,11 +13,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from harness.analysis.standings import read_run
 from harness.errors import UserError, few
 from harness.files import write_whole
 from harness.published import PublishedEpoch, published_phases
 from harness.records import Epoch, Record
-from harness.reports.standings import read_run
 from harness.running.folder import RunFolder, named_cells
 
 __all__ = ["CELLS", "Curves", "Panel", "Stretch", "draw_curves", "find_curves", "panel"]

@@ -1,12 +1,14 @@
 """What a leaderboard's columns and rows mean, said only of those that it has."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
+from harness.analysis.rows import Table
+from harness.analysis.standings import Standings
 from harness.published import published_training
 from harness.records import Record
 from harness.reports.timing_doubts import OTHERS_SHARE, disturbances
 
-__all__ = ["legend", "shortened_epochs"]
+__all__ = ["legend", "shortened_epochs", "verdict"]
 
 _MEMORY = "anonymous memory (resident memory where the system does not tell it)"
 
@@ -55,18 +57,31 @@ _KINDS: tuple[tuple[Callable[[Record], bool], str], ...] = (
 )
 
 
-def legend(records: Sequence[Record]) -> str:
-    """How to read a leaderboard of these records."""
+def verdict(table: Table) -> str:
+    """Whether the test images can tell the first row from the others, as a sentence; "" of one row."""
+    ties, rows = len(table.tied), len(table.rows)
+    if ties > 1:
+        return (
+            f"{ties:,} of {rows:,} rows share the first rank: the test images cannot tell them "
+            "apart at the 5 % level."
+        )
+    others = {1: "", 2: "the other"}.get(rows, "every other")
+    return f"The first row is significantly better than {others}." if others else ""
+
+
+def legend(found: Standings) -> str:
+    """How to read the leaderboard of a run."""
+    records = found.records
     inherited = max((record.memory.inherited_bytes for record in records if record.memory), default=0)
     last = sorted({record.recipe.name for record in records if record.recipe.select == "last"})
     exception = f" (recipe {', '.join(last)}: the last epoch)" if last else ""
     done = [record for record in records if record.status == "ok"]
     notes = (
-        "A row's rank is one plus the number of rows that are significantly better: exact McNemar "
-        "tests on the same test images, Holm's correction over all pairs of the table. Rows of "
-        "rank 1 cannot be told apart from the best.",
-        "The interval is Wilson's, from the number of test images alone; it does not include the "
-        "spread over seeds, and very near 100 % it covers less than 95 %.",
+        "A row's rank is one plus the number of rows that are significantly better, its rank interval goes "
+        "from there to the last place that it can have. Rows of rank 1 cannot be told apart from the best. "
+        "In bold: the best value of a column as it is shown; of accuracies that are tied it means nothing.",
+        *dict.fromkeys(table.family for table in found.tables if table.family),
+        *_intervals(found),
         f"Epochs are chosen on validation loss{exception}; the test images are read once, after that.",
         "The gap is training minus validation accuracy at the chosen epoch; training accuracy is a "
         "running mean with dropout and augmentation on. It opens at the first epoch of the last phase "
@@ -83,7 +98,24 @@ def legend(records: Sequence[Record]) -> str:
     return "\n".join(["## How to read this", "", *(f"- {note}" for note in notes)])
 
 
-def shortened_epochs(records: Sequence[Record]) -> list[str]:
+def _intervals(found: Standings) -> list[str]:
+    rows = [row for table in found.tables for row in table.rows] + [*found.controls, *found.partial]
+    notes = []
+    if any(len(row.records) == 1 for row in rows):
+        notes.append(
+            "The interval of a single seed is Wilson's, from the number of test images alone; it does not "
+            "include the spread over seeds, and very near 100 % it covers less than 95 %."
+        )
+    if any(len(row.records) > 1 for row in rows):
+        notes.append(
+            "Rows of several seeds show their mean (accuracy, loss, gap), median (epochs, times) or largest "
+            "value (memory). Their interval holds the chance of the test images and of the seeds together; "
+            "the spread is the standard deviation over seeds."
+        )
+    return notes
+
+
+def shortened_epochs(records: Iterable[Record]) -> list[str]:
     """A sentence for each recipe and phase whose epochs hold fewer images than the training split."""
     found: dict[tuple[str, str, int, int], None] = {}
     for record in records:

@@ -8,10 +8,10 @@ import shutil
 from collections.abc import Set
 from pathlib import Path
 
+from harness.analysis.standings import read_run
 from harness.errors import UserError, few
 from harness.files import write_whole
 from harness.reports.leaderboard import render_leaderboard
-from harness.reports.standings import read_run
 from harness.reports.timing import write_timing_report
 from harness.reports.timing_rows import read_timings
 from harness.running.folder import RunFacts, RunFolder

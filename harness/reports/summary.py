@@ -1,16 +1,18 @@
 """A run's leaderboard for the terminal: ranks, accuracy, cost, and reasons; the file has the rest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from harness.records import Record
-from harness.reports.leaderboard import columns
-from harness.reports.standings import Ranked, Standings
+from harness.analysis.rows import Row, Table
+from harness.analysis.standings import Standings
+from harness.reports.columns import columns
+from harness.reports.legend import verdict
 from harness.reports.text import paragraph, sentences, text_table
 
 __all__ = ["render_summary"]
 
 # The leaderboard's headings that stand here, and how: broken, for a terminal is narrow.
 _ALWAYS = {
+    "rank": "rank",
     "backbone": "backbone",
     "strategy": "strategy",
     "test accuracy (%)": "test\naccuracy\n(%)",
@@ -24,49 +26,53 @@ _WHERE_THEY_DIFFER = {
     "precision": "precision",
     "size (px)": "size\n(px)",
     "seed": "seed",
+    "seeds": "seeds",
 }
 _CELLS = 8
+_ROWS = 40
 
 
 def render_summary(found: Standings, *, width: int | None = None) -> str:
     """What a run found, at most `width` characters wide where words allow it; without one, a row a line."""
-    parts = [_ranked(each, named=len(found.ranked) > 1, width=width) for each in found.ranked]
-    if found.random:
-        parts.append(f"Controls: random base, never ranked\n\n{_table(found.random, width)}")
+    parts = [_ranked(each, named=len(found.tables) > 1, width=width) for each in found.tables]
+    if found.controls:
+        parts.append(f"Controls: random base, never ranked\n\n{_table(found.controls, width)}")
+    if found.partial:
+        parts.append(f"Some seeds have no result, so not ranked\n\n{_table(found.partial, width)}")
     reasons: dict[str, list[str]] = {}
     for record in found.failed:
         reasons.setdefault(f"{record.status}: {sentences(record.reason)}", []).append(record.name)
-    if found.missing:
-        reasons["not run: the run was interrupted before it"] = list(found.missing)
+    for name, reason in found.missing:
+        reasons.setdefault(f"not run: {reason}", []).append(name)
     if reasons:
         told = [line for reason, cells in reasons.items() for line in _without(reason, cells, width)]
         parts.append("\n".join(["Without a result", "", *told]).rstrip())
     return "\n\n".join(parts)
 
 
-def _ranked(rows: Ranked, *, named: bool, width: int | None) -> str:
-    first = rows.records[0]
+def _ranked(table: Table, *, named: bool, width: int | None) -> str:
+    first = table.first
     title = "Ranked by test accuracy"
     if named:
         title += (
             f" (environment {first.environment.fingerprint}, {first.cell.device}, {first.cell.precision})"
         )
-    verdict = _filled(rows.verdict, width)
-    table = _table(rows.records, width, {"rank": [str(rank) for rank in rows.ranks]})
-    return "\n\n".join(part for part in (title, verdict, table) if part)
+    shown = table.rows[:_ROWS]
+    more = len(table.rows) - len(shown)
+    rest = f"and {more:,} more rows, in the leaderboard's file" if more else ""
+    parts = (title, _filled(verdict(table), width), _table(shown, width), rest)
+    return "\n\n".join(filter(None, parts))
 
 
-def _table(
-    records: Sequence[Record], width: int | None, before: Mapping[str, Sequence[str]] | None = None
-) -> str:
-    every = columns(records)
+def _table(rows: Sequence[Row], width: int | None) -> str:
+    every = columns(rows)
     headings = {
         name: (_ALWAYS | _WHERE_THEY_DIFFER)[name]
         for name, column in every.items()
         if name in _ALWAYS or (name in _WHERE_THEY_DIFFER and len(set(column)) > 1)
     }
-    shown = {**(before or {}), **{heading: every[name] for name, heading in headings.items()}}
-    right = [heading for heading in shown if heading.endswith(")") or heading in ("rank", "seed")]
+    shown = {heading: every[name] for name, heading in headings.items()}
+    right = [heading for heading in shown if heading.endswith(")") or heading in ("rank", "seed", "seeds")]
     return text_table(shown, right=right, width=width, wrapped=("strategy",))
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.analysis.standings import read_run
 from harness.data.inspection import Inspection
 from harness.data.manifest import Manifest
 from harness.errors import UserError
 from harness.records import Record
-from harness.reports.standings import read_run
 from harness.running.folder import RunFolder
 
 __all__ = ["Suspect", "Suspects", "find_suspects"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fakes import answers, failed_record, finished_run, row
 
-from harness.reports.standings import Standings, read_standings
+from harness.analysis.standings import Standings, read_standings
 from harness.reports.summary import render_summary
 
 REASON = "no GPU is visible to TensorFlow\n" + "One hint of many words. " * 10
@@ -44,12 +44,19 @@ def test_in_a_pipe_a_row_and_a_reason_are_a_line_each(tmp_path: Path):
 
 
 def test_what_tells_rows_apart_has_a_column(tmp_path: Path):
-    seeds = [row(answers(90), seed=seed) for seed in (0, 1)]
-    heads = [
-        render_summary(read_standings(finished_run(tmp_path / name, rows))).splitlines()[4]
-        for name, rows in (("seeds", seeds), ("one", seeds[:1]))
+    sizes = [row(answers(90), size=size) for size in (96, 160)]
+    texts = [
+        render_summary(read_standings(finished_run(tmp_path / name, rows)))
+        for name, rows in (("sizes", sizes), ("one", sizes[:1]))
     ]
-    assert ["seed" in head for head in heads] == [True, False]
+    assert ["(px)" in text for text in texts] == [True, False]
+
+
+def test_rows_with_unequal_numbers_of_seeds_say_how_many(tmp_path: Path):
+    rows = [row(answers(90), seed=0), row(answers(91), seed=1), row(answers(80), backbone="VGG16")]
+    lines = render_summary(read_standings(finished_run(tmp_path, rows))).splitlines()
+    (head,) = (line for line in lines if "seeds" in line)
+    assert head
 
 
 def test_cells_without_a_result_stand_with_their_reason_once(tmp_path: Path):

@@ -1,0 +1,133 @@
+"""How the rows of a run stand to each other: ranked beside their like, as controls, or without a result.
+
+Rows are ranked only beside rows of the same machine and versions, device, precision and images.  A row of
+which a seed is lacking is shown and not ranked: what fails is seldom the average seed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from harness.analysis.answers import Answers
+from harness.analysis.rows import Row, Table, accuracies, comparable, rows_of
+from harness.errors import UserError
+from harness.records import Record
+from harness.running.folder import RunFacts, RunFolder
+from harness.statistics import Interval, accuracy_interval, rank_rows, spread_over_seeds, wilson
+
+__all__ = ["Standings", "leaders", "rank", "read_run", "read_standings"]
+
+
+@dataclass(frozen=True)
+class Standings:
+    """A run's records by what can be said of them.
+
+    `tables` holds one for each group that is compared, `controls` the rows on random weights, which have no
+    rank, most accurate first; `partial` the rows that lack a seed.  `failed` are the records without a
+    result, `missing` the planned cells that have no record, each with the reason.
+    """
+
+    facts: RunFacts
+    records: tuple[Record, ...]
+    tables: tuple[Table, ...]
+    controls: tuple[Row, ...]
+    partial: tuple[Row, ...]
+    failed: tuple[Record, ...]
+    missing: tuple[tuple[str, str], ...]
+    answers: Answers
+
+
+def read_run(folder: RunFolder) -> tuple[RunFacts, list[Record]]:
+    """The facts of a run and the records of its last plan, in the plan's order.
+
+    Raises `UserError` if there is no run, or no record in it.
+    """
+    facts = folder.facts()
+    found = {(record.name, record.key): record for record in folder.records.load()}
+    records = [found[cell.name, cell.key] for cell in facts.cells if (cell.name, cell.key) in found]
+    if not records:
+        raise UserError(
+            "this run has no records yet",
+            where=str(folder.path),
+            hint="Run its matrix again; finished cells are kept.",
+        )
+    return facts, records
+
+
+def read_standings(folder: RunFolder) -> Standings:
+    """Read a run and rank its rows; raises `UserError` as `read_run` does, and without predictions."""
+    facts, records = read_run(folder)
+    answers = Answers(folder.records)
+    done = [record for record in records if record.status == "ok"]
+    names = {record.name for record in records}
+    missing = [cell for cell in facts.cells if cell.name not in names]
+    lacking = {record.cell.configuration for record in records if record.status != "ok"}
+    lacking |= {_without_seed(cell.name) for cell in missing}
+    rows = rows_of(done)
+    whole = [each for each in rows if each[0].cell.configuration not in lacking]
+    random = [each for each in whole if each[0].weights.kind == "random"]
+    trained = [each for each in whole if each[0].weights.kind != "random"]
+    partial = [each for each in rows if each[0].cell.configuration in lacking]
+    return Standings(
+        facts=facts,
+        records=tuple(records),
+        tables=tuple(rank(group, answers) for group in comparable(trained)),
+        controls=tuple(_row(each, answers) for each in _by_accuracy(random)),
+        partial=tuple(_row(each, answers) for each in _by_accuracy(partial)),
+        failed=tuple(record for record in records if record.status != "ok"),
+        missing=tuple((cell.name, _why_missing(folder, cell.name, cell.key)) for cell in missing),
+        answers=answers,
+    )
+
+
+def rank(rows: Sequence[tuple[Record, ...]], answers: Answers) -> Table:
+    """Order and rank rows that are compared."""
+    ordered = _by_accuracy(rows)
+    images = ordered[0][0].measured.test_images or 0
+    found = rank_rows(
+        [accuracies(each) for each in ordered], images, lambda number: answers.correct(ordered[number])
+    )
+    ranked = [
+        replace(
+            _row(records, answers),
+            rank=found.ranks[number],
+            rank_interval=found.intervals[number],
+            tied=found.tied_with_best[number],
+        )
+        for number, records in enumerate(ordered)
+    ]
+    return Table(tuple(ranked), found.family)
+
+
+def leaders(folder: RunFolder) -> list[Record]:
+    """The first row of every ranked table, its first seed: one record for each group that is compared."""
+    return [table.first for table in read_standings(folder).tables]
+
+
+def _row(records: tuple[Record, ...], answers: Answers) -> Row:
+    """A row without a rank; of one seed, the accuracy alone gives the interval."""
+    found = accuracies(records)
+    if len(records) == 1:
+        images = records[0].measured.test_images or 0
+        return Row(records, Interval(*wilson(round(found[0] * images), images), 0.95))
+    return Row(records, accuracy_interval(answers.correct(records)), spread_over_seeds(found))
+
+
+def _by_accuracy(rows: Sequence[tuple[Record, ...]]) -> list[tuple[Record, ...]]:
+    """Most accurate first; ties by loss, then by name, so that the order never changes."""
+
+    def order(records: tuple[Record, ...]) -> tuple[float, float, str]:
+        losses = [record.measured.test_loss or 0.0 for record in records]
+        return (-sum(accuracies(records)) / len(records), sum(losses) / len(losses), records[0].name)
+
+    return sorted(rows, key=order)
+
+
+def _without_seed(name: str) -> str:
+    """The configuration of a cell of which only the name is known."""
+    return "/".join(part for part in name.split("/") if not part.startswith("seed"))
+
+
+def _why_missing(folder: RunFolder, name: str, key: str) -> str:
+    if folder.records.holds(name, key):
+        return "its record has another schema version; run the matrix again"
+    return "the run was interrupted before this cell"

@@ -1,0 +1,27 @@
+"""The comparisons of a run: what its rows say beside each other, a section for each question.
+
+A section is one function from the standings to markdown, "" where the run has nothing to say to it.  To add
+one, add it to `SECTIONS` with its title.
+"""
+
+from collections.abc import Callable
+
+from harness.analysis.standings import Standings
+
+__all__ = ["SECTIONS", "render_comparisons"]
+
+Section = Callable[[Standings], str]
+
+SECTIONS: tuple[tuple[str, Section], ...] = ()
+
+
+def render_comparisons(found: Standings) -> str:
+    """The comparisons of a run as markdown."""
+    parts = [f"# Comparisons: {found.facts.matrix}"]
+    for title, section in SECTIONS:
+        text = section(found)
+        if text:
+            parts.append(f"## {title}\n\n{text}")
+    if len(parts) == 1:
+        parts.append("This run has nothing that could be compared: a single row, or no result.")
+    return "\n\n".join(parts) + "\n"
