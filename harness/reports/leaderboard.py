@@ -138,6 +138,7 @@ def columns(records: Sequence[Record]) -> dict[str, list[str]]:
         "device": lambda record: record.cell.device,
         "precision": lambda record: record.cell.precision,
         "size (px)": lambda record: str(record.cell.size),
+        "train images": _train_images,
         "seed": lambda record: str(record.cell.seed),
         "test accuracy (%)": lambda record: _percent(record.measured.test_accuracy),
         "95 % interval": _interval,
@@ -159,10 +160,18 @@ def columns(records: Sequence[Record]) -> dict[str, list[str]]:
         ),
     }
     cells = {name: [render(record) for record in records] for name, render in every.items()}
-    # Said only where it tells rows apart.
+    # Said only where it tells rows apart, or from what the header says of the images.
     same = {name for name in ("weights", "recipe", "device", "precision") if len(set(cells[name])) == 1}
     same |= {name for name in ("published (%)", "published loss") if set(cells[name]) == {"-"}}
+    if all(record.cell.train_images is None for record in records):
+        same.add("train images")
     return {name: column for name, column in cells.items() if name not in same}
+
+
+def _train_images(record: Record) -> str:
+    if record.cell.train_images is not None:
+        return f"{record.cell.train_images:,}"
+    return f"{sum(record.data.counts['train'].values()):,} (all)"
 
 
 def _interval(record: Record) -> str:
@@ -210,5 +219,5 @@ def _count(value: int | None) -> str:
 
 
 def _table(frame: pd.DataFrame) -> str:
-    numeric = ("(", "seed", "loss", "epoch", "rank")
+    numeric = ("(", "seed", "loss", "epoch", "rank", "images")
     return markdown(frame, right=[name for name in frame.columns if any(mark in name for mark in numeric)])

@@ -9,10 +9,11 @@ from harness.reports.text import paragraph, sentences, text_table
 
 __all__ = ["render_summary"]
 
-# The leaderboard's headings that stand here, and how: broken, for a terminal is narrow.
+# The leaderboard's headings that stand here, where it has them, and how: broken, for a terminal is narrow.
 _ALWAYS = {
     "backbone": "backbone",
     "strategy": "strategy",
+    "train images": "train\nimages",
     "test accuracy (%)": "test\naccuracy\n(%)",
     "95 % interval": "95 %\ninterval",
     "to result (s)": "to\nresult\n(s)",
@@ -66,7 +67,9 @@ def _table(
         if name in _ALWAYS or (name in _WHERE_THEY_DIFFER and len(set(column)) > 1)
     }
     shown = {**(before or {}), **{heading: every[name] for name, heading in headings.items()}}
-    right = [heading for heading in shown if heading.endswith(")") or heading in ("rank", "seed")]
+    right = [
+        heading for heading in shown if heading.endswith(")") or heading in ("rank", "seed", "train\nimages")
+    ]
     return text_table(shown, right=right, width=width, wrapped=("strategy",))
 
 
