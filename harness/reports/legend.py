@@ -41,10 +41,11 @@ _KINDS: tuple[tuple[Callable[[Record], bool], str], ...] = (
     ),
     (
         lambda record: record.cell.train_images is not None,
-        "A row with train images was trained on that many of the training images, every class in its share. "
-        "The part is drawn by the seed; it is the same for all rows of one seed, and a smaller one lies "
-        "inside a larger one. Validation and test images are all of them. To result counts the part's "
-        "own extraction, and of decoding the share of the images that were read.",
+        "Train images: a row on a part of them was trained on that many, every class in its share. The part "
+        "is drawn by the seed; it is the same for all rows of one seed, and a smaller one lies inside a "
+        "larger one. Validation and test images are all of them, so the epoch is chosen on more images than "
+        "someone with so few may have. To result counts the part's own extraction, and of decoding the "
+        "share of the images that were read.",
     ),
     (
         _disturbed,

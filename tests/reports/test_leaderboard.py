@@ -384,7 +384,7 @@ KINDS = {
     "A linear probe": row(answers(90), strategy="linear-probe"),
     "Zero-shot": row(answers(90), strategy="zero-shot", weights="imagenet-top"),
     "From-scratch": row(answers(90), strategy="from-scratch", weights="scratch"),
-    "A row with train images": row(answers(90), train_images=50),
+    "Train images: a row": row(answers(90), train_images=50),
     "Published is": FAST,
 }
 
