@@ -47,7 +47,7 @@ def columns(
 
 def numeric(heading: str) -> bool:
     """Whether a column of that heading is set flush right."""
-    return "(" in heading or any(word in heading for word in ("seed", "loss", "epoch", "rank"))
+    return "(" in heading or any(word in heading for word in ("seed", "loss", "epoch", "rank", "images"))
 
 
 def _rank(row: Row) -> str:
@@ -79,6 +79,13 @@ def _published_loss(row: Row) -> str:
     return number(training.test_loss if training else None, 3)
 
 
+def _train_images(row: Row) -> str:
+    if row.cell.train_images is not None:
+        return f"{row.cell.train_images:,}"
+    return f"{sum(row.first.data.counts.get('train', {}).values()):,}{_WHOLE}"
+
+
+_WHOLE = " (all)"
 _IDENTITY: dict[str, Callable[[Row], str]] = {
     "backbone": lambda row: row.cell.backbone,
     "weights": lambda row: row.first.weights.kind,
@@ -87,6 +94,7 @@ _IDENTITY: dict[str, Callable[[Row], str]] = {
     "device": lambda row: row.cell.device,
     "precision": lambda row: row.cell.precision,
     "size (px)": lambda row: str(row.cell.size),
+    "train images": _train_images,
 }
 # What stands behind a metric.
 _AFTER: dict[str, dict[str, Callable[[Row], str]]] = {
@@ -105,6 +113,8 @@ def _idle(heading: str, column: Sequence[str]) -> bool:
     same = set(column)
     if heading in _WHERE_THEY_DIFFER:
         return len(same) == 1
+    if heading == "train images":  # the header tells the whole split
+        return all(value.endswith(_WHOLE) for value in same)
     return heading in _WHERE_THERE_IS_ONE and same == {"-"}
 
 
