@@ -73,9 +73,10 @@ class ClassMap:
 class Example:
     """One test image: its id, its true class, its pixels (height, width, 3), and a map for two classes.
 
-    The pixels are those of the file in its own proportions, scaled down where it is large.  The first map is the predicted class's, the second the true one's, or, of an image that was
-    predicted right, the next most probable one's.  Where there are only two classes, one's score is the
-    other's negated, so that no place is in both maps (but for zero-shot, whose scores are two).
+    The pixels are those of the file in its own proportions, scaled down where it is large.  The first map
+    is the predicted class's, the second the true one's, or, of an image that was predicted right, the next
+    most probable one's.  Where there are only two classes, one's score is the other's negated, so that no
+    place is in both maps (but for zero-shot, whose scores are two).
     """
 
     id: str
@@ -175,7 +176,7 @@ def _picture(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _ask(
     path: Path, pixels: NDArray[np.uint8], classes: NDArray[np.int64], progress: Progress
 ) -> tuple[str, NDArray[np.float32], NDArray[np.float64]]:
-    """Load the model and ask it: the layer, probabilities (images, classes), maps (images, 2, rows, columns)."""
+    """Ask the model: the layer, probabilities (images, classes), and maps (images, 2, rows, columns)."""
     cell = load_model(path).get_layer("cell")
     # Keras is imported by now, quietly.
     from harness.explain.gradcam import see
@@ -197,8 +198,8 @@ def _require_same(found: Verification, record: Record, model: Path) -> None:
             f"the saved model of {record.name} does not give the recorded predictions of these images: a "
             f"probability differs by {found.largest:.2g} (allowed: {TOLERANCE:g})",
             where=str(model),
-            hint="Nothing was written: the maps would be those of another model. Delete that file and run the "
-            "matrix again with --save-models.",
+            hint="Nothing was written: the maps would be those of another model. Delete that file and run "
+            "the matrix again with --save-models.",
         )
 
 

@@ -38,7 +38,7 @@ class Seen:
 
 
 def see(parts: Parts, pixels: NDArray[np.uint8], classes: NDArray[np.int64]) -> Seen:
-    """Ask a model about images: raw pixels (images, size, size, 3), class numbers (images, classes asked for).
+    """Ask a model about raw pixels (images, size, size, 3) and class numbers (images, classes asked for).
 
     Raises `FloatingPointError` where features or gradients are not finite.
     """

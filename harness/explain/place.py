@@ -6,6 +6,7 @@ committed; a run's own folder is ignored by git.
 
 import json
 import shutil
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +32,7 @@ def require_place(out: Path) -> None:
     """
     parts = out.resolve().parts
     for pair in _COMMITTED:
-        if pair in zip(parts, parts[1:], strict=False):
+        if pair in pairwise(parts):
             raise UserError(
                 f"{'/'.join(pair)} is committed, and these pictures show the images themselves",
                 where=str(out),

@@ -29,15 +29,15 @@ _SHADES = (0.5, 0.75, 1.0)
 _DARKEST = 0.3
 """What is left of the brightness of a place that does not count."""
 _FAINT = 0.01
-"""A map whose peak is less than this share of the other's is told and not drawn: it would look like as much."""
+"""A map whose peak is less than this share of the other's is told and not drawn: it would look the same."""
 _DPI = 100
 _EXAMPLE_SIDE = 448
 _SHEET_SIDE = 192
 _GAP = 8
 _KEY = (
-    "Of each image: itself, what speaks for the predicted class, and what speaks for the true class (where the "
-    "prediction is right: for the next most probable one). Bright places count; contours at 25, 50 and 75 % of "
-    "the map's own maximum. peak: that maximum as a share of the higher one of the image's two maps."
+    "Of each image: itself, what speaks for the predicted class, and what speaks for the true class (where "
+    "the prediction is right: for the next most probable one). Bright places count; contours at 25, 50 and "
+    "75 % of the map's own maximum. peak: that maximum as a share of the higher one of the image's two maps."
 )
 
 

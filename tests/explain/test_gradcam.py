@@ -1,4 +1,4 @@
-"""Grad-CAM against what it must be: exact on a linear head, in the right place, and nothing where nothing is."""
+"""Grad-CAM against what it must be: exact on a linear head, in the right place, empty where nothing is."""
 
 from typing import Any
 
@@ -130,7 +130,11 @@ def test_another_layer_than_the_last_is_rejected_by_the_comparison():
     cell, pixels, wanted = small_cell(), noise(), np.array([[0], [1], [2]])
     parts = find_parts(cell)
     conv = cell.get_layer("base").get_layer("last_conv")
-    below = Parts(lambda images, **_: images / 255, lambda images: parts.score(conv(images)), "")
+    below = Parts(
+        lambda images, **_: keras.ops.convert_to_tensor(images / 255),
+        lambda images: parts.score(conv(images)),
+        "",
+    )
     found = see(below, pixels, wanted).maps
     assert found.shape[2:] != (PLACES, PLACES)
     shrunk = found.reshape(3, 1, PLACES, 4, PLACES, 4).mean(axis=(3, 5))
