@@ -29,14 +29,14 @@ from harness.training.zero_shot import build_zero_shot
 
 pytestmark = KERAS_ARRAYS
 
-QUICK = ("VGG16", "MobileNet-0.25", "MobileNetV3Small", "EfficientNetB0", "ConvNeXtTiny")
+QUICK = ("VGG16", "MobileNet-0.25", "MobileNetV3Small")
+QUICK_TOPS = ("MobileNet-0.25", "MobileNetV3Small")
 EACH = [
     pytest.param(row, id=row.name, marks=[] if row.name in QUICK else pytest.mark.slow)
     for row in BACKBONES.values()
 ]
-TOPS = ("VGG16", "MobileNet-0.25", "MobileNetV3Small", "EfficientNetB0")
 EACH_TOP = [
-    pytest.param(row, id=row.name, marks=[] if row.name in TOPS[1:3] else pytest.mark.slow)
+    pytest.param(row, id=row.name, marks=[] if row.name in QUICK_TOPS else pytest.mark.slow)
     for row in BACKBONES.values()
 ]
 GROUPS = ((1, 2), (3, 4, 5))
