@@ -37,6 +37,9 @@
     return there.concat(gone);
   }
 
+  // The order in which the rows came: most accurate first, which the ranks need not quite follow.
+  const OWN_ORDER = { heading: "", direction: 1 };
+
   class Section {
     constructor(facts) {
       this.facts = facts;
@@ -51,8 +54,7 @@
       this.haystack = facts.names.map((name, row) =>
         `${facts.backbones[row]} ${facts.labels[row]} ${name}`.toLowerCase(),
       );
-      // The rows come in the order of their ranks.
-      this.sort = { heading: facts.columns.some((each) => each.heading === "rank") ? "rank" : "", direction: 1 };
+      this.sort = OWN_ORDER;
       this.more.addEventListener("click", () => {
         this.limit += data.first;
         this.render();
@@ -75,6 +77,7 @@
     }
 
     renderHead() {
+      if (!shown.get(this.sort.heading)) this.sort = OWN_ORDER; // nobody could see what sorts it
       this.head.replaceChildren(
         ...this.columns().map((column) => {
           const button = make("button", { type: "button" }, column.heading);
@@ -96,17 +99,13 @@
     }
 
     sortBy(column) {
-      // What is best comes first, then last; a third press goes back to the order of the ranks.
+      // What is best comes first, then last; a third press goes back to the rows' own order.
       const first = column.better === "higher" ? -1 : 1;
       if (this.sort.heading !== column.heading) this.sort = { heading: column.heading, direction: first };
       else if (this.sort.direction === first) this.sort.direction = -first;
-      else this.sort = { heading: column.heading === "rank" ? "rank" : this.start(), direction: 1 };
+      else this.sort = OWN_ORDER;
       this.markSort();
       this.render();
-    }
-
-    start() {
-      return this.columns().some((each) => each.heading === "rank") ? "rank" : "";
     }
 
     classes(column) {
