@@ -8,7 +8,7 @@ from harness.published import published_training
 from harness.records import Record
 from harness.reports.timing_doubts import OTHERS_SHARE, disturbances
 
-__all__ = ["legend", "shortened_epochs", "verdict"]
+__all__ = ["legend", "notes", "shortened_epochs", "title", "verdict"]
 
 _MEMORY = "anonymous memory (resident memory where the system does not tell it)"
 
@@ -65,6 +65,13 @@ _KINDS: tuple[tuple[Callable[[Record], bool], str], ...] = (
 )
 
 
+def title(table: Table, *, named: bool) -> str:
+    """What a ranked table is called; `named` with its conditions, where a run has several."""
+    first = table.first
+    conditions = f"environment {first.environment.fingerprint}, {first.cell.device}, {first.cell.precision}"
+    return f"Ranked by test accuracy{f' ({conditions})' if named else ''}"
+
+
 def verdict(table: Table) -> str:
     """Whether the test images can tell the first row from the others, as a sentence; "" of one row."""
     ties, rows = len(table.tied), len(table.rows)
@@ -78,13 +85,18 @@ def verdict(table: Table) -> str:
 
 
 def legend(found: Standings) -> str:
-    """How to read the leaderboard of a run."""
+    """How to read the leaderboard of a run, as markdown."""
+    return "\n".join(["## How to read this", "", *(f"- {note}" for note in notes(found))])
+
+
+def notes(found: Standings) -> tuple[str, ...]:
+    """How to read the leaderboard of a run, sentence by sentence; names of values stand in backticks."""
     records = found.records
     inherited = max((record.memory.inherited_bytes for record in records if record.memory), default=0)
     last = sorted({record.recipe.name for record in records if record.recipe.select == "last"})
     exception = f" (recipe {', '.join(last)}: the last epoch)" if last else ""
     done = [record for record in records if record.status == "ok"]
-    notes = (
+    return (
         "A row's rank is one plus the number of rows that are significantly better, its rank interval goes "
         "from there to the last place that it can have. Rows of rank 1 cannot be told apart from the best. "
         "In bold: the best value of a column as it is shown; ranks tell whether an accuracy is better.",
@@ -105,24 +117,23 @@ def legend(found: Standings) -> str:
         "before it began (Keras and TensorFlow).",
         *(text for is_one, text in _KINDS if any(is_one(record) for record in done)),
     )
-    return "\n".join(["## How to read this", "", *(f"- {note}" for note in notes)])
 
 
 def _intervals(found: Standings) -> list[str]:
     rows = [row for table in found.tables for row in table.rows] + [*found.controls, *found.partial]
-    notes = []
+    told = []
     if any(len(row.records) == 1 for row in rows):
-        notes.append(
+        told.append(
             "The interval of a single seed is Wilson's, from the number of test images alone; it does not "
             "include the spread over seeds, and very near 100 % it covers less than 95 %."
         )
     if any(len(row.records) > 1 for row in rows):
-        notes.append(
+        told.append(
             "Rows of several seeds show their mean (accuracy, loss, gap), median (epochs, times) or largest "
             "value (memory). Their interval holds the chance of the test images and of the seeds together; "
             "the spread is the standard deviation over seeds."
         )
-    return notes
+    return told
 
 
 def shortened_epochs(records: Iterable[Record]) -> list[str]:

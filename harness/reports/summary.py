@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings
 from harness.reports.columns import columns
-from harness.reports.legend import verdict
+from harness.reports.legend import title, verdict
 from harness.reports.text import paragraph, sentences, text_table
 
 __all__ = ["render_summary"]
@@ -53,16 +53,10 @@ def render_summary(found: Standings, *, width: int | None = None) -> str:
 
 
 def _ranked(table: Table, *, named: bool, width: int | None) -> str:
-    first = table.first
-    title = "Ranked by test accuracy"
-    if named:
-        title += (
-            f" (environment {first.environment.fingerprint}, {first.cell.device}, {first.cell.precision})"
-        )
     shown = table.rows[:_ROWS]
     more = len(table.rows) - len(shown)
     rest = f"and {more:,} more rows, in the leaderboard's file" if more else ""
-    parts = (title, _filled(verdict(table), width), _table(shown, width), rest)
+    parts = (title(table, named=named), _filled(verdict(table), width), _table(shown, width), rest)
     return "\n\n".join(filter(None, parts))
 
 
