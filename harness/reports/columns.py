@@ -48,7 +48,7 @@ def columns(
 
 def numeric(heading: str) -> bool:
     """Whether a column of that heading is set flush right."""
-    return "(" in heading or any(word in heading for word in ("seed", "loss", "epoch", "rank"))
+    return "(" in heading or any(word in heading for word in ("seed", "loss", "epoch", "rank", "images"))
 
 
 def _rank(row: Row) -> str:
@@ -80,6 +80,13 @@ def _published_loss(row: Row) -> str:
     return number(training.test_loss if training else None, 3)
 
 
+def _train_images(row: Row) -> str:
+    if row.cell.train_images is not None:
+        return f"{row.cell.train_images:,}"
+    return f"{sum(row.first.data.counts['train'].values()):,}{_ALL}"
+
+
+_ALL = " (all)"
 _IDENTITY: dict[str, Callable[[Row], str]] = {
     "backbone": lambda row: row.cell.backbone,
     "weights": lambda row: row.first.weights.kind,
@@ -88,6 +95,7 @@ _IDENTITY: dict[str, Callable[[Row], str]] = {
     "device": lambda row: row.cell.device,
     "precision": lambda row: row.cell.precision,
     "size (px)": lambda row: str(row.cell.size),
+    "train images": _train_images,
 }
 # What stands behind a metric.
 _AFTER: dict[str, dict[str, Callable[[Row], str]]] = {
@@ -106,6 +114,9 @@ def _idle(heading: str, column: Sequence[str]) -> bool:
     same = set(column)
     if heading in _WHERE_THEY_DIFFER:
         return len(same) == 1
+    if heading == "train images":
+        # The header tells how many there are, and so what a row without a part was trained on.
+        return all(text.endswith(_ALL) for text in same)
     return heading in _WHERE_THERE_IS_ONE and same == {"-"}
 
 

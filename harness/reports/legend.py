@@ -37,6 +37,13 @@ _KINDS: tuple[tuple[Callable[[Record], bool], str], ...] = (
         "distance to them is what pretrained weights are worth.",
     ),
     (
+        lambda record: record.cell.train_images is not None,
+        "A row with train images was trained on that many of the training images, every class in its share. "
+        "The part is drawn by the seed; it is the same for all rows of one seed, and a smaller one lies "
+        "inside a larger one. Validation and test images are all of them. To result counts the part's "
+        "own extraction, and of decoding the share of the images that were read.",
+    ),
+    (
         disturbed,
         "A time marked disturbed is not to be compared: other processes took more than "
         f"{100 * OTHERS_SHARE:.0f} % of the cores while it was measured, or the device was slowed down. "
@@ -111,10 +118,10 @@ def _intervals(found: Standings) -> list[str]:
 
 
 def shortened_epochs(records: Iterable[Record]) -> list[str]:
-    """A sentence for each recipe and phase whose epochs hold fewer images than the training split."""
+    """A sentence for each recipe and phase whose epochs hold fewer images than there are to train on."""
     found: dict[tuple[str, str, int, int], None] = {}
     for record in records:
-        split = sum(record.data.counts.get("train", {}).values())
+        split = record.cell.train_images or sum(record.data.counts.get("train", {}).values())
         for epoch in record.measured.history:
             if epoch.images < split:
                 found[record.cell.recipe, epoch.phase, epoch.images, split] = None

@@ -10,11 +10,12 @@ from harness.reports.text import paragraph, sentences, text_table
 
 __all__ = ["render_summary"]
 
-# The leaderboard's headings that stand here, and how: broken, for a terminal is narrow.
+# The leaderboard's headings that stand here, where it has them, and how: broken, for a terminal is narrow.
 _ALWAYS = {
     "rank": "rank",
     "backbone": "backbone",
     "strategy": "strategy",
+    "train images": "train\nimages",
     "test accuracy (%)": "test\naccuracy\n(%)",
     "95 % interval": "95 %\ninterval",
     "to result (s)": "to\nresult\n(s)",
@@ -72,7 +73,8 @@ def _table(rows: Sequence[Row], width: int | None) -> str:
         if name in _ALWAYS or (name in _WHERE_THEY_DIFFER and len(set(column)) > 1)
     }
     shown = {heading: every[name] for name, heading in headings.items()}
-    right = [heading for heading in shown if heading.endswith(")") or heading in ("rank", "seed", "seeds")]
+    numbers = ("rank", "train\nimages", "seed", "seeds")
+    right = [heading for heading in shown if heading.endswith(")") or heading in numbers]
     return text_table(shown, right=right, width=width, wrapped=("strategy",))
 
 
