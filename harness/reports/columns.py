@@ -1,28 +1,28 @@
 """The columns of a table of rows: what a row is, how accurate it is and how sure, and its metrics."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 
 from harness.analysis.rows import Row
 from harness.metrics import METRICS, Metric
 from harness.published import published_training
-from harness.records import Record, StepTimes
+from harness.reports.device_times import STEP_METRICS, Reading, anywhere, doubt
 from harness.reports.tables import number
-from harness.reports.timing_doubts import disturbances
 
 __all__ = ["columns", "numeric"]
 
-_TIMES = {"train_ms": "train_step", "inference_ms": "inference_step"}
-
 
 def columns(
-    rows: Sequence[Row], *, beside: Iterable[Record] = (), marked: bool = False
+    rows: Sequence[Row],
+    *,
+    devices: Mapping[str, Mapping[tuple[str, str], Reading]] | None = None,
+    marked: bool = False,
 ) -> dict[str, list[str]]:
     """The columns of these rows by their headings, without those that tell no rows apart.
 
-    Where `beside` holds the same configurations on other devices, the times on each stand beside each other.
+    Where `devices` (of `on_devices`) has more than one, the times on each stand beside each other.
     `marked` sets the best value of a column in bold.
     """
+    devices = devices or {}
     found = {heading: [text(row) for row in rows] for heading, text in _IDENTITY.items()}
     several = any(len(row.records) > 1 for row in rows)
     found["seeds" if several else "seed"] = [
@@ -31,17 +31,16 @@ def columns(
     if any(row.rank is not None for row in rows):
         places = {"rank interval": [_places(row) for row in rows]} if len(rows) > 1 else {}
         found = {"rank": [_rank(row) for row in rows], **places, **found}
-    devices = _devices(rows, beside)
     for each in METRICS:
         if not each.column:
             continue
-        if each.name in _TIMES and len(devices) > 1:
-            for device, twins in devices.items():
+        if each.name in STEP_METRICS and len(devices) > 1:
+            for device, times in devices.items():
                 heading = f"{each.label} on {device} ({each.unit})"
-                there = [tuple(twins.get(_anywhere(row.first), ())) for row in rows]
+                there = [times.get((each.name, anywhere(row.first)), Reading()) for row in rows]
                 found[heading] = _texts(each, there, marked=marked)
         else:
-            found[each.heading] = _texts(each, [row.records for row in rows], marked=marked)
+            found[each.heading] = _texts(each, [_own(each, row) for row in rows], marked=marked)
         found |= {heading: [text(row) for row in rows] for heading, text in _AFTER.get(each.name, {}).items()}
     return {heading: column for heading, column in found.items() if not _idle(heading, column)}
 
@@ -120,39 +119,15 @@ def _idle(heading: str, column: Sequence[str]) -> bool:
     return heading in _WHERE_THERE_IS_ONE and same == {"-"}
 
 
-def _texts(each: Metric, rows: Sequence[tuple[Record, ...]], *, marked: bool) -> list[str]:
-    values = [each.of(records) for records in rows]
-    doubts = [_doubt(each, records) for records in rows]
+def _own(each: Metric, row: Row) -> Reading:
+    return Reading(row.value(each), doubt(each.name, row.records) if each.name in STEP_METRICS else "")
+
+
+def _texts(each: Metric, readings: Sequence[Reading], *, marked: bool) -> list[str]:
     # A time that cannot be compared is not the best.
-    sound = [value for value, doubt in zip(values, doubts, strict=True) if not doubt]
-    best = each.best(sound) if marked else None
-    texts = []
-    for value, doubt in zip(values, doubts, strict=True):
-        text = each.text(value)
-        texts.append(f"**{text}**" if text == best and not doubt else f"{text}{doubt}")
-    return texts
-
-
-def _doubt(each: Metric, records: Sequence[Record]) -> str:
-    if each.name not in _TIMES:
-        return ""
-    found: list[StepTimes | None] = [getattr(record.measured, _TIMES[each.name]) for record in records]
-    times = [step for step in found if step is not None]
-    if any(any(disturbances(step.state)) for step in times):
-        return " (disturbed)"
-    return "" if all(step.stable for step in times) else " (unstable)"
-
-
-def _devices(rows: Sequence[Row], beside: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:
-    """By device, the results of these configurations on it, by their name on any device."""
-    wanted = {_anywhere(row.first) for row in rows}
-    found: dict[str, dict[str, list[Record]]] = {}
-    for record in beside:
-        if record.status == "ok" and _anywhere(record) in wanted:
-            found.setdefault(record.cell.device, {}).setdefault(_anywhere(record), []).append(record)
-    return dict(sorted(found.items()))
-
-
-def _anywhere(record: Record) -> str:
-    """The name of a configuration on whatever device."""
-    return replace(record.cell, device="", seed=0).name
+    best = each.best([one.value for one in readings if not one.doubt]) if marked else None
+    texts = [each.text(one.value) for one in readings]
+    return [
+        f"**{text}**" if text == best and not one.doubt else f"{text}{one.doubt}"
+        for text, one in zip(texts, readings, strict=True)
+    ]

@@ -15,9 +15,11 @@ from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings, read_standings
 from harness.records import Record
 from harness.reports.columns import columns, numeric
+from harness.reports.device_times import on_devices
 from harness.reports.legend import legend, shortened_epochs, verdict
 from harness.reports.tables import commits, in_one_cell, machine, markdown
 from harness.reports.text import counted
+from harness.reports.timing_rows import TimingRow
 from harness.running.folder import RunFacts, RunFolder
 
 __all__ = ["MOST_ROWS", "leaderboard", "render_leaderboard"]
@@ -31,10 +33,10 @@ def render_leaderboard(folder: RunFolder) -> str:
     return leaderboard(read_standings(folder))
 
 
-def leaderboard(found: Standings) -> str:
-    """The leaderboard of a run that has been read."""
+def leaderboard(found: Standings, timings: Sequence[TimingRow] = ()) -> str:
+    """The leaderboard of a run that has been read; `timings` give the times on other devices."""
     parts = [_header(found.facts, found.records)]
-    parts += [_ranked(each, found, named=len(found.tables) > 1) for each in found.tables]
+    parts += [_ranked(each, found, timings, named=len(found.tables) > 1) for each in found.tables]
     if found.controls:
         ranked = [row for table in found.tables for row in table.rows]
         parts.append(_controls(found.controls, ranked))
@@ -85,7 +87,7 @@ def _unlike(record: Record) -> str:
     return ", not the file that Keras publishes" if record.weights.published is False else ""
 
 
-def _ranked(table: Table, found: Standings, *, named: bool) -> str:
+def _ranked(table: Table, found: Standings, timings: Sequence[TimingRow] = (), *, named: bool) -> str:
     first = table.first
     title = "## Ranked by test accuracy"
     if named:
@@ -93,6 +95,7 @@ def _ranked(table: Table, found: Standings, *, named: bool) -> str:
             f" (environment {first.environment.fingerprint}, {first.cell.device}, {first.cell.precision})"
         )
     shown = table.rows[:MOST_ROWS]
+    firsts = [row.first for row in shown]
     short = [f"- {line}" for line in shortened_epochs(record for row in table.rows for record in row.records)]
     more = len(table.rows) - len(shown)
     rest = f"The first {len(shown)} of {len(table.rows):,} rows; `transferbench export-table` writes all."
@@ -100,7 +103,7 @@ def _ranked(table: Table, found: Standings, *, named: bool) -> str:
         title,
         verdict(table),
         "\n".join(short),
-        _table(columns(shown, beside=found.records, marked=True)),
+        _table(columns(shown, devices=on_devices(firsts, found.records, timings), marked=True)),
         rest if more else "",
     )
     return "\n\n".join(filter(None, parts))
