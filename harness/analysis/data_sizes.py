@@ -96,9 +96,7 @@ class SizeCurves:
         """Who leads at one size, and whom the tests cannot tell from it."""
         best = max(setup.rows, key=lambda row: row.accuracy)
         against = {
-            id(_rival(each, best)): each
-            for each in self.contests
-            if best is each.base or best is each.other
+            id(_rival(each, best)): each for each in self.contests if best is each.base or best is each.other
         }
         others = [row for row in setup.rows if row is not best]
         return Winner(
@@ -120,9 +118,10 @@ class SizeCurves:
         for one, other in combinations(rows, 2):
             ahead, behind = sorted(better[one, other]), sorted(better[other, one])
             if ahead and behind:
+                crossing = Crossing(rows[one], rows[other], tuple(ahead), tuple(behind))
                 if ahead[0] > behind[0]:
-                    one, other, ahead, behind = other, one, behind, ahead
-                found.append(Crossing(rows[one], rows[other], tuple(ahead), tuple(behind)))
+                    crossing = Crossing(rows[other], rows[one], tuple(behind), tuple(ahead))
+                found.append(crossing)
         return found
 
 

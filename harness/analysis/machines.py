@@ -23,6 +23,7 @@ __all__ = [
     "Kind",
     "Place",
     "duels",
+    "environment_differences",
     "of_records",
     "of_timing_rows",
     "places",
@@ -194,6 +195,34 @@ def duels(first: Sequence[Clocked], second: Sequence[Clocked]) -> tuple[list[Kin
         if not each.doubt:
             kinds[each.first.kind].append(each)
     return [Kind(name, tuple(own)) for name, own in kinds.items()], [each for each in every if each.doubt]
+
+
+def environment_differences(first: Environment, second: Environment) -> list[str]:
+    """In what two environments differ, a phrase each: machine, library versions, settings."""
+    machine = {
+        name: (str(getattr(first, name)), str(getattr(second, name)))
+        for name in ("processor", "cores", "system", "python")
+    }
+    machine["memory"] = _gibibytes(first), _gibibytes(second)
+    machine["GPUs"] = ", ".join(first.gpus), ", ".join(second.gpus)
+    told = {
+        "": machine,
+        "library versions: ": _both(first.libraries, second.libraries),
+        "settings: ": _both(first.settings, second.settings),
+    }
+    return [
+        what + ", ".join(f"{name} {one or 'none'} and {other or 'none'}" for name, one, other in changed)
+        for what, values in told.items()
+        if (changed := [(name, *both) for name, both in values.items() if both[0] != both[1]])
+    ]
+
+
+def _gibibytes(environment: Environment) -> str:
+    return f"{environment.memory_bytes / 2**30:.0f} GiB"
+
+
+def _both(first: dict[str, str], second: dict[str, str]) -> dict[str, tuple[str, str]]:
+    return {name: (first.get(name, ""), second.get(name, "")) for name in sorted({*first, *second})}
 
 
 def _clocked(kind: str, steps: Sequence[tuple[Record, StepTimes]]) -> Clocked:

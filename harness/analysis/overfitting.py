@@ -63,7 +63,9 @@ def augmented(own: Sequence[Fit]) -> list[tuple[Fit, Fit]]:
     """Pairs of a setup's fits on a frozen base: without augmentation, and with."""
     frozen = [fit for fit in own if fit.row.cell.depth == NO_DEPTH and not _own_weights(fit.row)]
     plain = [fit for fit in frozen if not augments(fit.row.first)]
-    return [(one, other) for one in plain for other in frozen if augments(other.row.first) and _like(one, other)]
+    return [
+        (one, other) for one in plain for other in frozen if augments(other.row.first) and _like(one, other)
+    ]
 
 
 def deepened(own: Sequence[Fit]) -> list[tuple[Fit, Fit]]:
@@ -97,9 +99,7 @@ def _fit(row: Row) -> Fit:
     )
 
 
-def _over(
-    reduce: Callable[[Sequence[float]], float | None], values: Sequence[float | None]
-) -> float | None:
+def _over(reduce: Callable[[Sequence[float]], float | None], values: Sequence[float | None]) -> float | None:
     """What a function makes of the values of all seeds; None where a seed has none."""
     known = [value for value in values if value is not None]
     return reduce(known) if len(known) == len(values) else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.analysis.contests import LEVEL
+from harness.analysis.machines import environment_differences
 from harness.analysis.rows import Row
 from harness.analysis.standings import Standings
 from harness.statistics import Comparison, compare, holm
@@ -39,7 +40,8 @@ class RunComparison:
 
     `changes` are the rows of both whose accuracies are compared, in the first run's order; `refused` those
     that are not, each with the reason; `only_first` and `only_second` name the rows without a counterpart.
-    `differences` tells what else differs, a sentence each: commits, recipes, weights.
+    `differences` tells what else the rows of both differ in, a phrase each: machine, library versions,
+    settings, commits, recipes, weights, seeds.
     """
 
     first: Standings
@@ -61,6 +63,7 @@ def compare_runs(first: Standings, second: Standings) -> RunComparison:
     ours, theirs = _by_name(_rows(first)), _by_name(_rows(second))
     lacking = {row.name for each in (first, second) for row in each.partial}
     pairs: list[tuple[Row, Row]] = []
+    matched: list[tuple[Row, Row]] = []
     refused: list[tuple[str, str]] = []
     for name in ours:
         if name not in theirs:
@@ -68,6 +71,7 @@ def compare_runs(first: Standings, second: Standings) -> RunComparison:
         found = _pairs(ours[name], theirs[name])
         if not found:
             refused.append((name, "several environments in both runs, none of them in common"))
+        matched += found
         for one, other in found:
             reason = _reason(first, second, one, other)
             if reason:
@@ -87,7 +91,7 @@ def compare_runs(first: Standings, second: Standings) -> RunComparison:
         tuple(refused),
         tuple(name for name in ours if name not in theirs and name not in refused_names),
         tuple(name for name in theirs if name not in ours and name not in refused_names),
-        tuple(_differences(pairs)),
+        tuple(_differences(matched)),
     )
 
 
@@ -119,8 +123,7 @@ def _pairs(ours: list[Row], theirs: list[Row]) -> list[tuple[Row, Row]]:
     if len(ours) == len(theirs) == 1:
         return [(ours[0], theirs[0])]
     there = {row.first.environment.fingerprint: row for row in theirs}
-    same = [(row, there[key]) for row in ours if (key := row.first.environment.fingerprint) in there]
-    return same
+    return [(row, there[key]) for row in ours if (key := row.first.environment.fingerprint) in there]
 
 
 def _reason(first: Standings, second: Standings, one: Row, other: Row) -> str:
@@ -157,7 +160,7 @@ def _counted(rows: int) -> str:
 
 def _of_one(one: Row, other: Row) -> list[str]:
     before, after = one.first, other.first
-    told = []
+    told = environment_differences(before.environment, after.environment)
     if before.commit != after.commit:
         told.append(f"harness commit {before.commit or 'unknown'} and {after.commit or 'unknown'}")
     recipes = before.recipe.model_dump(), after.recipe.model_dump()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from harness.analysis.contests import training_images
 from harness.analysis.rows import Row
 from harness.metrics import METRICS, Metric
 from harness.published import published_training
@@ -82,7 +83,7 @@ def _published_loss(row: Row) -> str:
 def _train_images(row: Row) -> str:
     if row.cell.train_images is not None:
         return f"{row.cell.train_images:,}"
-    return f"{sum(row.first.data.counts['train'].values()):,}{_ALL}"
+    return f"{training_images(row.first):,}{_ALL}"
 
 
 _ALL = " (all)"

@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from harness.analysis.contests import training_images
+from harness.analysis.contests import contests, training_images
 from harness.analysis.data_sizes import TIMES, Outlook, SizeCurves, Winner, outlook, size_curves
 from harness.analysis.rows import Row
 from harness.analysis.standings import Standings
 from harness.reports.row_names import RowNames, row_names
-from harness.reports.strategies import points
+from harness.reports.strategies import how_told, points
 from harness.reports.tables import markdown, number
 from harness.statistics import Prediction
 
@@ -23,17 +23,21 @@ def data_sizes(found: Standings) -> str:
     if not curves:
         return ""
     names = row_names(found)
-    parts = [_how(curves), *(_curve(names, curve) for curve in curves[:_CURVES])]
+    parts = [_curve(names, curve) for curve in curves[:_CURVES]]
+    parts.append(_how(found, curves))
     if len(curves) > _CURVES:
         parts.append(f"The first {_CURVES} of {len(curves):,} groups, by their most accurate row.")
     return "\n\n".join(parts)
 
 
-def _how(curves: list[SizeCurves]) -> str:
-    told = (
-        "Test accuracy in %, with its 95 % interval, by the number of training images. The tests at each size "
-        "are of the family told above. The extrapolation fits error = a + b n^-c; its interval is of the "
-        "curve. It takes for granted that further images are like those that are there."
+def _how(found: Standings, curves: list[SizeCurves]) -> str:
+    told = "Test accuracy in %, with its 95 % interval, by the number of training images."
+    tests = [each for curve in curves for each in curve.contests]
+    if tests:
+        told += f" {how_told(contests(found), tests)}"
+    told += (
+        " The extrapolation fits error = a + b n^-c; its interval is of the curve. It takes for granted that "
+        "further images are like those that are there."
     )
     parts = (row for curve in curves for setup in curve.setups for row in setup.rows)
     if any(len(row.records) == 1 and row.cell.train_images is not None for row in parts):
@@ -47,10 +51,8 @@ def _how(curves: list[SizeCurves]) -> str:
 def _curve(names: RowNames, curve: SizeCurves) -> str:
     rows = curve.strategies
     table = {"training images": [f"{size:,}" for size in curve.sizes]}
-    table |= {
-        names.strategy(_any(own)): [_accuracy(own.get(size)) for size in curve.sizes] for own in rows
-    }
-    parts = [f"### {names.setup(curve.first)}"]
+    table |= {names.strategy(_any(own)): [_accuracy(own.get(size)) for size in curve.sizes] for own in rows}
+    parts = [f"### {names.series(curve.first)}"]
     if len(rows) > 1:
         table["most accurate"] = [_winner(names, curve.winner(setup)) for setup in curve.setups]
     parts.append(markdown(pd.DataFrame(table), right={"training images"}))

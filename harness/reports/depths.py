@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from harness.analysis.contests import Contest
+from harness.analysis.contests import Contest, contests
 from harness.analysis.depths import DepthCurve, depth_curves, trainable_share
 from harness.analysis.standings import Standings
 from harness.reports.columns import columns
 from harness.reports.row_names import RowNames, row_names
-from harness.reports.strategies import against, p_text, times
+from harness.reports.strategies import against, how_told, p_text, times
 from harness.reports.tables import markdown, number
 
 __all__ = ["depths"]
@@ -22,18 +22,20 @@ def depths(found: Standings) -> str:
     if not curves:
         return ""
     names = row_names(found)
+    told = how_told(contests(found), [each for curve in curves for each in curve.contests])
     how = (
         "Trainable is the share of the whole model's parameters, head included, that the last phase trains. "
-        "The tests are of the family told above; what a depth gains over a frozen base stands there."
+        f"{told}"
     )
-    parts = [how, *(_curve(names, curve) for curve in curves[:_CURVES])]
+    parts = [_curve(names, curve) for curve in curves[:_CURVES]]
+    parts.append(how)
     if len(curves) > _CURVES:
         parts.append(f"The first {_CURVES} of {len(curves):,} curves, by their most accurate row.")
     return "\n\n".join(parts)
 
 
 def _curve(names: RowNames, curve: DepthCurve) -> str:
-    title = f"{names.setup(curve.setup.first)}, {curve.setup.images:,} training images"
+    title = names.setup(curve.setup.first)
     told = columns(curve.rows)
     table = {
         "strategy": [names.strategy(row) for row in curve.rows],

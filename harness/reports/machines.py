@@ -5,18 +5,27 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from harness.analysis.machines import Clocked, Duel, Kind, Place, duels, of_records, places
+from harness.analysis.machines import (
+    Clocked,
+    Duel,
+    Kind,
+    Place,
+    duels,
+    environment_differences,
+    of_records,
+    places,
+)
 from harness.analysis.standings import Standings
 from harness.reports.strategies import MOST_LINES, p_text
 from harness.reports.tables import machine, markdown, significant
 from harness.reports.text import counted, sentences
 
-__all__ = ["different_environments", "machine_against_machine", "machines"]
+__all__ = ["machine_against_machine", "machines"]
 
 _RESTS_ON = {
-    "resolution": "what each machine's own passes and A/A test say that it can tell apart",
-    "repeats": "the repeats (seeds or passes, each in a process of its own), by Student's t",
-    "blocks": "the blocks within single measurements, so that a repeat may lie outside",
+    "resolution": "what each machine's own passes and A/A test say that it can tell apart (resolution)",
+    "repeats": "the repeats, each in a process of its own, by Student's t (repeats)",
+    "blocks": "the blocks within single measurements, so that a repeat may lie outside (blocks)",
 }
 
 
@@ -27,16 +36,28 @@ def machines(found: Standings) -> str:
     parts = []
     for place in places(every)[1:]:
         first = places(every)[0]
-        text = machine_against_machine(by_place[first.key], by_place[place.key], names=_names(first, place))
+        text = machine_against_machine(
+            by_place[first.key],
+            by_place[place.key],
+            names=_names(first, place),
+            differences=environment_differences(first.environment, place.environment),
+        )
         if text:
             parts.append(text)
     return "\n\n".join(parts)
 
 
 def machine_against_machine(
-    first: Sequence[Clocked], second: Sequence[Clocked], *, names: tuple[str, str]
+    first: Sequence[Clocked],
+    second: Sequence[Clocked],
+    *,
+    names: tuple[str, str],
+    differences: Sequence[str] = (),
 ) -> str:
-    """The times of one place against those of another, called by `names`; "" where no cell is at both."""
+    """The times of one place against those of another, called by `names`; "" where no cell is at both.
+
+    `differences` are told beneath the two machines.
+    """
     kinds, doubtful = duels(first, second)
     if not kinds and not doubtful:
         return ""
@@ -44,46 +65,21 @@ def machine_against_machine(
     lines = [
         f"- {names[0]}: {machine(here.environment)}, on {here.device}",
         f"- {names[1]}: {machine(there.environment)}, on {there.device}",
-        *(f"- {line}" for line in different_environments(here, there)),
+        *(f"- they differ in {line}" for line in differences),
     ]
     parts = [f"### {names[1]} against {names[0]}, time only", "\n".join(lines)]
     if kinds:
         shown = [each for kind in kinds for each in kind.duels]
         parts += [
-            _how(names, shown),
             "\n".join(f"- {_sentence(names, kind)}" for kind in kinds),
             _table([_line(names, each) for each in shown[:MOST_LINES]]),
+            _how(names, shown),
         ]
         if len(shown) > MOST_LINES:
             parts.append(f"The first {MOST_LINES} of {len(shown):,} times.")
     if doubtful:
         parts.append(_doubtful(names, doubtful))
     return "\n\n".join(parts)
-
-
-def different_environments(first: Place, second: Place) -> list[str]:
-    """In what two environments differ, a line each; nothing of those that are equal."""
-    one, other = first.environment, second.environment
-    told = []
-    libraries = sorted({*one.libraries, *other.libraries})
-    changed = [
-        f"{name} {one.libraries.get(name, 'none')} and {other.libraries.get(name, 'none')}"
-        for name in libraries
-        if one.libraries.get(name) != other.libraries.get(name)
-    ]
-    if changed:
-        told.append(f"other library versions: {', '.join(changed)}")
-    names = sorted({*one.settings, *other.settings})
-    settings = [
-        f"{name} {one.settings.get(name, 'not set')} and {other.settings.get(name, 'not set')}"
-        for name in names
-        if one.settings.get(name) != other.settings.get(name)
-    ]
-    if settings:
-        told.append(f"other settings: {', '.join(settings)}")
-    if one.fingerprint == other.fingerprint and first.device == second.device:
-        told.append("the same machine, versions and settings: a difference is one of another day or code")
-    return told
 
 
 def _by_place(every: Iterable[Clocked]) -> dict[tuple[str, str], list[Clocked]]:
@@ -97,17 +93,20 @@ def _names(first: Place, second: Place) -> tuple[str, str]:
     """The devices where they tell two places of one run apart, else their environments."""
     if first.device != second.device and first.environment.fingerprint == second.environment.fingerprint:
         return first.device, second.device
-    return f"{first.environment.fingerprint} {first.device}", f"{second.environment.fingerprint} {second.device}"
+    return (
+        f"{first.environment.fingerprint} {first.device}",
+        f"{second.environment.fingerprint} {second.device}",
+    )
 
 
 def _how(names: tuple[str, str], shown: Sequence[Duel]) -> str:
-    rests = dict.fromkeys(each.interval[1] for each in shown)
-    told = "; or ".join(_RESTS_ON[each] for each in rests)
-    surest = min(each.interval[0].confidence for each in shown)
+    rests = {each.interval[1] for each in shown}
+    told = [words for name, words in _RESTS_ON.items() if name in rests]
+    least = min(each.interval[0].confidence for each in shown)
     return (
-        f"The ratio is the time on {names[1]} over that on {names[0]}: below 1 the former is faster. Times are "
-        "geometric means over seeds or passes. The intervals of the ratios hold the truth with at least "
-        f"{100 * surest:.0f} %; they rest on {told}."
+        f"The ratio is the time on {names[1]} over that on {names[0]}: below 1 the former is faster. Times "
+        "are geometric means over seeds or passes, without disturbed ones. The intervals, of at least "
+        f"{100 * least:.0f} %, come from {'; or from '.join(told)}."
     )
 
 
@@ -129,14 +128,14 @@ def _sentence(names: tuple[str, str], kind: Kind) -> str:
     )
     unsure = sum(each.interval[0].low <= 1 <= each.interval[0].high for each in kind.duels)
     if unsure:
-        told += f"; of {unsure} the interval holds 1"
+        told += f"; the interval of {unsure} of them holds 1"
     if kind.ranks is not None:
         told += f"; rank correlation of the cells {kind.ranks[0]:.2f} (p {p_text(kind.ranks[1])})"
     return told + "."
 
 
 def _line(names: tuple[str, str], each: Duel) -> dict[str, str]:
-    interval, _ = each.interval
+    interval, rests = each.interval
     return {
         "step": each.first.kind,
         "cell": each.first.label,
@@ -144,6 +143,7 @@ def _line(names: tuple[str, str], each: Duel) -> dict[str, str]:
         f"{names[1]} (ms/step)": significant(each.second.typical, 3),
         "ratio": significant(each.ratio, 3),
         "interval": f"{significant(interval.low, 3)} to {significant(interval.high, 3)}",
+        "interval from": rests,
     }
 
 
@@ -161,4 +161,4 @@ def _doubtful(names: tuple[str, str], found: Sequence[Duel]) -> str:
 
 
 def _table(lines: Sequence[dict[str, str]]) -> str:
-    return markdown(pd.DataFrame(lines), right=set(lines[0]) - {"step", "cell", "interval"})
+    return markdown(pd.DataFrame(lines), right=set(lines[0]) - {"step", "cell", "interval", "interval from"})

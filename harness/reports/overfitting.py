@@ -16,11 +16,11 @@ from harness.reports.text import counted
 __all__ = ["overfitting"]
 
 _HOW = (
-    "The gap is training minus validation accuracy in the last phase; it opens at the first epoch from which it "
-    "stays larger than the validation images' chance. Training accuracy is taken with dropout and "
+    "The gap is training minus validation accuracy in the last phase; it opens at the first epoch from which "
+    "it stays larger than the validation images' chance. Training accuracy is taken with dropout and "
     "augmentation on, so a gap below 0 is usual, and a gap under augmentation is smaller than the same "
-    "model's on plain images. The rise is that of the validation loss from its lowest to the last epoch: what "
-    "would be lost if no epoch were chosen."
+    "model's on plain images. The rise is that of the validation loss from its lowest to the last epoch: "
+    "what would be lost if no epoch were chosen."
 )
 
 
@@ -31,13 +31,12 @@ def overfitting(found: Standings) -> str:
         return ""
     names = row_names(found)
     lines = [(setup, fit) for setup, own in groups for fit in own]
-    parts = [_HOW, "\n".join(f"- {line}" for line in _changes([own for _, own in groups]))]
+    parts = ["\n".join(f"- {line}" for line in _changes([own for _, own in groups]))]
     if len(groups) > 1:
         parts.append(_by_strategy(names, [fit for _, fit in lines]))
-    several = len({setup.images for setup, _ in lines}) > 1
-    table = [_line(names, setup, fit, several=several) for setup, fit in lines[:MOST_LINES]]
+    table = [_line(names, setup, fit) for setup, fit in lines[:MOST_LINES]]
     parts.append(_table(table))
-    notes = []
+    notes = [_HOW]
     if len(lines) > MOST_LINES:
         notes.append(f"The first {MOST_LINES} of {len(lines):,} rows.")
     if idle := without_epochs(found):
@@ -65,15 +64,20 @@ def _change(what: str, pairs: Sequence[tuple[Fit, Fit]]) -> str:
     ]
     if not changes:
         return ""
-    smaller = sum(change < 0 for change in changes)
     epochs = _range([before.last for before, _ in pairs]), _range([after.last for _, after in pairs])
     trained = "" if epochs[0] == epochs[1] else f", after {epochs[1]} epochs in place of {epochs[0]}"
     if len(changes) == 1:
         return f"{what} the gap at the last epoch changes by {points(changes[0])} points{trained}."
+    lower = sum(change < 0 for change in changes)
     return (
-        f"{what} the gap at the last epoch is smaller in {smaller} of {counted(len(changes), 'pair')} of rows "
-        f"(change {points(min(changes))} to {points(max(changes))} points){trained}."
+        f"{what} the gap at the last epoch changes by {_points(changes)} points ({len(changes)} pairs of "
+        f"rows, lower in {lower or 'none'}){trained}."
     )
+
+
+def _points(changes: Sequence[float]) -> str:
+    low, high = points(min(changes)), points(max(changes))
+    return low if low == high else f"{low} to {high}"
 
 
 def _range(values: Sequence[float]) -> str:
@@ -104,7 +108,7 @@ def _mean(own: Sequence[Fit], value: Callable[[Fit], float | None]) -> str:
     return number(fmean(known), 1, 100) if len(known) == len(own) else "-"
 
 
-def _line(names: RowNames, setup: Setup, fit: Fit, *, several: bool) -> dict[str, str]:
+def _line(names: RowNames, setup: Setup, fit: Fit) -> dict[str, str]:
     seeds = len(fit.row.records)
     opens = number(fit.opens_at, 0)
     if seeds > 1 and 0 < fit.opened < seeds:
@@ -112,7 +116,6 @@ def _line(names: RowNames, setup: Setup, fit: Fit, *, several: bool) -> dict[str
     return {
         "backbone": names.setup(setup.first),
         "strategy": names.strategy(fit.row),
-        **({"training images": f"{setup.images:,}"} if several else {}),
         "gap (points)": _spread(fit.gap, fit.spreads[0]),
         "gap at last (points)": _spread(fit.last_gap, fit.spreads[1]),
         "gap opens (epoch)": opens,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from harness.analysis.contests import training_images
 from harness.analysis.rows import Row
 from harness.analysis.standings import Standings
 from harness.strategies import strategy
@@ -11,12 +12,17 @@ __all__ = ["RowNames", "row_names"]
 
 @dataclass(frozen=True)
 class RowNames:
-    """What differs between the ranked rows of a run, of: recipe, weights, device, precision, environment."""
+    """What the ranked rows of a run differ in: recipe, weights, device, precision, environment, images."""
 
     differing: frozenset[str]
 
     def setup(self, row: Row) -> str:
         """The backbone with its size, and whatever else a run's setups differ in."""
+        images = [_facts(row)["images"]] if self._says("images") else []
+        return ", ".join([self.series(row), *images])
+
+    def series(self, row: Row) -> str:
+        """The same without the number of training images."""
         told = _facts(row)
         parts = [told[name] for name in ("recipe", "device", "precision", "environment") if self._says(name)]
         return ", ".join([f"{row.cell.backbone} at {row.cell.size} px", *parts])
@@ -49,4 +55,5 @@ def _facts(row: Row) -> dict[str, str]:
         "device": cell.device,
         "precision": cell.precision,
         "environment": f"environment {record.environment.fingerprint}",
+        "images": f"{training_images(record):,} training images",
     }

@@ -10,11 +10,18 @@ from harness.metrics import metric
 from harness.reports.row_names import RowNames, row_names
 from harness.reports.tables import markdown
 from harness.reports.text import counted
+from harness.strategies import strategy
 
-__all__ = ["MOST_LINES", "against", "p_text", "points", "strategies", "times"]
+__all__ = ["MOST_LINES", "ONE_SEED", "against", "how_told", "p_text", "points", "strategies", "times"]
 
 MOST_LINES = 200
 """How many lines a table of a section shows."""
+
+ONE_SEED = (
+    "The exact McNemar test of two rows of one seed speaks of these two trainings: what other seeds would "
+    "give is in neither test nor interval."
+)
+"""What is to be said wherever rows of one seed are tested."""
 
 _LEFT = ("backbone", "from", "to", "verdict")
 _SENTENCES = 40
@@ -28,10 +35,11 @@ def strategies(found: Standings) -> str:
     pairs = [(setup, each) for setup, own in shown for each in own]
     if not pairs:
         return ""
-    parts = [_how_tested(family, pairs)]
+    parts = [_verdict([each for _, each in pairs])]
     parts.append("\n".join(f"- {_sentence(names, setup, own)}" for setup, own in shown[:_SENTENCES]))
     lines = [_line(names, setup, each) for setup, each in pairs]
     parts.append(markdown(pd.DataFrame(lines[:MOST_LINES]), right=set(lines[0]) - set(_LEFT)))
+    parts.append(_how_tested(family, [each for _, each in pairs]))
     parts += _left_out(found, family, len(lines))
     return "\n\n".join(parts)
 
@@ -42,8 +50,11 @@ def points(share: float) -> str:
 
 
 def p_text(p_value: float) -> str:
-    """A p-value to three decimals, or that it is below them."""
-    return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
+    """A p-value to three decimals, or that it is below them; never rounded up to the level."""
+    if p_value < 0.001:
+        return "<0.001"
+    below = p_value < LEVEL <= round(p_value, 3)
+    return f"{'<' if below else ''}{p_value:.3f}"
 
 
 def times(ratio: float | None) -> str:
@@ -57,37 +68,52 @@ def against(contest: Contest) -> str:
     return f"{points(contest.found.difference)} points ({points(interval.low)} to {points(interval.high)})"
 
 
+def how_told(family: Contests, shown: Sequence[Contest]) -> str:
+    """Where it is told how the contests of a later section were tested: above, or here."""
+    if _of_most_images(family):
+        return "The tests are of the family told above."
+    return _how_tested(family, shown)
+
+
 def _of_most_images(family: Contests) -> list[tuple[Setup, list[Contest]]]:
     """The contests between strategies; of setups that differ in training images, those of the most."""
-    most: dict[tuple[object, ...], int] = {}
-    for setup, _ in family.by_setup:
-        most[setup.series] = max(setup.images, most.get(setup.series, 0))
     between = [
         (setup, [each for each in own if each.base.cell.strategy != each.other.cell.strategy])
         for setup, own in family.by_setup
-        if setup.images == most[setup.series]
     ]
-    return [(setup, own) for setup, own in between if own]
+    most: dict[tuple[object, ...], int] = {}
+    for setup, own in between:
+        if own:
+            most[setup.series] = max(setup.images, most.get(setup.series, 0))
+    return [(setup, own) for setup, own in between if own and setup.images == most[setup.series]]
 
 
-def _how_tested(family: Contests, pairs: Sequence[tuple[Setup, Contest]]) -> str:
-    told = sum(each.told_apart for _, each in pairs)
-    methods = " or ".join(dict.fromkeys(each.found.method for _, each in pairs))
-    verdict = (
-        f"The test images tell {told} of {counted(len(pairs), 'pair')} apart at the {100 * LEVEL:.0f} % level."
-    )
+def _verdict(shown: Sequence[Contest]) -> str:
+    told = sum(each.told_apart for each in shown)
+    if not told and len(shown) == 1:
+        return "The test images cannot tell the two apart."
     if not told:
-        verdict = f"The test images tell none of {counted(len(pairs), 'pair')} apart."
-        if len(pairs) == 1:
-            verdict = "The test images cannot tell the two apart."
-    return (
-        f"{verdict} Each pair has the backbone, the size, the recipe, the training images, the machine and "
-        f"the test images in common, and is tested on the same images ({methods}); p is adjusted by Holm's "
-        f"method over one family of {counted(family.tests, 'test')}: all pairs of such rows in this run that "
-        "differ in strategy or depth, those of the next sections too. The 95 % intervals are each pair's own, "
-        "not adjusted. Time is the ratio of the seconds to a result, measured once a seed and so without an "
-        "interval."
-    )
+        return f"The test images tell none of {counted(len(shown), 'pair')} apart."
+    return f"The test images tell {told} of {counted(len(shown), 'pair')} apart."
+
+
+def _how_tested(family: Contests, shown: Sequence[Contest]) -> str:
+    methods = dict.fromkeys(each.found.method for each in shown)
+    rows = [row for each in shown for row in (each.base, each.other)]
+    told = [
+        "The rows of a pair differ in strategy or depth alone, and are tested on the same images "
+        f"({' or '.join(methods)}).",
+        f"p is adjusted by Holm's method over one family of {counted(family.tests, 'test')}, all pairs of "
+        f"such rows in this run, those of the next sections too; told apart means below {LEVEL:g}.",
+        "The 95 % intervals are each pair's own, not adjusted.",
+        "Time is the ratio of the seconds to a result, which are measured once a seed: it has no interval.",
+    ]
+    if any(len(row.records) == 1 for row in rows):
+        told.append(ONE_SEED)
+    own = dict.fromkeys(row.cell.strategy for row in rows if strategy(row.cell.strategy).weights)
+    if own:
+        told.append(f"Weights of their own: {', '.join(own)}.")
+    return " ".join(told)
 
 
 def _sentence(names: RowNames, setup: Setup, own: Sequence[Contest]) -> str:
@@ -96,10 +122,15 @@ def _sentence(names: RowNames, setup: Setup, own: Sequence[Contest]) -> str:
     rest = len(own) - len(clear)
     if not clear:
         return f"{title}: {_no_difference(names, own)}."
-    told = "; ".join(_told(names, each) for each in clear)
+    told: dict[tuple[str, str], list[str]] = {}
+    for each in clear:
+        word = "better" if each.better is each.other else "worse"
+        told.setdefault((word, names.strategy(each.base)), []).append(_gain(names, each))
+    verdicts = "; ".join(f"{word} than {base}: {' and '.join(all_)}" for (word, base), all_ in told.items())
     if not rest:
-        return f"{title}: {told}."
-    return f"{title}: {told}. The other {'pair' if rest == 1 else f'{rest} pairs'} cannot be told apart."
+        return f"{title}: {verdicts}."
+    others = "The other pair" if rest == 1 else f"The other {rest} pairs"
+    return f"{title}: {verdicts}. {others} cannot be told apart."
 
 
 def _no_difference(names: RowNames, own: Sequence[Contest]) -> str:
@@ -118,17 +149,9 @@ def _no_difference(names: RowNames, own: Sequence[Contest]) -> str:
     return f"{subject}; {who} takes {ratio} times the time{whom}"
 
 
-def _told(names: RowNames, each: Contest) -> str:
-    word = "better" if each.better is each.other else "worse"
-    cost = "" if each.time_ratio is None else f", {times(each.time_ratio)} times the time"
-    loss = metric("test_loss")
-    before, after = each.base.value(loss), each.other.value(loss)
-    losses = "" if before is None or after is None else f"loss {loss.text(before)} to {loss.text(after)}, "
-    return (
-        f"{names.strategy(each.other)} is {word} than {names.strategy(each.base)}: {losses}accuracy "
-        f"{100 * each.base.accuracy:.1f} to {100 * each.other.accuracy:.1f} %, {against(each)}, "
-        f"p {p_text(each.p_value)}{cost}"
-    )
+def _gain(names: RowNames, each: Contest) -> str:
+    cost = "" if each.time_ratio is None else f" at {times(each.time_ratio)} times the time"
+    return f"{names.strategy(each.other)} ({points(each.found.difference)} points{cost})"
 
 
 def _line(names: RowNames, setup: Setup, each: Contest) -> dict[str, str]:
@@ -163,8 +186,8 @@ def _left_out(found: Standings, family: Contests, lines: int) -> list[str]:
     disturbed = [each for _, own in family.by_setup for each in own if each.time_ratio is None]
     if disturbed:
         notes.append(
-            "Time is - where a row has no seconds to its result, and where other work disturbed the step times "
-            "of one of the two."
+            "Time is - where a row has no seconds to its result, and where other work disturbed the step "
+            "times of one of the two."
         )
     if found.partial:
         notes.append("Rows that lack a seed take no part; they stand in the leaderboard.")
