@@ -83,6 +83,14 @@ def test_the_interval_over_seeds_holds_the_truth_about_as_often_as_it_says(
     assert covered == pytest.approx(0.95, abs=OFF + error(400))
 
 
+def test_two_wrong_images_of_a_hundred_do_not_make_ten_seeds_sure():
+    """The hardest case: without images added that agree, 0.88 is held.  More than 95 % is no harm here."""
+    covered = coverage(
+        accuracy_interval, seeds=10, images=100, accuracy=0.98, spread=0.003, agreement=0.9, trials=600
+    )
+    assert covered >= 0.95 - error(600)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("agreement", [0.5, 0.9])
 @pytest.mark.parametrize("spread", [0.0, 0.003, 0.01])
@@ -189,21 +197,24 @@ def of_one_seed_each(first: NDArray, second: NDArray) -> Comparison:
     return compare(first[0], second[0])
 
 
-def test_the_check_rejects_a_comparison_that_is_not_paired():
-    _, held = alarms(unpaired, seeds=(1, 1))
-    assert held > 0.95 + OFF + error(600)
-
-
 def test_the_check_rejects_a_comparison_that_forgets_seeds():
     significant, _ = alarms(of_one_seed_each, seeds=(3, 3), spread=0.01)
     assert significant > 0.05 + error(600)
 
 
-def test_a_difference_is_found_that_the_images_can_tell():
-    """Power: two points at 0.95 on 1,000 images in common, three seeds."""
-    random = np.random.default_rng(2)
-    found = 0
-    for _ in range(100):
-        one, other = kin(random, 1_000, agreement=0.9)
-        found += compare(answers(random, 3, one, 0.96), answers(random, 3, other, 0.94)).p_value < 0.05
-    assert found > 80
+def power(judge: Judge) -> float:
+    """How often two points between 0.94 and 0.96 are found on 1,000 images in common, with three seeds."""
+    random, found = np.random.default_rng(2), 0
+    for _ in range(200):
+        one, other = kin(random, 1_000, agreement=0.95)
+        first = answers(random, 3, one, 0.96, agreement=0.95)
+        found += judge(first, answers(random, 3, other, 0.94, agreement=0.95)).p_value < 0.05
+    return found / 200
+
+
+def test_a_difference_is_found_that_images_in_common_can_tell():
+    assert power(compare) > 0.8
+
+
+def test_the_check_rejects_a_comparison_that_is_not_paired():
+    assert power(unpaired) < 0.8
