@@ -33,7 +33,8 @@ def test_devices_of_one_run_stand_against_each_other_by_time_alone(tmp_path: Pat
 def test_other_environments_are_named_with_what_they_differ_in(tmp_path: Path):
     rows = both(environment=ELSEWHERE)
     moved = [
-        (row.model_copy(update={"key": f"{number:064d}"}), found) for number, (row, found) in enumerate(rows)
+        (row.model_copy(update={"key": f"{number:010d}{0:054d}"}), found)
+        for number, (row, found) in enumerate(rows)
     ]
     text = told(tmp_path, *moved)
     here, there = ENVIRONMENT.fingerprint, ELSEWHERE.fingerprint
@@ -50,9 +51,9 @@ def test_a_disturbed_time_stands_apart_with_its_reason(tmp_path: Path):
 
 
 def test_one_cell_alone_is_told_without_a_mean(tmp_path: Path):
-    rows = [trial(900), trial(900, device="gpu", train=steps(2.0), inference=steps(60.0))]
+    rows = [trial(900), trial(900, device="gpu", train=steps(4.0), inference=steps(60.0))]
     text = told(tmp_path, *rows)
-    assert "train step of fast-extraction: of one cell, gpu is faster by a factor of 10.0." in text
+    assert "train step of fast-extraction: of one cell, gpu is faster by a factor of 5.00." in text
     assert "inference step: of one cell, the two cannot be told apart." in text
 
 

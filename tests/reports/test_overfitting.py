@@ -75,7 +75,9 @@ def test_over_several_backbones_there_is_a_table_by_strategy(tmp_path: Path):
 
 
 def test_one_backbone_needs_no_table_by_strategy(tmp_path: Path):
-    assert told(tmp_path, trial(900, history=history(1, 2))).count("|:--") == 2  # two columns flush left, of one table
+    assert (
+        told(tmp_path, trial(900, history=history(1, 2))).count("|:--") == 2
+    )  # two columns flush left, of one table
 
 
 def test_pairs_over_backbones_are_counted_with_the_range_of_their_change(tmp_path: Path):
