@@ -82,7 +82,11 @@ def tests_all(session: nox.Session) -> None:
     session.install("-e", ".", *groups("test"))
     listing = "from harness.backbones import BACKBONES; print(*BACKBONES)"
     names = str(session.run("python", "-c", listing, silent=True)).split()
-    of_backbones = ("tests/training/test_backbones.py", "tests/timing/test_subject.py")
+    of_backbones = (
+        "tests/training/test_backbones.py",
+        "tests/timing/test_subject.py",
+        "tests/explain/test_parts.py",
+    )
     # TensorFlow keeps what it traced: one process for all backbones grows beyond 17 GB.
     commands = {
         "the quick ones": ["pytest"],

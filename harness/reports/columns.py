@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from harness.analysis.contests import training_images
 from harness.analysis.rows import Row
 from harness.metrics import METRICS, Metric
 from harness.published import published_training
@@ -83,10 +82,10 @@ def _published_loss(row: Row) -> str:
 def _train_images(row: Row) -> str:
     if row.cell.train_images is not None:
         return f"{row.cell.train_images:,}"
-    return f"{training_images(row.first):,}{_ALL}"
+    return f"{sum(row.first.data.counts.get('train', {}).values()):,}{_WHOLE}"
 
 
-_ALL = " (all)"
+_WHOLE = " (all)"
 _IDENTITY: dict[str, Callable[[Row], str]] = {
     "backbone": lambda row: row.cell.backbone,
     "weights": lambda row: row.first.weights.kind,
@@ -114,9 +113,8 @@ def _idle(heading: str, column: Sequence[str]) -> bool:
     same = set(column)
     if heading in _WHERE_THEY_DIFFER:
         return len(same) == 1
-    if heading == "train images":
-        # The header tells how many there are, and so what a row without a part was trained on.
-        return all(text.endswith(_ALL) for text in same)
+    if heading == "train images":  # the header tells the whole split
+        return all(value.endswith(_WHOLE) for value in same)
     return heading in _WHERE_THERE_IS_ONE and same == {"-"}
 
 

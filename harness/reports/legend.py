@@ -38,10 +38,11 @@ _KINDS: tuple[tuple[Callable[[Record], bool], str], ...] = (
     ),
     (
         lambda record: record.cell.train_images is not None,
-        "A row with train images was trained on that many of the training images, every class in its share. "
-        "The part is drawn by the seed; it is the same for all rows of one seed, and a smaller one lies "
-        "inside a larger one. Validation and test images are all of them. To result counts the part's "
-        "own extraction, and of decoding the share of the images that were read.",
+        "Train images: a row on a part of them was trained on that many, every class in its share. The part "
+        "is drawn by the seed; it is the same for all rows of one seed, and a smaller one lies inside a "
+        "larger one. Validation and test images are all of them, so the epoch is chosen on more images than "
+        "someone with so few may have. To result counts the part's own extraction, and of decoding the "
+        "share of the images that were read.",
     ),
     (
         disturbed,
@@ -81,8 +82,10 @@ def legend(found: Standings) -> str:
     notes = (
         "A row's rank is one plus the number of rows that are significantly better, its rank interval goes "
         "from there to the last place that it can have. Rows of rank 1 cannot be told apart from the best. "
-        "In bold: the best value of a column as it is shown; of accuracies that are tied it means nothing.",
-        *dict.fromkeys(table.family for table in found.tables if table.family),
+        "In bold: the best value of a column as it is shown; ranks tell whether an accuracy is better.",
+        "Rows are compared on the same test images: by exact McNemar tests where both have one seed, else by "
+        "Student's t over images and seeds together.",
+        *dict.fromkeys(f"Ranks come from {table.family}." for table in found.tables if table.family),
         *_intervals(found),
         f"Epochs are chosen on validation loss{exception}; the test images are read once, after that.",
         "The gap is training minus validation accuracy at the chosen epoch; training accuracy is a "

@@ -29,6 +29,7 @@ _WHERE_THEY_DIFFER = {
     "seed": "seed",
     "seeds": "seeds",
 }
+_NUMBERS = ("rank", "seed", "seeds", "train\nimages")
 _CELLS = 8
 _ROWS = 40
 
@@ -73,8 +74,7 @@ def _table(rows: Sequence[Row], width: int | None) -> str:
         if name in _ALWAYS or (name in _WHERE_THEY_DIFFER and len(set(column)) > 1)
     }
     shown = {heading: every[name] for name, heading in headings.items()}
-    numbers = ("rank", "train\nimages", "seed", "seeds")
-    right = [heading for heading in shown if heading.endswith(")") or heading in numbers]
+    right = [heading for heading in shown if heading.endswith(")") or heading in _NUMBERS]
     return text_table(shown, right=right, width=width, wrapped=("strategy",))
 
 

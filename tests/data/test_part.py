@@ -18,7 +18,7 @@ from harness.data.part import draw_part
 
 Draw = Callable[[Sequence[Entry], int, int], NDArray[np.int64]]
 
-CLASSES = st.lists(st.integers(1, 30), min_size=2, max_size=8)
+CLASSES = st.lists(st.integers(1, 15), min_size=2, max_size=6)
 """How many images each class has."""
 
 

@@ -294,8 +294,8 @@ def test_a_record_without_a_commit_says_why(tmp_path: Path):
 
 
 def test_the_legend_names_the_tests_behind_the_ranks(tmp_path: Path):
-    legend = section(rendered(tmp_path, BEST), "How to read this")
-    assert all(word in legend for word in ("Holm", "Wilson", "seeds"))
+    legend = section(rendered(tmp_path, BEST, WORST), "How to read this")
+    assert all(word in legend for word in ("McNemar", "Holm", "Wilson", "seeds"))
 
 
 # What is never ranked together
@@ -385,7 +385,7 @@ KINDS = {
     "A linear probe": row(answers(90), strategy="linear-probe"),
     "Zero-shot": row(answers(90), strategy="zero-shot", weights="imagenet-top"),
     "From-scratch": row(answers(90), strategy="from-scratch", weights="scratch"),
-    "A row with train images": row(answers(90), train_images=50),
+    "Train images: a row": row(answers(90), train_images=50),
     "Published is": FAST,
 }
 
