@@ -126,7 +126,7 @@ def _sentence(names: RowNames, setup: Setup, own: Sequence[Contest]) -> str:
     for each in clear:
         word = "better" if each.better is each.other else "worse"
         told.setdefault((word, names.strategy(each.base)), []).append(_gain(names, each))
-    verdicts = "; ".join(f"{word} than {base}: {' and '.join(all_)}" for (word, base), all_ in told.items())
+    verdicts = "; ".join(f"{word} than {base}: {', '.join(gains)}" for (word, base), gains in told.items())
     if not rest:
         return f"{title}: {verdicts}."
     others = "The other pair" if rest == 1 else f"The other {rest} pairs"
@@ -179,9 +179,9 @@ def _left_out(found: Standings, family: Contests, lines: int) -> list[str]:
     if lines > MOST_LINES:
         notes.append(f"The first {MOST_LINES} of {lines:,} pairs.")
     if family.left_out:
+        groups = counted(len(family.left_out), "group")
         notes.append(
-            f"{counted(len(family.left_out), 'group')} of rows with a less accurate best row are not tested: "
-            f"a run's first {MOST_TESTS} pairs are."
+            f"Not tested: {groups} of rows behind the first {MOST_TESTS} pairs, the less accurate ones."
         )
     disturbed = [each for _, own in family.by_setup for each in own if each.time_ratio is None]
     if disturbed:
