@@ -7,12 +7,23 @@ one, add it to `SECTIONS` with its title.
 from collections.abc import Callable
 
 from harness.analysis.standings import Standings
+from harness.reports.data_sizes import data_sizes
+from harness.reports.depths import depths
+from harness.reports.machines import machines
+from harness.reports.overfitting import overfitting
+from harness.reports.strategies import strategies
 
 __all__ = ["SECTIONS", "render_comparisons"]
 
 Section = Callable[[Standings], str]
 
-SECTIONS: tuple[tuple[str, Section], ...] = ()
+SECTIONS: tuple[tuple[str, Section], ...] = (
+    ("Strategy against strategy", strategies),
+    ("More depth", depths),
+    ("More training images", data_sizes),
+    ("Overfitting", overfitting),
+    ("Machine against machine", machines),
+)
 
 
 def render_comparisons(found: Standings) -> str:
