@@ -4,15 +4,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from harness.analysis.rows import Row
+from harness.analysis.step_times import STEP_TIMES, doubt
 from harness.metrics import METRICS, Metric
 from harness.published import published_training
-from harness.records import Record, StepTimes
+from harness.records import Record
 from harness.reports.tables import number
-from harness.reports.timing_doubts import disturbances
 
 __all__ = ["columns", "numeric"]
-
-_TIMES = {"train_ms": "train_step", "inference_ms": "inference_step"}
 
 
 def columns(
@@ -35,7 +33,7 @@ def columns(
     for each in METRICS:
         if not each.column:
             continue
-        if each.name in _TIMES and len(devices) > 1:
+        if each.name in STEP_TIMES and len(devices) > 1:
             for device, twins in devices.items():
                 heading = f"{each.label} on {device} ({each.unit})"
                 there = [tuple(twins.get(_anywhere(row.first), ())) for row in rows]
@@ -111,25 +109,15 @@ def _idle(heading: str, column: Sequence[str]) -> bool:
 
 def _texts(each: Metric, rows: Sequence[tuple[Record, ...]], *, marked: bool) -> list[str]:
     values = [each.of(records) for records in rows]
-    doubts = [_doubt(each, records) for records in rows]
+    doubts = [f" ({word})" if (word := doubt(records, each.name)) else "" for records in rows]
     # A time that cannot be compared is not the best.
-    sound = [value for value, doubt in zip(values, doubts, strict=True) if not doubt]
+    sound = [value for value, told in zip(values, doubts, strict=True) if not told]
     best = each.best(sound) if marked else None
     texts = []
-    for value, doubt in zip(values, doubts, strict=True):
+    for value, told in zip(values, doubts, strict=True):
         text = each.text(value)
-        texts.append(f"**{text}**" if text == best and not doubt else f"{text}{doubt}")
+        texts.append(f"**{text}**" if text == best and not told else f"{text}{told}")
     return texts
-
-
-def _doubt(each: Metric, records: Sequence[Record]) -> str:
-    if each.name not in _TIMES:
-        return ""
-    found: list[StepTimes | None] = [getattr(record.measured, _TIMES[each.name]) for record in records]
-    times = [step for step in found if step is not None]
-    if any(any(disturbances(step.state)) for step in times):
-        return " (disturbed)"
-    return "" if all(step.stable for step in times) else " (unstable)"
 
 
 def _devices(rows: Sequence[Row], beside: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:
