@@ -15,7 +15,16 @@ from harness.backbones import BACKBONES
 from harness.matrix import Cell
 from harness.metrics import metric
 from harness.reports.plots.names import Name, anywhere, group_titles, names, run_title
-from harness.reports.plots.style import COLOURS, colours, headline, log_axis, new_figure, note, styled
+from harness.reports.plots.style import (
+    COLOURS,
+    colours,
+    headline,
+    log_axis,
+    new_figure,
+    note,
+    percent_axis,
+    styled,
+)
 from harness.reports.text import counted
 from harness.strategies import NO_DEPTH
 
@@ -119,6 +128,7 @@ def draw_depth_curves(found: Standings) -> Any | None:
         if len(panels) > 1:
             upper.set_title(title, loc="left")
     grid[0, 0].set_ylabel("test accuracy (%)")
+    percent_axis(grid[0, 0])
     grid[1, 0].set_ylabel("time to result (s), log scale")
     costs = [cost for line in lines for row in line.rows if (cost := row.value(_COST))]
     if costs:

@@ -23,6 +23,8 @@ __all__ = ["Grid", "Square", "draw_heat_map", "grid"]
 
 _PANELS = 4
 _MOST = 45
+_MOST_STRATEGIES = 18
+_LETTERS = 13
 # Without their dark ends, on which neither numbers nor frames would be seen.
 _LIGHT = {
     name: ListedColormap(colormaps[name](np.linspace(0.02, 0.62, 128))) for name in ("Blues", "Oranges")
@@ -49,7 +51,8 @@ class Square:
 class Grid:
     """The cells of one table by (backbone, strategy); what was never planned is not in it.
 
-    `backbones` stand by their best accuracy, `strategies` in the order of the plan.
+    `backbones` stand by their best accuracy, `strategies` in the order of the plan; of more than fit, those
+    of the most accurate rows.
     """
 
     table: Table
@@ -77,10 +80,11 @@ def grid(table: Table, found: Standings, shown: Metric) -> Grid | None:
         zip(places, [*(anywhere(row.cell) for row in rows), *failed], strict=True),
         key=lambda each: planned[each[1]],
     )
+    kept = set(list(dict.fromkeys(strategy for _, strategy in places))[:_MOST_STRATEGIES])
     return Grid(
         table,
-        tuple(dict.fromkeys(backbone for backbone, _ in places)),
-        tuple(dict.fromkeys(strategy for (_, strategy), _ in order)),
+        tuple(dict.fromkeys(backbone for backbone, strategy in places if strategy in kept))[:_MOST],
+        tuple(strategy for strategy in dict.fromkeys(each[0][1] for each in order) if strategy in kept),
         squares,
     )
 
@@ -102,9 +106,9 @@ def draw_heat_map(found: Standings, name: str) -> Any | None:
     if not every:
         return None
     panels = every[:_PANELS]
-    widths = [0.9 * len(each.strategies) for each in panels]
-    heights = [0.32 * min(len(each.backbones), _MOST) + 0.75 for each in panels]
-    figure = new_figure(max(7.4, max(widths) + 3.4), sum(heights) + 0.6)
+    widths = [_column_width(each) * len(each.strategies) for each in panels]
+    heights = [0.32 * len(each.backbones) + 0.75 for each in panels]
+    figure = new_figure(max(5.6, max(widths) + 3.4), sum(heights) + 0.6)
     axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
     titles = group_titles([each.table.first for each in panels])
     values = [square.value for each in panels for square in each.squares.values() if square.value is not None]
@@ -125,11 +129,10 @@ def draw_heat_map(found: Standings, name: str) -> Any | None:
 
 
 def _draw_grid(axes: Any, panel: Grid, shown: Metric, values: Sequence[float]) -> None:
-    backbones = panel.backbones[:_MOST]
     blank = Square()
     squares = [
         [panel.squares.get((backbone, strategy), blank) for strategy in panel.strategies]
-        for backbone in backbones
+        for backbone in panel.backbones
     ]
     numbers = np.array([[np.nan if each.value is None else each.value for each in line] for line in squares])
     low, high = min(values), max(values)
@@ -148,12 +151,12 @@ def _draw_grid(axes: Any, panel: Grid, shown: Metric, values: Sequence[float]) -
         norm=norm,
         annot=np.array([[_text(each, shown) for each in line] for line in squares]),
         fmt="",
-        annot_kws={"fontsize": 7.5},
+        annot_kws={"fontsize": 7.5, "color": "black"},
         cbar=False,
         linewidths=1.0,
         linecolor="white",
-        xticklabels=[textwrap.fill(name, 13) for name in panel.strategies],
-        yticklabels=list(backbones),
+        xticklabels=[_broken(name) for name in panel.strategies],
+        yticklabels=list(panel.backbones),
     )
     axes.tick_params(length=0, rotation=0)
     axes.xaxis.tick_top()
@@ -170,6 +173,16 @@ def _draw_grid(axes: Any, panel: Grid, shown: Metric, values: Sequence[float]) -
 
 
 _PLAIN = {"facecolor": "0.93", "edgecolor": "none", "pad": 1}
+
+
+def _broken(name: str) -> str:
+    return textwrap.fill(name, _LETTERS, break_long_words=False)
+
+
+def _column_width(panel: Grid) -> float:
+    """The width of a column in inches, so that no heading reaches the next one."""
+    longest = max(len(line) for name in panel.strategies for line in _broken(name).split("\n"))
+    return max(0.9, 0.075 * longest)
 
 
 def _text(square: Square, shown: Metric) -> str:
@@ -212,7 +225,13 @@ def _notes(panels: Sequence[Grid], found: Standings, name: str, tables: int) -> 
         yield "A time with ! was disturbed and cannot be compared."
     if found.missing:
         yield f"{counted(len(found.missing), 'planned cell')} not run."
-    if any(len(panel.backbones) > _MOST for panel in panels):
-        yield f"The {_MOST} backbones with the most accurate rows; the exports have all."
+    hidden = [
+        place
+        for panel in panels
+        for place in panel.squares
+        if place[0] not in panel.backbones or place[1] not in panel.strategies
+    ]
+    if hidden:
+        yield f"{counted(len(hidden), 'row')} beyond what fits; the exports have all."
     if tables > len(panels):
         yield f"The first {len(panels)} of {tables} tables."

@@ -56,9 +56,9 @@ def place_labels(
 ) -> list[Box | None]:
     """A box for each label near its anchor, in the frame, and apart from all other labels by `gap`.
 
-    `sizes` are the labels' widths and heights; no label is nearer to its anchor than `reach`.  Obstacles, and
-    the lines from anchors to their labels, are kept free where that costs no long way.  The first label
-    chooses first.  None for a label that finds no free place.
+    `sizes` are the labels' widths and heights; no label covers what is within `reach` of its own anchor.
+    Obstacles, and the lines from anchors to their labels, are kept free where that costs no long way.  The
+    first label chooses first.  None for a label that finds no free place.
     """
     soft = np.array([[box.left, box.bottom, box.right, box.top] for box in obstacles]).reshape(-1, 4)
     taken = np.empty((0, 4))
@@ -66,7 +66,9 @@ def place_labels(
     found: list[Box | None] = []
     for anchor, (width, height) in zip(anchors, sizes, strict=True):
         boxes = _candidates(anchor, width, height, frame, reach)
-        free = ~_overlap(boxes, _grown(taken, gap)).any(axis=1)
+        x, y = anchor
+        own = np.array([[x - reach, y - reach, x + reach, y + reach]])
+        free = ~_overlap(boxes, np.vstack([_grown(taken, gap), own])).any(axis=1)
         boxes = boxes[free & _within(boxes, frame)]
         if not len(boxes):
             found.append(None)

@@ -1,11 +1,13 @@
 """Time per step as bars, each with the interval of its median: of a run's rows, or of a timing run."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import seaborn as sns
+from matplotlib.ticker import FuncFormatter
 
 from harness.analysis.rows import Row, conditions
 from harness.analysis.standings import Standings
@@ -166,43 +168,33 @@ def _drawn(shown: Bars, title: str, notes: Iterable[str]) -> Any:
 
 
 def _draw_bars(axes: Any, shown: Bars, place: str) -> None:
-    for number, found in enumerate(shown.times.values()):
-        time = found.get(place)
-        if time is None:
-            axes.text(0, number, "  none", va="center", fontsize=7, color="0.4")
-            continue
-        value, low, high = time.milliseconds, time.interval.low, time.interval.high
-        axes.barh(
-            number,
-            value,
-            height=0.7,
-            color="white" if time.doubt else "0.78",
-            edgecolor="0.35",
-            linewidth=0.6,
-            hatch="/////" if time.doubt else None,
-        )
-        axes.errorbar(
-            [value],
-            [number],
-            xerr=[[max(0.0, value - low)], [max(0.0, high - value)]],
-            fmt="none",
-            ecolor="black",
-            elinewidth=1.1,
-            capsize=2.2,
-        )
-        text = significant(value, 3) + (f"  {_short(time.doubt)}" if time.doubt else "")
-        axes.annotate(
-            text, (max(high, value), number), (4, 0), textcoords="offset points", va="center", fontsize=7
-        )
+    there = {number: found[place] for number, found in enumerate(shown.times.values()) if place in found}
+    for doubtful, look in ((False, {"color": "0.78"}), (True, {"color": "white", "hatch": "/////"})):
+        kind = {number: time for number, time in there.items() if bool(time.doubt) == doubtful}
+        lengths = [time.milliseconds for time in kind.values()]
+        axes.barh(list(kind), lengths, height=0.7, edgecolor="0.35", linewidth=0.6, **look)
+    values = [time.milliseconds for time in there.values()]
+    below = [max(0.0, time.milliseconds - time.interval.low) for time in there.values()]
+    above = [max(0.0, time.interval.high - time.milliseconds) for time in there.values()]
+    line = {"fmt": "none", "ecolor": "black", "elinewidth": 1.1, "capsize": 2.2}
+    axes.errorbar(values, list(there), xerr=[below, above], **line)
+    beside = {"textcoords": "offset points", "va": "center", "fontsize": 7}
+    for number in range(len(shown.times)):
+        if number in there:
+            time = there[number]
+            text = significant(time.milliseconds, 3) + (f"  {_short(time.doubt)}" if time.doubt else "")
+            axes.annotate(text, (max(time.interval.high, time.milliseconds), number), (4, 0), **beside)
+        else:
+            axes.annotate("none", (0, number), (4, 0), color="0.4", **beside)
     # Room for the numbers behind the longest bar.
-    ends = [each[place].interval.high for each in shown.times.values() if place in each]
-    axes.set_xlim(0, 1.25 * max(ends, default=1.0))
+    axes.set_xlim(0, 1.25 * max((time.interval.high for time in there.values()), default=1.0))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
     axes.tick_params(axis="y", length=0)
 
 
 def _short(doubt: str) -> str:
     """The first of a row's doubts, without its details: the report tells all."""
-    first = readable(doubt).split(";", maxsplit=1)[0].split(":", maxsplit=1)[0]
+    first = re.split(r"[;:]| \(pass", readable(doubt))[0]
     return first if len(first) <= 34 else f"{first[:32]} ..."
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "marker_of",
     "new_figure",
     "note",
+    "percent_axis",
     "readable",
     "rendered",
     "styled",
@@ -100,7 +101,7 @@ def log_axis(axes: Any, values: Sequence[float], *, vertical: bool = False) -> N
     """Make an axis logarithmic over these values, with plain numbers: powers would be set as formulas."""
     low, high = min(values), max(values)
     # Beyond the outermost values a tenth of their distance, and never less than a factor of 1.5.
-    room = max(1.5, (high / low) ** 0.1)
+    room = max(1.5, (high / low) ** 0.1) if high / low > 1.5 else 3.0
     axis = axes.yaxis if vertical else axes.xaxis
     if vertical:
         axes.set_yscale("log")
@@ -112,6 +113,13 @@ def log_axis(axes: Any, values: Sequence[float], *, vertical: bool = False) -> N
     axis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0), numticks=30))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
     axis.set_minor_locator(NullLocator())
+
+
+def percent_axis(axes: Any) -> None:
+    """Name no tick of a y axis in per cent that is beyond 0 to 100: there is only room for marks."""
+    axes.yaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:.6g}" if -1e-6 <= value <= 100 + 1e-6 else "")
+    )
 
 
 def marker_of(strategy: str) -> str:

@@ -1,13 +1,16 @@
 """Accuracy against cost: every row with its interval, and the Pareto front, drawn and labelled."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import seaborn as sns
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
+from numpy.typing import NDArray
 
 from harness.analysis.front import front
 from harness.analysis.rows import Row, Table
@@ -24,6 +27,7 @@ from harness.reports.plots.style import (
     marker_of,
     new_figure,
     note,
+    percent_axis,
     readable,
     styled,
 )
@@ -57,6 +61,11 @@ class Tradeoff:
     front: tuple[int, ...]
     doubtful: frozenset[int]
     without: int
+
+    @property
+    def compared(self) -> bool:
+        """Whether the table has rows to tell apart."""
+        return len(self.table.rows) > 1
 
 
 def tradeoff(table: Table, cost: Metric) -> Tradeoff | None:
@@ -110,44 +119,54 @@ def _fills(panels: Sequence[Tradeoff]) -> dict[str, Any]:
 
 
 def _draw_points(axes: Any, panel: Tradeoff, fills: dict[str, Any]) -> None:
-    many = len(panel.rows) > _MANY
+    """Draw the rows by kinds, each kind at once: a run may have thousands of rows."""
+    ahead, costs = set(panel.front), np.array(panel.costs)
+    low, middle, high = _percent(panel)
+    many = len(costs) > _MANY
     log_axis(axes, panel.costs)
-    for place, (row, cost) in enumerate(zip(panel.rows, panel.costs, strict=True)):
-        low, high, middle = 100 * row.interval.low, 100 * row.interval.high, 100 * row.accuracy
-        # The foreground is the front.
-        level = 3 if place in panel.front else 2
+    rest = [place for place in range(len(costs)) if place not in ahead]
+    for level, places in ((3, list(panel.front)), (2, rest)):
         axes.errorbar(
-            [cost],
-            [middle],
-            yerr=[[max(0.0, middle - low)], [max(0.0, high - middle)]],
+            costs[places],
+            middle[places],
+            yerr=[(middle - low)[places], (high - middle)[places]],
             fmt="none",
-            ecolor="0.2" if level == 3 else "0.65" if not many else "0.85",
+            ecolor="0.2" if level == 3 else "0.85" if many else "0.65",
             elinewidth=0.9 if level == 3 else 0.6,
             capsize=0 if many and level == 2 else 2,
             capthick=0.6,
             zorder=level - 1,
         )
+    kinds: dict[tuple[str, str, bool, bool], list[int]] = defaultdict(list)
+    for place, row in enumerate(panel.rows):
+        kinds[row.cell.strategy, row.cell.backbone, place in ahead, place in panel.doubtful].append(place)
+    for (strategy, backbone, leads, doubtful), places in kinds.items():
         axes.plot(
-            [cost],
-            [middle],
-            marker=marker_of(row.cell.strategy),
-            markersize=_SIDE if level == 3 or not many else 5,
-            markerfacecolor=fills[row.cell.backbone],
-            markeredgecolor="black" if fills[row.cell.backbone] != "white" else "0.45",
+            costs[places],
+            middle[places],
+            marker=marker_of(strategy),
+            markersize=_SIDE if leads or not many else 5,
+            markerfacecolor=fills[backbone],
+            markeredgecolor="0.45" if fills[backbone] == "white" else "black",
             markeredgewidth=0.7,
-            fillstyle="bottom" if place in panel.doubtful else "full",
+            fillstyle="bottom" if doubtful else "full",
             markerfacecoloralt="white",
             linestyle="none",
-            zorder=level + 1,
+            zorder=4 if leads else 3,
         )
-        if row.tied and len(panel.table.rows) > 1:
-            axes.plot([cost], [middle], zorder=level + 1, **_RING)
-    axes.plot(
-        [panel.costs[place] for place in panel.front],
-        [100 * panel.rows[place].accuracy for place in panel.front],
-        **_LINE,
-    )
+    tied = [place for place, row in enumerate(panel.rows) if row.tied and panel.compared]
+    axes.plot(costs[tied], middle[tied], zorder=4, **_RING)
+    axes.plot(costs[list(panel.front)], middle[list(panel.front)], **_LINE)
     axes.margins(y=0.12)
+    percent_axis(axes)
+
+
+def _percent(panel: Tradeoff) -> NDArray[np.float64]:
+    """Lower end, accuracy and upper end of each row, in per cent, of shape (3, rows)."""
+    ends = [(row.interval.low, row.accuracy, row.interval.high) for row in panel.rows]
+    found: NDArray[np.float64] = 100 * np.array(ends).T
+    # An accuracy of 0 or 1 is the end of its own interval; rounding must not push that past it.
+    return np.stack([np.minimum(found[0], found[1]), found[1], np.maximum(found[1], found[2])])
 
 
 _RING: dict[str, Any] = {
@@ -182,7 +201,7 @@ def _draw_key(figure: Any, panels: Sequence[Tradeoff], fills: dict[str, Any]) ->
     entries.append((Line2D([], [], linestyle="none"), "marks"))
     if any(len(panel.front) > 1 for panel in panels):
         entries.append((Line2D([], [], **_LINE), "Pareto front"))
-    if any(len(panel.table.rows) > 1 for panel in panels):
+    if any(panel.compared for panel in panels):
         entries.append((Line2D([], [], **(_RING | {"markersize": 9})), "tied with the best"))
     if any(panel.doubtful for panel in panels):
         half = _key(marker="o", markerfacecolor="0.4", markerfacecoloralt="white", fillstyle="bottom")
@@ -197,15 +216,22 @@ def _draw_key(figure: Any, panels: Sequence[Tradeoff], fills: dict[str, Any]) ->
 
 
 def _key(**style: Any) -> Any:
-    usual: dict[str, Any] = {"linestyle": "none", "markersize": 6, "markeredgecolor": "black", "markeredgewidth": 0.7}
+    usual: dict[str, Any] = {
+        "linestyle": "none",
+        "markersize": 6,
+        "markeredgecolor": "black",
+        "markeredgewidth": 0.7,
+    }
     return Line2D([], [], **(usual | style))
 
 
 def _notes(panels: Sequence[Tradeoff], cost: str, tables: int) -> list[str]:
-    notes = [
-        "The front is of the values as they are shown: no other row is at least as accurate and costs less. "
-        "A row that is ringed cannot be told from the most accurate one by the test images."
-    ]
+    notes = []
+    if any(panel.compared for panel in panels):
+        notes.append(
+            "The front is of the values as they are shown: no other row is at least as accurate and costs "
+            "less. A row that is ringed cannot be told from the most accurate one by the test images."
+        )
     rows = [row for panel in panels for row in panel.rows]
     if cost in STEP_TIMES:
         notes.append(batches([row.first for row in rows], cost))
@@ -243,10 +269,10 @@ def _draw_labels(figure: Any, panels: Sequence[tuple[Any, Tradeoff]]) -> None:
             _around(x, y, (_RING["markersize"] if row.tied else _SIDE) * point)
             for row, (x, y) in zip(panel.rows, spots, strict=True)
         ]
+        low, _, high = _percent(panel)
         for place in panel.front:
-            row, x = panel.rows[place], spots[place][0]
-            ends = axes.transData.transform([(1, 100 * row.interval.low), (1, 100 * row.interval.high)])
-            obstacles.append(Box(x - 1, ends[0][1], x + 1, ends[1][1]))
+            bottom, top = axes.transData.transform([(1, low[place]), (1, high[place])])[:, 1]
+            obstacles.append(Box(spots[place][0] - 1, bottom, spots[place][0] + 1, top))
         obstacles += _steps(spots, panel.front)
         boxes = place_labels(
             [tuple(spots[place]) for place in panel.front],
