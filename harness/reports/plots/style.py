@@ -77,7 +77,8 @@ def new_figure(width: float, height: float) -> Any:
 def rendered(figure: Any, kind: str, *, title: str = "") -> bytes:
     """The bytes of a figure as PNG or SVG: the same for the same records; an SVG carries the title."""
     drawn = io.BytesIO()
-    facts = {"Date": None, "Creator": None, "Format": None, "Type": None, "Title": title or None}
+    facts: dict[str, str | None] = {"Date": None, "Creator": None, "Format": None, "Type": None}
+    facts |= {"Title": title} if title else {}
     with styled():
         figure.savefig(drawn, dpi=_DPI, format=kind, metadata=facts if kind == "svg" else None)
     return drawn.getvalue()

@@ -242,7 +242,7 @@ def _notes(panels: Sequence[Tradeoff], cost: str, tables: int) -> list[str]:
     if any(panel.doubtful for panel in panels):
         notes.append("A time that was disturbed cannot be compared, so its row is not on the front.")
     if len({row.cell.backbone for row in rows}) > COLOURS:
-        notes.append("Only the backbones on the front and the most accurate ones have a colour.")
+        notes.append(f"{COLOURS} backbones have a colour: along the front from its top, then by accuracy.")
     if tables > len(panels):
         notes.append(f"The first {len(panels)} of {tables} tables.")
     return notes

@@ -1,5 +1,6 @@
 """Bars of time per step: sorted, each with its interval, doubts told."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from fakes_timing import timing_record
 from figures import check_legible, texts
 
 from harness.records import DeviceState
+from harness.reports.plots import draw_timing_plots
 from harness.reports.plots.step_times import bars, draw_step_times, draw_timings, timing_bars
 from harness.reports.timing_rows import TimingRow, Timings
 from harness.statistics import Interval
@@ -134,8 +136,19 @@ def test_pictures_of_a_timing_run_are_legible_with_long_doubts():
     assert {"20.0  others took 30 % of the cores", "90.0  the machine was slowed"} <= set(texts(figure))
 
 
-def test_a_timing_run_without_results_has_no_picture():
+def test_a_timing_run_without_results_has_no_picture(tmp_path: Path):
     assert draw_timings(timings()) == []
+    assert draw_timing_plots(timings(), tmp_path) == []
+
+
+def test_pictures_of_a_timing_run_are_named_after_what_they_show(tmp_path: Path):
+    rows = [timed(50), timed(60, step="fine-tuning", depth="blocks:1")]
+    written = draw_timing_plots(timings(*rows), tmp_path, formats=["svg"])
+    assert [path.name for path in written] == [
+        "times-inference-time-batch-8.svg",
+        "times-train-time-of-fine-tuning-blocks-1-batch-8.svg",
+    ]
+    assert all(path.is_file() for path in written)
 
 
 def test_a_state_without_figures_is_no_doubt():
