@@ -31,6 +31,7 @@ from harness.strategies import NO_DEPTH
 __all__ = ["DepthLine", "depth_lines", "draw_depth_curves", "unfrozen_share"]
 
 _PANELS = 3
+_MOST = 40
 _COST = metric("to_result_s")
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
 _MARKS = ("o", "s", "^", "D", "v", "P", "X")
@@ -117,12 +118,14 @@ def draw_depth_curves(found: Standings) -> Any | None:
     grid = figure.subplots(2, len(panels), sharex=True, sharey="row", squeeze=False)
     lines = [line for _, own in panels for line in own]
     cells = list(dict.fromkeys(line.cell for line in sorted(lines, key=_best)))
-    styles = {cell: _style(place, len(cells)) for place, cell in enumerate(cells)}
+    drawn = cells[:_MOST]
+    styles = {cell: _style(place, len(cells)) for place, cell in enumerate(drawn)}
     titles = group_titles([table.first for table, _ in panels])
     farthest = 100 * max(share for line in lines for share in line.shares)
     for (_, own), (upper, lower), title in zip(panels, grid.T, titles, strict=True):
         for line in reversed(own):
-            _draw_line(upper, lower, line, styles[line.cell])
+            if line.cell in styles:
+                _draw_line(upper, lower, line, styles[line.cell])
         upper.set_xlim(-0.03 * farthest, 1.05 * farthest)
         lower.set_xlabel("unfrozen share of the base's parameters (%)")
         if len(panels) > 1:
@@ -134,10 +137,13 @@ def draw_depth_curves(found: Standings) -> Any | None:
     if costs:
         log_axis(grid[1, 0], costs, vertical=True)
     sns.despine(figure)
-    _draw_key(figure, cells, styles)
+    _draw_key(figure, drawn, styles)
     counts = [(table.first, sum(len(line.rows) for line in own)) for table, own in panels]
     headline(figure, run_title("Accuracy and cost by unfrozen share", found.facts.matrix, counts))
-    note(figure, list(_notes(found, lines, tables=(len(panels), len(every)))))
+    told = list(_notes(found, lines, tables=(len(panels), len(every))))
+    if len(cells) > len(drawn):
+        told.append(f"{counted(len(cells) - len(drawn), 'less accurate line')} not drawn.")
+    note(figure, told)
     return figure
 
 

@@ -44,6 +44,8 @@ COSTS = {
 
 _PANELS = 4
 _MANY = 40
+_CROWD = 400
+_LABELS = 16
 _SIDE = 6.5  # points, the side of a marker
 
 
@@ -61,6 +63,19 @@ class Tradeoff:
     front: tuple[int, ...]
     doubtful: frozenset[int]
     without: int
+
+    @property
+    def labelled(self) -> tuple[int, ...]:
+        """The places of the front's rows that have a label: all, or of many some that lie evenly along it."""
+        count = len(self.front)
+        if count <= _LABELS:
+            return self.front
+        return tuple(self.front[round(step * (count - 1) / (_LABELS - 1))] for step in range(_LABELS))
+
+    @property
+    def crowded(self) -> bool:
+        """Whether there are so many rows that all but the front become dots."""
+        return len(self.rows) > _CROWD
 
     @property
     def compared(self) -> bool:
@@ -125,7 +140,7 @@ def _draw_points(axes: Any, panel: Tradeoff, fills: dict[str, Any]) -> None:
     many = len(costs) > _MANY
     log_axis(axes, panel.costs)
     rest = [place for place in range(len(costs)) if place not in ahead]
-    for level, places in ((3, list(panel.front)), (2, rest)):
+    for level, places in ((3, list(panel.front)), (2, [] if panel.crowded else rest)):
         axes.errorbar(
             costs[places],
             middle[places],
@@ -145,16 +160,20 @@ def _draw_points(axes: Any, panel: Tradeoff, fills: dict[str, Any]) -> None:
             costs[places],
             middle[places],
             marker=marker_of(strategy),
-            markersize=_SIDE if leads or not many else 5,
+            markersize=_SIDE if leads or not many else 2 if panel.crowded else 5,
             markerfacecolor=fills[backbone],
             markeredgecolor="0.45" if fills[backbone] == "white" else "black",
-            markeredgewidth=0.7,
+            markeredgewidth=0.3 if panel.crowded and not leads else 0.7,
             fillstyle="bottom" if doubtful else "full",
             markerfacecoloralt="white",
             linestyle="none",
             zorder=4 if leads else 3,
         )
-    tied = [place for place, row in enumerate(panel.rows) if row.tied and panel.compared]
+    tied = [
+        place
+        for place, row in enumerate(panel.rows)
+        if row.tied and panel.compared and (place in ahead or not panel.crowded)
+    ]
     axes.plot(costs[tied], middle[tied], zorder=4, **_RING)
     axes.plot(costs[list(panel.front)], middle[list(panel.front)], **_LINE)
     axes.margins(y=0.12)
@@ -243,6 +262,10 @@ def _notes(panels: Sequence[Tradeoff], cost: str, tables: int) -> list[str]:
         notes.append("A time that was disturbed cannot be compared, so its row is not on the front.")
     if len({row.cell.backbone for row in rows}) > COLOURS:
         notes.append(f"{COLOURS} backbones have a colour: along the front from its top, then by accuracy.")
+    if any(panel.crowded for panel in panels):
+        notes.append("With so many rows, intervals and rings stand on the front alone.")
+    if unnamed := sum(len(panel.front) - len(panel.labelled) for panel in panels):
+        notes.append(f"{counted(unnamed, 'row')} on the front without a label.")
     if tables > len(panels):
         notes.append(f"The first {len(panels)} of {tables} tables.")
     return notes
@@ -260,7 +283,7 @@ def _draw_labels(figure: Any, panels: Sequence[tuple[Any, Tradeoff]]) -> None:
     for axes, panel in panels:
         frame = axes.get_window_extent(renderer)
         texts = wrapped(panel.rows)
-        labels = [axes.text(0, 0, texts[place], **_TEXT) for place in panel.front]
+        labels = [axes.text(0, 0, texts[place], **_TEXT) for place in panel.labelled]
         extents = [Text.get_window_extent(label, renderer) for label in labels]
         spots = axes.transData.transform(
             [(cost, 100 * row.accuracy) for row, cost in zip(panel.rows, panel.costs, strict=True)]
@@ -275,14 +298,14 @@ def _draw_labels(figure: Any, panels: Sequence[tuple[Any, Tradeoff]]) -> None:
             obstacles.append(Box(spots[place][0] - 1, bottom, spots[place][0] + 1, top))
         obstacles += _steps(spots, panel.front)
         boxes = place_labels(
-            [tuple(spots[place]) for place in panel.front],
+            [tuple(spots[place]) for place in panel.labelled],
             [(each.width + 2 * point, each.height + 2 * point) for each in extents],
             Box(frame.x0, frame.y0, frame.x1, frame.y1),
             obstacles=obstacles,
             gap=3 * point,
             reach=8 * point,
         )
-        for label, place, box in zip(labels, panel.front, boxes, strict=True):
+        for label, place, box in zip(labels, panel.labelled, boxes, strict=True):
             label.remove()
             if box is not None:
                 _draw_label(axes, panel, place, box, texts[place], tuple(spots[place]), point)

@@ -100,6 +100,12 @@ def test_texts_do_not_overlap_in_small_and_large_pictures():
         check_legible(draw_depth_curves(found))
 
 
+def test_lines_beyond_what_fits_are_counted():
+    rates = [tuned("all", 0.98, learning_rate=step * 1e-5) for step in range(1, 46)]
+    drawn = texts(draw_depth_curves(standings([FROZEN, *rates])))
+    assert any("5 less accurate lines not drawn" in text.replace("\n", " ") for text in drawn)
+
+
 def test_backbones_beyond_the_colours_are_counted_in_the_key():
     assert len(STRATEGIES) > 2
     assert "33 other lines" in texts(draw_depth_curves(standings(many(40))))

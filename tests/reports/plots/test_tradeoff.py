@@ -88,9 +88,29 @@ def test_no_two_labels_overlap_and_none_is_lost(cost: str, backbones: int):
         for box in boxes
         if "\n" in text and text.split("\n")[0] in {panel.rows[place].cell.backbone for place in panel.front}
     ]
-    assert len(labels) == len(panel.front)
+    assert len(labels) == len(panel.labelled)
     assert all(frame.x0 <= box.left and box.right <= frame.x1 for box in labels)
     assert not any(one.overlaps(other) for one, other in combinations(labels, 2))
+
+
+def test_of_a_long_front_some_rows_are_labelled_the_ends_among_them_and_the_rest_is_counted():
+    rows = [shown(result(0.80 + step / 200, cost=10 + step, size=100 + step)) for step in range(30)]
+    panel = tradeoff(standings(rows).tables[0], metric("to_result_s"))
+    assert panel is not None
+    assert len(panel.front) == 30
+    assert len(set(panel.labelled)) == 16
+    assert (panel.labelled[0], panel.labelled[-1]) == (panel.front[0], panel.front[-1])
+    figure = draw_tradeoff(standings(rows), "to_result_s")
+    check_legible(figure)
+    assert any("14 rows on the front without a label" in text.replace("\n", " ") for text in texts(figure))
+
+
+def test_of_a_crowd_only_the_front_has_intervals_and_that_is_said():
+    rows = [shown(result(0.8, cost=10 + step, size=100 + step)) for step in range(401)]
+    figure = draw_tradeoff(standings(rows), "to_result_s")
+    bars = [segment for each in figure.axes[0].collections for segment in each.get_segments()]
+    assert len(bars) == 1
+    assert any("stand on the front alone" in text.replace("\n", " ") for text in texts(figure))
 
 
 def test_backbones_beyond_the_colours_are_counted_in_the_key():
