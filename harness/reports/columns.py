@@ -3,16 +3,14 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from harness.analysis.doubts import STEPS, time_doubt
 from harness.analysis.rows import Row
 from harness.metrics import METRICS, Metric
 from harness.published import published_training
-from harness.records import Record, StepTimes
+from harness.records import Record
 from harness.reports.tables import number
-from harness.reports.timing_doubts import disturbances
 
 __all__ = ["columns", "numeric"]
-
-_TIMES = {"train_ms": "train_step", "inference_ms": "inference_step"}
 
 
 def columns(
@@ -35,7 +33,7 @@ def columns(
     for each in METRICS:
         if not each.column:
             continue
-        if each.name in _TIMES and len(devices) > 1:
+        if each.name in STEPS and len(devices) > 1:
             for device, twins in devices.items():
                 heading = f"{each.label} on {device} ({each.unit})"
                 there = [tuple(twins.get(_anywhere(row.first), ())) for row in rows]
@@ -123,13 +121,8 @@ def _texts(each: Metric, rows: Sequence[tuple[Record, ...]], *, marked: bool) ->
 
 
 def _doubt(each: Metric, records: Sequence[Record]) -> str:
-    if each.name not in _TIMES:
-        return ""
-    found: list[StepTimes | None] = [getattr(record.measured, _TIMES[each.name]) for record in records]
-    times = [step for step in found if step is not None]
-    if any(any(disturbances(step.state)) for step in times):
-        return " (disturbed)"
-    return "" if all(step.stable for step in times) else " (unstable)"
+    doubt = time_doubt(each.name, records)
+    return f" ({doubt})" if doubt else ""
 
 
 def _devices(rows: Sequence[Row], beside: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:
