@@ -147,7 +147,8 @@ def recommend(
     from harness.analysis.limits import limits
     from harness.analysis.recommend import recommend as choose
     from harness.analysis.standings import read_standings
-    from harness.reports.recommend import recommendation_facts, render_recommendation
+    from harness.reports.recommend import render_recommendation
+    from harness.reports.recommend_facts import recommendation_facts
     from harness.running.folder import RunFolder
 
     asked = limits(

@@ -2,7 +2,7 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.errors import UserError
 from harness.metrics import Metric, metric
@@ -41,6 +41,15 @@ class Limit:
             return False
         return value <= self.bound if self.upper else value >= self.bound
 
+    def admitting(self, value: float) -> str:
+        """The option that would let a value in, rounded outwards."""
+        shown = value * self.factor
+        digits = 1 if not self.upper else max(0, 2 - math.floor(math.log10(shown)))
+        rounded = round(shown, digits)
+        if not replace(self, bound=rounded / self.factor).admits(value):
+            rounded = round(rounded + (1 if self.upper else -1) * 10.0**-digits, digits)
+        return f"{self.option} {rounded:.{digits}f}{self.unit if self.unit in ('%', 'MB') else ''}"
+
     def beyond(self, value: float) -> float:
         """How far a value is on the wrong side, as a share of the bound; of accuracies, of the errors."""
         if self.upper:
@@ -55,7 +64,7 @@ def limits(
     min_accuracy: str | None = None,
     max_train_minutes: float | None = None,
 ) -> tuple[Limit, ...]:
-    """The limits that were named: milliseconds a step of inference, peak memory, accuracy, minutes to a result.
+    """The limits that were named: inference (ms a step), peak memory, accuracy, minutes to the result.
 
     Raises `UserError` for one that no row could be held to.
     """
@@ -99,7 +108,7 @@ def read_size(text: str) -> float:
             f"--max-memory: expected a size with its unit, got {text!r}",
             hint="Write 4GB or 512MB (decimal: 1 GB is 1,000 MB), or 4GiB or 512MiB (binary).",
         )
-    return float(found[1]) * _UNITS[unit]
+    return float(found[1]) * float(_UNITS[unit])
 
 
 def _positive(option: str, value: float) -> float:

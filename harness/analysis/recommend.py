@@ -1,11 +1,14 @@
 """Which row to use within limits: what meets them, what ties with the best of it, and what is cheapest.
 
 The rule: of the rows within the limits that the test images cannot tell from the most accurate of them, the
-cheapest one; a row whose step time is doubtful only where no other is left.  Rows are compared within their
+cheapest one; where costs are too close to be told apart (`COST_WITHIN`), the one of these that is cheapest in
+the other sense, inference or the time to a result.  A row whose step time is doubtful is chosen only where no
+other is left.  Rows are compared within their
 own group (environment, device, precision and images), so there is one recommendation a group.  Random
 weights and rows that lack a seed are never recommended.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -17,10 +20,12 @@ from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings, rank
 from harness.errors import UserError, unknown
 from harness.metrics import metric
+from harness.reports.timing_doubts import PASSES_DIFFER
 from harness.statistics import Comparison, compare
 
 __all__ = [
     "COSTS",
+    "COST_WITHIN",
     "Advice",
     "Candidate",
     "Cost",
@@ -35,7 +40,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Cost:
-    """What a row costs: the value in `unit`, and what it is in words; `times` is the step time it rests on."""
+    """What a row costs, in `unit`, and what that is in words; `times` is the step time that it rests on."""
 
     name: str
     unit: str
@@ -54,7 +59,7 @@ class Miss:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A row with its cost, what speaks against the times that were asked about, and the limits that it misses."""
+    """A row with its cost, what speaks against the times that were asked for, and the limits that it misses."""
 
     row: Row
     cost: float | None
@@ -78,7 +83,8 @@ class GroupAdvice:
     """The recommendation among rows that can be compared.
 
     `within` are the rows within the limits, the most accurate first, `best` the first of them; `rivals` those
-    of them, without the winner, that cannot be told from the best; `worse` the rest of them.  `front` are
+    of them, without the winner, that cannot be told from the best, `as_cheap` those of them whose cost cannot
+    be told from the winner's either; `worse` the rest.  `front` are
     those that no other is at once as accurate and as cheap as.  `out` are the rows beyond a limit,
     `nearest` the one of them that comes closest where none is within.  `family` says what was tested.
     """
@@ -87,6 +93,7 @@ class GroupAdvice:
     within: tuple[Candidate, ...]
     winner: Candidate | None
     rivals: tuple[Rival, ...]
+    as_cheap: tuple[Candidate, ...]
     worse: tuple[Candidate, ...]
     front: tuple[Candidate, ...]
     out: tuple[Candidate, ...]
@@ -145,6 +152,18 @@ COSTS: Final[Mapping[str, Cost]] = {
 The time of a train step is none of them: that of fast extraction is a step of its head alone.
 """
 
+COST_WITHIN: Final = PASSES_DIFFER
+"""How far costs lie apart that one measurement of each does not tell apart, as a share of the lower one.
+
+It is how far two timings of one cell may differ before the timing report doubts them.
+"""
+
+_OTHER: Final = {
+    "inference": COSTS["total"],
+    "train": COSTS["inference"],
+    "total": COSTS["inference"],
+}
+
 
 def recommend(
     found: Standings, limits: Sequence[Limit], *, cost: str = "inference", device: str | None = None
@@ -181,28 +200,31 @@ def _of_group(table: Table, found: Standings, limits: tuple[Limit, ...], cost: C
     out = tuple(each for each in candidates if each.misses)
     within = [each for each in candidates if not each.misses]
     if not within:
-        return GroupAdvice(table, (), None, (), (), (), out, min(out, key=_distance), "")
+        return GroupAdvice(table, (), None, (), (), (), (), out, min(out, key=_distance), "")
     # Ranked again: ties with a row beyond the limits say nothing, and fewer rows are fewer tests.
     ranked = rank([each.row.records for each in within], found.answers)
-    places = {id(each.row.records): each for each in within}
-    ordered = [replace(places[id(row.records)], row=row) for row in ranked.rows]
+    by_name = {each.row.name: each for each in within}
+    ordered = [replace(by_name[row.name], row=row) for row in ranked.rows]
     tied = [each for each in ordered if each.row.tied]
-    winner = min(tied, key=_cheapness)
+    sound = [each for each in tied if not each.doubt] or tied
+    cheap = _equally_cheap(sound)
+    winner = min(cheap, key=lambda each: _cheapness(each, _OTHER[cost.name]))
     own = found.answers.correct(winner.row.records)
     rivals = tuple(
         Rival(each, compare(own, found.answers.correct(each.row.records)))
         for each in tied
         if each is not winner
     )
-    sound = [each for each in ordered if not each.doubt]
-    places_on_front = front([each.row.accuracy for each in sound], [each.cost for each in sound])
+    certain = [each for each in ordered if not each.doubt]
+    places_on_front = front([each.row.accuracy for each in certain], [each.cost for each in certain])
     return GroupAdvice(
         table=table,
         within=tuple(ordered),
         winner=winner,
         rivals=rivals,
+        as_cheap=tuple(each for each in cheap if each is not winner),
         worse=tuple(each for each in ordered if not each.row.tied),
-        front=tuple(sound[place] for place in places_on_front),
+        front=tuple(certain[place] for place in places_on_front),
         out=out,
         nearest=None,
         family=ranked.family,
@@ -217,10 +239,23 @@ def _candidate(row: Row, limits: tuple[Limit, ...], cost: Cost) -> Candidate:
     return Candidate(row, cost.value(row), " and ".join(doubts), misses)
 
 
-def _cheapness(each: Candidate) -> tuple[bool, bool, float, float, str]:
-    """The cheapest first: sound times before doubtful ones, then by accuracy and name, so as never to vary."""
-    cost = 0.0 if each.cost is None else each.cost
-    return bool(each.doubt), each.cost is None, cost, -each.row.accuracy, each.row.name
+def _equally_cheap(tied: Sequence[Candidate]) -> list[Candidate]:
+    """Those whose cost cannot be told from the least; all of them where none is known."""
+    least = min((each.cost for each in tied if each.cost is not None), default=None)
+    if least is None:
+        return list(tied)
+    return [each for each in tied if each.cost is not None and each.cost <= (1 + COST_WITHIN) * least]
+
+
+def _cheapness(each: Candidate, other: Cost) -> tuple[float, float, float, str]:
+    """The cheapest in the other sense first, then in this one; by accuracy and name, so as never to vary."""
+    second = other.value(each.row)
+    return (
+        math.inf if second is None else second,
+        math.inf if each.cost is None else each.cost,
+        -each.row.accuracy,
+        each.row.name,
+    )
 
 
 def _distance(each: Candidate) -> tuple[bool, int, float, float, str]:

@@ -17,7 +17,7 @@ from harness.records import Record
 from harness.reports.columns import columns, numeric
 from harness.reports.legend import legend, shortened_epochs, verdict
 from harness.reports.tables import commits, in_one_cell, machine, markdown
-from harness.reports.text import counted
+from harness.reports.text import counted, isolated
 from harness.running.folder import RunFacts, RunFolder
 
 __all__ = ["MOST_ROWS", "leaderboard", "render_leaderboard"]
@@ -71,7 +71,7 @@ def _header(facts: RunFacts, records: Sequence[Record]) -> str:
         f"- harness commit: {commits(record.commit for record in records)}; first cell started {started}",
         (
             f"- images ({facts.data}): {images}; {len(first.data.classes)} classes "
-            f"({', '.join(first.data.classes[:8])}"
+            f"({', '.join(map(isolated, first.data.classes[:8]))}"
             f"{', ...' if len(first.data.classes) > 8 else ''}); "
             f"{counted(first.data.left_out, 'file')} left out; manifest {first.data.manifest_sha256[:12]}"
         ),
@@ -95,7 +95,7 @@ def _ranked(table: Table, found: Standings, *, named: bool) -> str:
     shown = table.rows[:MOST_ROWS]
     short = [f"- {line}" for line in shortened_epochs(record for row in table.rows for record in row.records)]
     more = len(table.rows) - len(shown)
-    rest = f"The first {len(shown)} of {len(table.rows):,} rows; `transferbench export-table` writes all."
+    rest = f"The first {len(shown)} of {len(table.rows):,} rows; `transferbench table` writes all."
     parts = (
         title,
         verdict(table),
@@ -145,10 +145,12 @@ def _partial(rows: Sequence[Row]) -> str:
 
 
 def _incomplete(failed: Sequence[Record], missing: Sequence[tuple[str, str]]) -> str:
-    rows = [(record.name, str(record.status), in_one_cell(record.reason)) for record in failed]
+    rows = [(record.name, str(record.status), record.reason) for record in failed]
     rows += [(name, "not run", reason) for name, reason in missing]
-    frame = pd.DataFrame(rows, columns=["cell", "status", "reason"])
-    return f"## Without a result\n\n{markdown(frame, right=())}"
+    shown = [(name, status, in_one_cell(reason)) for name, status, reason in rows[:MOST_ROWS]]
+    frame = pd.DataFrame(shown, columns=["cell", "status", "reason"])
+    rest = f"\n\nThe first {len(shown)} of {len(rows):,} cells." if len(rows) > len(shown) else ""
+    return f"## Without a result\n\n{markdown(frame, right=())}{rest}"
 
 
 def _table(found: dict[str, list[str]]) -> str:

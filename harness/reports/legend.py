@@ -80,7 +80,9 @@ def legend(found: Standings) -> str:
         "A row's rank is one plus the number of rows that are significantly better, its rank interval goes "
         "from there to the last place that it can have. Rows of rank 1 cannot be told apart from the best. "
         "In bold: the best value of a column as it is shown; of accuracies that are tied it means nothing.",
-        *dict.fromkeys(table.family for table in found.tables if table.family),
+        *dict.fromkeys(
+            f"Tests behind the ranks: {table.family}." for table in found.tables if len(table.rows) > 1
+        ),
         *_intervals(found),
         f"Epochs are chosen on validation loss{exception}; the test images are read once, after that.",
         "The gap is training minus validation accuracy at the chosen epoch; training accuracy is a "

@@ -1,15 +1,15 @@
-"""A recommendation in plain sentences, and as facts for other programs."""
+"""A recommendation in plain sentences."""
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
+from harness.analysis.doubts import time_doubt
 from harness.analysis.limits import Limit
 from harness.analysis.recommend import (
+    COST_WITHIN,
     Advice,
     Candidate,
     GroupAdvice,
-    Miss,
     Rival,
     batches,
     milliseconds_an_image,
@@ -19,10 +19,19 @@ from harness.metrics import metric
 from harness.reports.tables import significant
 from harness.reports.text import counted, paragraph
 
-__all__ = ["recommendation_facts", "render_recommendation"]
+__all__ = ["render_recommendation"]
 
 _NAMED = 5
 """How many rows of one kind are named; the rest are counted, and JSON has them all."""
+
+
+# What a row's name has behind backbone and strategy, where rows differ in it.
+_PARTS: tuple[Callable[[Row], str], ...] = (
+    lambda row: f"{row.cell.size} px",
+    lambda row: f"{row.cell.weights} weights",
+    lambda row: f"recipe {row.cell.recipe}",
+    lambda row: f"{getattr(row.cell, 'train_images', None) or 'all'} training images",
+)
 
 
 def render_recommendation(advice: Advice) -> str:
@@ -34,7 +43,7 @@ def render_recommendation(advice: Advice) -> str:
 
 def _group(group: GroupAdvice, advice: Advice, *, named: bool) -> str:
     first = group.table.first
-    lines = []
+    lines: list[str] = []
     if named:
         where = f"{first.cell.device}, {first.cell.precision}, environment {first.environment.fingerprint}"
         lines += [f"On {where}, images {first.data.manifest_sha256[:12]}", ""]
@@ -52,7 +61,8 @@ def _group(group: GroupAdvice, advice: Advice, *, named: bool) -> str:
 
 def _figures(winner: Candidate, limits: Sequence[Limit]) -> list[str]:
     row = winner.row
-    doubt = f" ({winner.doubt}: not to be relied on)" if winner.doubt else ""
+    doubted = time_doubt("inference_ms", row.records)
+    doubt = f" ({doubted}: not to be relied on)" if doubted else ""
     accuracy = f"{_percent(row.accuracy)}, 95 % interval {_interval(row)}"
     for limit in limits:
         if limit.metric.name == "test_accuracy" and row.interval.low < limit.bound:
@@ -60,9 +70,8 @@ def _figures(winner: Candidate, limits: Sequence[Limit]) -> list[str]:
     figures = [f"test accuracy: {accuracy}", f"inference: {_inference(row)}{doubt}"]
     seconds = row.value(metric("to_result_s"))
     if seconds is not None:
-        figures.append(
-            f"from the files to the result: {significant(seconds, 3)} s ({significant(seconds / 60, 2)} minutes)"
-        )
+        minutes = f" ({significant(seconds / 60, 3)} minutes)" if seconds >= 120 else ""
+        figures.append(f"from the files to the result: {significant(seconds, 3)} s{minutes}")
     memory = row.value(metric("peak_memory_bytes"))
     if memory is not None:
         figures.append(f"peak memory of the process that trained it: {memory / 1e6:,.0f} MB")
@@ -86,14 +95,17 @@ def _why(group: GroupAdvice, winner: Candidate, advice: Advice, names: dict[str,
     if group.rivals:
         told = [_rival(each, winner, advice, names) for each in group.rivals]
         lines += ["", "Not to be told from the most accurate, against the one above:"]
-        lines += _some(told, names=None)
+        lines += _some(told)
     if group.worse:
         count = counted(len(group.worse), "row")
-        told = [f"{names[each.row.name]}: {_percent(each.row.accuracy)}{_costing(each, advice)}" for each in group.worse]
-        lines += ["", f"Within the limits and significantly less accurate ({count}):", *_some(told)]
+        lines += ["", f"Within the limits and significantly less accurate ({count}):"]
+        lines += _some([_told(each, advice, names) for each in group.worse])
     if len(group.front) > 1:
-        told = [f"{names[each.row.name]}: {_percent(each.row.accuracy)}{_costing(each, advice)}" for each in group.front]
-        lines += ["", f"No row is both more accurate and cheaper ({advice.cost.meaning}) than one of these:", *_some(told)]
+        lines += ["", paragraph(
+            f"As measured, no row is both more accurate and cheaper ({advice.cost.meaning}) than one of these; "
+            f"costs within {100 * COST_WITHIN:.0f} % and tied accuracies may be in another order:"
+        )]
+        lines += _some([_told(each, advice, names) for each in group.front])
     lines += ["", *(paragraph(text) for text in _how_sure(group, winner))]
     return lines
 
@@ -102,7 +114,8 @@ def _rule(group: GroupAdvice, winner: Candidate, advice: Advice, names: dict[str
     total = len(group.table.rows)
     limits = "; ".join(_limit(limit) for limit in advice.limits)
     if advice.limits:
-        start = f"{len(group.within):,} of {counted(total, 'row')} {_verb(len(group.within))} within the limits ({limits})."
+        count = len(group.within)
+        start = f"{count:,} of {counted(total, 'row')} {_verb(count)} within the limits ({limits})."
     else:
         start = f"No limits were named, so all {counted(total, 'row')} count."
     if len(group.within) == 1:
@@ -116,9 +129,14 @@ def _rule(group: GroupAdvice, winner: Candidate, advice: Advice, names: dict[str
         accuracy = "the most accurate of them, this one itself"
     if winner.cost is None:
         return f"{start} {ties:,} of them cannot be told from {accuracy}; none has a measured {cost.meaning}."
+    told = f"{start} {ties:,} of them (itself counted) cannot be told from {accuracy}"
+    spent = f"{significant(winner.cost, 3)} {cost.unit} of {cost.meaning}"
+    if not group.as_cheap:
+        return f"{told}; of these it costs the least: {spent}."
+    other = "inference" if cost.name != "inference" else "the time to the result"
     return (
-        f"{start} {ties:,} of them (itself counted) cannot be told from {accuracy}; of these it costs the "
-        f"least: {significant(winner.cost, 3)} {cost.unit} of {cost.meaning}."
+        f"{told}. Of these it is among the {len(group.as_cheap) + 1:,} that cost the least ({spent}), within the "
+        f"{100 * COST_WITHIN:.0f} % that one measurement does not tell apart, and of those the cheapest in {other}."
     )
 
 
@@ -133,6 +151,10 @@ def _cheaper_in_doubt(group: GroupAdvice, winner: Candidate, names: dict[str, st
     if not some:
         return []
     return [f"{', '.join(some)} may cost less still, but its times are in doubt and were not relied on."]
+
+
+def _told(each: Candidate, advice: Advice, names: dict[str, str]) -> str:
+    return f"{names[each.row.name]}: {_percent(each.row.accuracy)}{_costing(each, advice)}"
 
 
 def _rival(rival: Rival, winner: Candidate, advice: Advice, names: dict[str, str]) -> str:
@@ -152,14 +174,14 @@ def _how_sure(group: GroupAdvice, winner: Candidate) -> list[str]:
         best = max(-each.comparison.interval.low for each in group.rivals)
         told.append(
             f"Tied means that {images:,} test images cannot tell them apart, not that they are equal: one of "
-            f"them may be up to {100 * best:.1f} points more accurate than the one above. Tests: {group.family}."
-            .replace("..", ".")
+            f"them may be up to {100 * best:.1f} points more accurate than the one above. Tests: "
+            f"{group.family}."
         )
-    if len(group.within) > 1:
+    if len(group.table.rows) > 1:
         told.append(
-            f"The accuracies of {len(group.within):,} rows were compared on the same test images, and the best "
-            "of several looks better than it is (the winner's curse): on new images expect somewhat less, "
-            "and keep some aside to check."
+            f"The accuracies of {len(group.table.rows):,} rows were looked at on the same test images, and what "
+            "is chosen for its accuracy looks better than it is (the winner's curse): on new images expect "
+            "somewhat less, and keep some aside to check."
         )
     if len(winner.row.records) == 1:
         told.append("It has one seed: the interval holds the chance of the test images, not of the training.")
@@ -168,10 +190,14 @@ def _how_sure(group: GroupAdvice, winner: Candidate) -> list[str]:
 
 def _nothing(group: GroupAdvice, names: dict[str, str]) -> list[str]:
     rows = counted(len(group.table.rows), "row")
-    lines = [f"None of {rows} is within the limits." if len(group.table.rows) > 1 else "The one row is not within the limits."]
+    lines = [
+        f"None of {rows} is within the limits."
+        if len(group.table.rows) > 1
+        else "The one row is not within the limits."
+    ]
     nearest = group.nearest
     if nearest is not None:
-        admits = " ".join(_admitting(miss) for miss in nearest.misses if miss.value is not None)
+        admits = " ".join(miss.limit.admitting(miss.value) for miss in nearest.misses if miss.value is not None)
         what = f"; this would admit it: {admits}" if admits else ""
         lines.append(
             paragraph(
@@ -182,27 +208,11 @@ def _nothing(group: GroupAdvice, names: dict[str, str]) -> list[str]:
     return lines
 
 
-def _admitting(miss: Miss) -> str:
-    """The option that lets a value in: rounded outwards to three digits, but not past the value."""
-    limit, value = miss.limit, miss.value or 0.0
-    shown = value * limit.factor
-    digits = 3 if not limit.upper else max(0, 2 - math.floor(math.log10(shown))) if shown > 0 else 0
-    step = 10.0**-digits
-    # A hair more than the value: the division of decimal numbers is not exact.
-    rounded = math.ceil(shown / step - 1e-9) * step if limit.upper else math.floor(shown / step + 1e-9) * step
-    if limit.upper and rounded < shown:
-        rounded += step
-    if not limit.upper and rounded > shown:
-        rounded -= step
-    text = f"{rounded:.{digits}f}"
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return f"{limit.option} {text}{limit.unit if limit.unit in ('%', 'MB') else ''}"
-
-
 def _fallen(out: Sequence[Candidate], limits: Sequence[Limit], names: dict[str, str]) -> list[str]:
     lines = []
     for limit in limits:
         missing = [(each, miss) for each in out for miss in each.misses if miss.limit is limit]
+        missing.sort(key=lambda pair: limit.beyond(pair[1].value or 0.0))
         unmeasured = [each for each, miss in missing if miss.value is None]
         beyond = [each for each, miss in missing if miss.value is not None]
         if beyond:
@@ -214,18 +224,24 @@ def _fallen(out: Sequence[Candidate], limits: Sequence[Limit], names: dict[str, 
         if limit.metric.name == "test_accuracy":
             close = [each for each in beyond if each.row.interval.high >= limit.bound]
             if close:
-                lines.append(paragraph(
-                    f"of these, {len(close):,} {_verb(len(close))} not excluded from having it: their intervals "
-                    "reach that far",
-                    mark="    ",
-                ))
+                lines.append(
+                    paragraph(
+                        f"but the intervals of {len(close):,} of these reach that far",
+                        mark="    ",
+                    )
+                )
     return lines
 
 
 def _valued(each: Candidate, limit: Limit) -> str:
     value = each.row.value(limit.metric) or 0.0
-    shown = f"{limit.factor * value:,.1f}" if limit.metric.name == "test_accuracy" else significant(value, 3, limit.factor)
-    return f"{shown} {limit.unit}{', ' + each.doubt if each.doubt and limit.metric.name == 'inference_ms' else ''}"
+    shown = (
+        f"{limit.factor * value:,.1f}"
+        if limit.metric.name == "test_accuracy"
+        else significant(value, 3, limit.factor)
+    )
+    doubt = time_doubt(limit.metric.name, each.row.records)
+    return f"{shown} {limit.unit}{f', {doubt}' if doubt else ''}"
 
 
 def _too(limit: Limit) -> str:
@@ -250,7 +266,7 @@ def _grouped(title: str, names: Sequence[str]) -> str:
     return paragraph(f"{title}: {'; '.join(shown)}", mark="  ")
 
 
-def _some(told: Sequence[str], names: None = None) -> list[str]:  # noqa: ARG001
+def _some(told: Sequence[str]) -> list[str]:
     more = len(told) - _NAMED
     shown = told if more <= 1 else [*told[:_NAMED], f"and {more:,} more"]
     return [paragraph(each, mark="  ") for each in shown]
@@ -267,7 +283,7 @@ def _aside(advice: Advice) -> str:
     if found.failed:
         told.append(f"{counted(len(found.failed), 'cell')} that failed")
     if found.missing:
-        told.append(f"{counted(len(found.missing), 'cell')} that {'was' if len(found.missing) == 1 else 'were'} not run")
+        told.append(f"{counted(len(found.missing), 'cell')} not run")
     if not told:
         return ""
     return paragraph(f"Took no part: {'; '.join(told)}. The leaderboard has the reasons.")
@@ -285,15 +301,11 @@ def _costing(each: Candidate, advice: Advice, *, beside: Candidate | None = None
 
 def _names(rows: Sequence[Row]) -> dict[str, str]:
     """What each row is called: backbone and strategy, and what else tells the rows apart."""
-    parts = {
-        "size": lambda row: f"{row.cell.size} px",
-        "weights": lambda row: f"{row.cell.weights} weights",
-        "recipe": lambda row: f"recipe {row.cell.recipe}",
-        "images": lambda row: f"{getattr(row.cell, 'train_images', None) or 'all'} training images",
+    apart = [text for text in _PARTS if len({text(row) for row in rows}) > 1]
+    return {
+        row.name: ", ".join([f"{row.cell.backbone} {row.cell.label}", *(text(row) for text in apart)])
+        for row in rows
     }
-    apart = [text for text in parts.values() if len({text(row) for row in rows}) > 1]
-    named = {row.name: ", ".join([f"{row.cell.backbone} {row.cell.label}", *(text(row) for text in apart)]) for row in rows}
-    return named
 
 
 def _verb(count: int) -> str:
@@ -310,90 +322,3 @@ def _interval(row: Row) -> str:
 
 def _plain(value: float) -> str:
     return f"{value:,.6g}"
-
-
-# Facts
-
-
-def recommendation_facts(advice: Advice) -> dict[str, Any]:
-    """Everything that a recommendation says, as plain values in the units of the exports."""
-    return {
-        "schema_version": 1,
-        "matrix": advice.standings.facts.matrix,
-        "limits": [
-            {"option": limit.option, "metric": limit.metric.name, "bound": limit.bound, "unit": limit.metric.export_unit}
-            for limit in advice.limits
-        ],
-        "cost": {"name": advice.cost.name, "unit": advice.cost.unit, "meaning": advice.cost.meaning},
-        "groups": [_group_facts(group) for group in advice.groups],
-        "controls": [row.name for row in advice.standings.controls],
-        "partial": [row.name for row in advice.standings.partial],
-        "failed": [record.name for record in advice.standings.failed],
-        "missing": [name for name, _ in advice.standings.missing],
-    }
-
-
-def _group_facts(group: GroupAdvice) -> dict[str, Any]:
-    first = group.table.first
-    return {
-        "environment": first.environment.fingerprint,
-        "device": first.cell.device,
-        "precision": first.cell.precision,
-        "manifest": first.data.manifest_sha256,
-        "rows": len(group.table.rows),
-        "rows_within": len(group.within),
-        "tests": group.family,
-        "winner": _facts(group.winner),
-        "most_accurate": _facts(group.best),
-        "tied": [
-            {
-                **_some_facts(rival.candidate),
-                "winner_minus_this": rival.comparison.difference,
-                "low": rival.comparison.interval.low,
-                "high": rival.comparison.interval.high,
-                "p_value": rival.comparison.p_value,
-                "method": rival.comparison.method,
-            }
-            for rival in group.rivals
-        ],
-        "worse": [_some_facts(each) for each in group.worse],
-        "front": [_some_facts(each) for each in group.front],
-        "beyond_limits": [_some_facts(each) for each in group.out],
-        "nearest": None
-        if group.nearest is None
-        else {
-            **_some_facts(group.nearest),
-            "admitted_by": [_admitting(miss) for miss in group.nearest.misses if miss.value is not None],
-        },
-    }
-
-
-def _facts(each: Candidate | None) -> dict[str, Any] | None:
-    return None if each is None else _some_facts(each)
-
-
-def _some_facts(each: Candidate) -> dict[str, Any]:
-    row = each.row
-    batch = batches(row)
-    return {
-        "configuration": row.name,
-        "backbone": row.cell.backbone,
-        "strategy": row.cell.strategy,
-        "depth": row.cell.depth,
-        "seeds": list(row.seeds),
-        "test_accuracy": row.accuracy,
-        "low": row.interval.low,
-        "high": row.interval.high,
-        "images_tested": row.images,
-        "inference_ms": row.value(metric("inference_ms")),
-        "inference_batch": batch[0] if len(batch) == 1 else None,
-        "inference_ms_per_image": milliseconds_an_image(row),
-        "to_result_s": row.value(metric("to_result_s")),
-        "peak_memory_bytes": row.value(metric("peak_memory_bytes")),
-        "cost": each.cost,
-        "doubt": each.doubt or None,
-        "misses": [
-            {"option": miss.limit.option, "metric": miss.limit.metric.name, "value": miss.value, "bound": miss.limit.bound}
-            for miss in each.misses
-        ],
-    }

@@ -294,7 +294,7 @@ def test_a_record_without_a_commit_says_why(tmp_path: Path):
 
 
 def test_the_legend_names_the_tests_behind_the_ranks(tmp_path: Path):
-    legend = section(rendered(tmp_path, BEST), "How to read this")
+    legend = section(rendered(tmp_path, BEST, SAME, WORST), "How to read this")
     assert all(word in legend for word in ("Holm", "Wilson", "seeds"))
 
 
