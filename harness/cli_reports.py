@@ -8,6 +8,7 @@ import typer
 
 from harness.cli_common import RunArgument, stop
 from harness.errors import EXIT_INCOMPLETE, UserError, unknown
+from harness.reports.text import counted
 
 __all__ = ["commands"]
 
@@ -83,6 +84,7 @@ def table(
     """Write every record of a run as a row: all figures unrounded, failures with their reasons."""
     from harness.analysis.frame import frame_of
     from harness.reports.table_file import require_table_name, table_csv, table_json, write_table
+    from harness.running.folder import RunFolder
 
     target = None if out == Path("-") else out
     if target is not None and as_json:
@@ -97,6 +99,9 @@ def table(
     else:
         write_table(frame, target)
         typer.echo(target)
+    missing = sum(len(RunFolder(run).facts().cells) for run in run_folders) - len(frame)
+    if missing:
+        typer.echo(f"{counted(missing, 'planned cell')} without a record, and so without a row", err=True)
 
 
 @commands.command(epilog="Example: transferbench schema table")

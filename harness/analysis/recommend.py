@@ -59,7 +59,7 @@ class Miss:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A row with its cost, what speaks against the times that were asked for, and the limits that it misses."""
+    """A row with its cost, what speaks against the times asked for, and the limits that it misses."""
 
     row: Row
     cost: float | None

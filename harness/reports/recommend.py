@@ -101,10 +101,13 @@ def _why(group: GroupAdvice, winner: Candidate, advice: Advice, names: dict[str,
         lines += ["", f"Within the limits and significantly less accurate ({count}):"]
         lines += _some([_told(each, advice, names) for each in group.worse])
     if len(group.front) > 1:
-        lines += ["", paragraph(
-            f"As measured, no row is both more accurate and cheaper ({advice.cost.meaning}) than one of these; "
-            f"costs within {100 * COST_WITHIN:.0f} % and tied accuracies may be in another order:"
-        )]
+        lines += [
+            "",
+            paragraph(
+                f"As measured, no row is both more accurate and cheaper ({advice.cost.meaning}) than one of "
+                f"these; costs within {100 * COST_WITHIN:.0f} % and tied accuracies may be in another order:"
+            ),
+        ]
         lines += _some([_told(each, advice, names) for each in group.front])
     lines += ["", *(paragraph(text) for text in _how_sure(group, winner))]
     return lines
@@ -135,8 +138,9 @@ def _rule(group: GroupAdvice, winner: Candidate, advice: Advice, names: dict[str
         return f"{told}; of these it costs the least: {spent}."
     other = "inference" if cost.name != "inference" else "the time to the result"
     return (
-        f"{told}. Of these it is among the {len(group.as_cheap) + 1:,} that cost the least ({spent}), within the "
-        f"{100 * COST_WITHIN:.0f} % that one measurement does not tell apart, and of those the cheapest in {other}."
+        f"{told}. Of these it is among the {len(group.as_cheap) + 1:,} that cost the least ({spent}), within "
+        f"the {100 * COST_WITHIN:.0f} % that one measurement does not tell apart, and of those the cheapest "
+        f"in {other}."
     )
 
 
@@ -179,8 +183,8 @@ def _how_sure(group: GroupAdvice, winner: Candidate) -> list[str]:
         )
     if len(group.table.rows) > 1:
         told.append(
-            f"The accuracies of {len(group.table.rows):,} rows were looked at on the same test images, and what "
-            "is chosen for its accuracy looks better than it is (the winner's curse): on new images expect "
+            f"The accuracies of {len(group.table.rows):,} rows were looked at on the same test images, and "
+            "what is chosen for its accuracy looks better than it is (the winner's curse): on new images expect "
             "somewhat less, and keep some aside to check."
         )
     if len(winner.row.records) == 1:
@@ -197,7 +201,9 @@ def _nothing(group: GroupAdvice, names: dict[str, str]) -> list[str]:
     ]
     nearest = group.nearest
     if nearest is not None:
-        admits = " ".join(miss.limit.admitting(miss.value) for miss in nearest.misses if miss.value is not None)
+        admits = " ".join(
+            miss.limit.admitting(miss.value) for miss in nearest.misses if miss.value is not None
+        )
         what = f"; this would admit it: {admits}" if admits else ""
         lines.append(
             paragraph(

@@ -62,7 +62,9 @@ def _group_facts(group: GroupAdvice) -> dict[str, Any]:
         if group.nearest is None
         else {
             **_some_facts(group.nearest),
-            "admitted_by": [miss.limit.admitting(miss.value) for miss in group.nearest.misses if miss.value is not None],
+            "admitted_by": [
+                miss.limit.admitting(miss.value) for miss in group.nearest.misses if miss.value is not None
+            ],
         },
     }
 

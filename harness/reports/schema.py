@@ -21,8 +21,8 @@ def record_schema() -> dict[str, Any]:
     return _of(
         Record.model_json_schema(mode="serialization"),
         f"A record of transferbench, schema version {SCHEMA_VERSION}: all that one cell produced, in "
-        "RUN/records/*.json. Times are in seconds, memory in bytes, accuracies and gaps in 0..1, losses in nats, unless "
-        "a field's name or description says otherwise.",
+        "RUN/records/*.json. Times are in seconds, memory in bytes, accuracies and gaps in 0..1, losses in "
+        "nats, unless a field's name or description says otherwise.",
     )
 
 

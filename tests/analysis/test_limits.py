@@ -31,14 +31,22 @@ def test_a_size_without_a_known_unit_is_refused_with_examples(text: str):
         read_size(text)
 
 
-@pytest.mark.parametrize(("text", "share"), [("0.97", 0.97), ("97%", 0.97), ("97.5 %", 0.975), ("1", 1), ("0", 0)])
+@pytest.mark.parametrize(
+    ("text", "share"), [("0.97", 0.97), ("97%", 0.97), ("97.5 %", 0.975), ("1", 1), ("0", 0)]
+)
 def test_an_accuracy_is_a_share_or_per_cent(text: str, share: float):
     assert read_share(text) == share
 
 
 @pytest.mark.parametrize(
     ("text", "hint"),
-    [("97", r"Write 0\.97 or 97%"), ("101%", "0.97 or 97%"), ("-0.5", "0.97"), ("nan", "0.97"), ("high", "0.97")],
+    [
+        ("97", r"Write 0\.97 or 97%"),
+        ("101%", "0.97 or 97%"),
+        ("-0.5", "0.97"),
+        ("nan", "0.97"),
+        ("high", "0.97"),
+    ],
 )
 def test_an_accuracy_that_is_neither_says_how_it_is_written(text: str, hint: str):
     with pytest.raises(UserError, match=hint):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from fakes import Row, answers, failed_record, finished_run, measured, record, row
+from fakes import Row, answers, failed_record, finished_run, measured, record
 
 from harness.analysis.limits import limits
 from harness.analysis.recommend import Advice, GroupAdvice, recommend
@@ -13,7 +13,9 @@ from harness.errors import UserError
 from harness.records import DeviceState
 
 
-def timed(right: int, name: str, *, ms: float = 20, seconds: float = 10, first: int = 0, **changed: object) -> Row:
+def timed(
+    right: int, name: str, *, ms: float = 20, seconds: float = 10, first: int = 0, **changed: object
+) -> Row:
     """A row of a backbone with so many milliseconds an inference step and seconds of training."""
     predictions = answers(right, first=first)
     found = measured(predictions)
@@ -23,7 +25,9 @@ def timed(right: int, name: str, *, ms: float = 20, seconds: float = 10, first: 
     step = found.inference_step.model_copy(
         update={"block_seconds": (ms / 1000,), "stable": changed.pop("stable", True), "state": state}
     )
-    spent = found.seconds.model_copy(update={"training": seconds, "decode": 0, "extraction": 0, "validation": 0})
+    spent = found.seconds.model_copy(
+        update={"training": seconds, "decode": 0, "extraction": 0, "validation": 0}
+    )
     found = found.model_copy(update={"inference_step": step, "seconds": spent})
     return record(measured=found, backbone=name, **changed), predictions
 
@@ -87,7 +91,9 @@ def test_inference_is_compared_by_the_image_where_batches_differ(tmp_path: Path)
     step = wide.measured.inference_step
     assert step is not None
     wide_step = step.model_copy(update={"batch": 320})
-    wide = wide.model_copy(update={"measured": wide.measured.model_copy(update={"inference_step": wide_step})})
+    wide = wide.model_copy(
+        update={"measured": wide.measured.model_copy(update={"inference_step": wide_step})}
+    )
     assert winner(advised(tmp_path, [(wide, predictions), timed(98, "B", ms=20)])) == "A"
 
 
@@ -113,7 +119,9 @@ def test_random_weights_and_rows_that_lack_a_seed_are_never_recommended(tmp_path
 
 def test_every_limit_that_a_row_misses_is_told(tmp_path: Path):
     advice = advised(tmp_path, [BEST, CHEAP, WORSE], min_accuracy="90%", max_ms=50, max_train_minutes=5)
-    misses = {each.row.cell.backbone: [miss.limit.option for miss in each.misses] for each in only(advice).out}
+    misses = {
+        each.row.cell.backbone: [miss.limit.option for miss in each.misses] for each in only(advice).out
+    }
     assert misses == {"VGG16": ["--max-ms", "--max-train-minutes"], "VGG19": ["--min-accuracy"]}
 
 

@@ -61,7 +61,9 @@ def test_where_nothing_is_within_the_nearest_row_and_what_would_admit_it_are_tol
 
 
 def test_the_facts_are_strict_json_with_the_winner_and_why_others_fell_out(tmp_path: Path):
-    facts = json.loads(json.dumps(recommendation_facts(advice(tmp_path, min_accuracy="0.9")), allow_nan=False))
+    facts = json.loads(
+        json.dumps(recommendation_facts(advice(tmp_path, min_accuracy="0.9")), allow_nan=False)
+    )
     (group,) = facts["groups"]
     assert group["winner"]["backbone"] == "VGG16"
     assert group["winner"]["inference_ms_per_image"] == pytest.approx(0.625)
