@@ -4,7 +4,6 @@ They drive the frame of `harness.load`, the files of `transferbench table` and t
 `transferbench schema table`.  A change of these columns is a change of `TABLE_VERSION`.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,11 +51,9 @@ class Field:
     always: bool = False
 
     def of(self, entry: Entry) -> Any:
-        """The value of a row; None where there is none, and in place of an empty text or no finite number."""
+        """The value of a row; None where there is none, and in place of an empty text."""
         value = self.value(entry)
-        if value == "" or (isinstance(value, float) and not math.isfinite(value)):
-            return None
-        return value
+        return None if value == "" else value
 
 
 def entries(found: Standings, run: Path) -> Iterator[Entry]:

@@ -10,6 +10,7 @@ import pandas as pd
 from harness.analysis.fields import FIELDS, entries
 from harness.analysis.standings import read_standings
 from harness.errors import UserError
+from harness.records import no_collection
 from harness.running.folder import RunFolder
 from harness.timing.records import TimingFolder
 
@@ -39,10 +40,11 @@ def load(*runs: str | PathLike[str]) -> pd.DataFrame:
 def frame_of(runs: Sequence[Path]) -> pd.DataFrame:
     """The records of these runs as a frame; see `load`."""
     found = []
-    for run in runs:
-        _require_trainings(run)
-        found += list(entries(read_standings(RunFolder(run)), run))
-    return with_dtypes({field.name: [field.of(entry) for entry in found] for field in FIELDS})
+    with no_collection():
+        for run in runs:
+            _require_trainings(run)
+            found += list(entries(read_standings(RunFolder(run)), run))
+        return with_dtypes({field.name: [field.of(entry) for entry in found] for field in FIELDS})
 
 
 def with_dtypes(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:

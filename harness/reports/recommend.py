@@ -74,7 +74,8 @@ def _figures(winner: Candidate, limits: Sequence[Limit]) -> list[str]:
         figures.append(f"from the files to the result: {significant(seconds, 3)} s{minutes}")
     memory = row.value(metric("peak_memory_bytes"))
     if memory is not None:
-        figures.append(f"peak memory of the process that trained it: {memory / 1e6:,.0f} MB")
+        host = "" if row.cell.device == "cpu" else "host "
+        figures.append(f"peak {host}memory of the process that trained it: {memory / 1e6:,.0f} MB")
     return figures
 
 
@@ -120,7 +121,11 @@ def _rule(group: GroupAdvice, winner: Candidate, advice: Advice, names: dict[str
         count = len(group.within)
         start = f"{count:,} of {counted(total, 'row')} {_verb(count)} within the limits ({limits})."
     else:
-        start = f"No limits were named, so all {counted(total, 'row')} count."
+        start = f"No limits were named, so all {total:,} rows count."
+    if total == 1:
+        start = "It is the only row that was ranked" + (
+            f", and within the limits ({limits})." if limits else "."
+        )
     if len(group.within) == 1:
         return start
     best, ties = group.within[0], len(group.rivals) + 1
@@ -183,9 +188,9 @@ def _how_sure(group: GroupAdvice, winner: Candidate) -> list[str]:
         )
     if len(group.table.rows) > 1:
         told.append(
-            f"The accuracies of {len(group.table.rows):,} rows were looked at on the same test images, and "
-            "what is chosen for its accuracy looks better than it is (the winner's curse): on new images expect "
-            "somewhat less, and keep some aside to check."
+            f"The accuracies of {len(group.table.rows):,} rows were looked at on the same test images, "
+            "and what is chosen for its accuracy looks better than it is (the winner's curse): on new images "
+            "expect somewhat less, and keep some aside to check."
         )
     if len(winner.row.records) == 1:
         told.append("It has one seed: the interval holds the chance of the test images, not of the training.")

@@ -115,6 +115,14 @@ def _number(name: str, value: str) -> Callable[[Path, Path], None]:
     return _text(lambda text: re.sub(rf'"{name}": [^,\n]+', f'"{name}": {value}', text, count=1))
 
 
+def _each(*damages: Callable[[Path, Path], None]) -> Callable[[Path, Path], None]:
+    def damage(document: Path, predictions: Path) -> None:
+        for each in damages:
+            each(document, predictions)
+
+    return damage
+
+
 def _columns(**changed: object) -> Callable[[Path, Path], None]:
     def damage(_: Path, predictions: Path) -> None:
         with np.load(predictions) as there:
@@ -151,6 +159,7 @@ DAMAGED: dict[str, Callable[[Path, Path], None]] = {
 UNFITTING: dict[str, Callable[[Path, Path], None]] = {
     "another accuracy": _number("test_accuracy", "0.95"),
     "fewer images": _number("test_images", "50"),
+    "a share of fewer images": _each(_number("test_images", "3"), _number("test_accuracy", repr(1 / 3))),
     "predictions gone": lambda _, predictions: predictions.unlink(),
     "predictions cut short": lambda _, predictions: (
         predictions.write_bytes(predictions.read_bytes()[:100]) and None

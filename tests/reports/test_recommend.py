@@ -71,3 +71,9 @@ def test_the_facts_are_strict_json_with_the_winner_and_why_others_fell_out(tmp_p
     assert group["beyond_limits"][0]["misses"] == [
         {"option": "--min-accuracy", "metric": "test_accuracy", "value": 0.6, "bound": 0.9}
     ]
+
+
+def test_a_row_without_others_is_said_to_be_the_only_one(tmp_path: Path):
+    assert "It is the only row that was ranked." in text(tmp_path / "free", several=False)
+    bounded = text(tmp_path / "bounded", several=False, max_ms=50)
+    assert "the only row that was ranked, and within the limits (inference at most 50 ms/step)." in bounded
