@@ -19,7 +19,6 @@ from harness.cli_common import (
     CacheOption,
     DevicesOption,
     MatrixArgument,
-    RunArgument,
     WeightsOption,
     cache_folder,
     interruptible,
@@ -30,6 +29,7 @@ from harness.cli_common import (
 )
 from harness.cli_data import commands as data_commands
 from harness.cli_models import commands as model_commands
+from harness.cli_reports import commands as report_commands
 from harness.cli_timing import commands as timing_commands
 from harness.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_USAGE, UserError
 
@@ -206,64 +206,9 @@ def doctor(
         raise SystemExit(EXIT_INCOMPLETE)
 
 
-@app.command(epilog="Example: transferbench report results/runs/cats-dogs")
-def report(
-    run_folder: RunArgument,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", help="File to write; leaderboard.md or timing.md of the run by default."),
-    ] = None,
-    html: Annotated[
-        bool, typer.Option("--html", help="Write page.html beside it: one file to open in a browser.")
-    ] = False,
-) -> None:
-    """Write the leaderboard of a run, or the report of a timing run, again: from its records alone."""
-    from harness.reports.report import write_report
-
-    for path in write_report(run_folder, out, html=html):
-        typer.echo(path)
-
-
-@app.command(epilog="Example: transferbench curves results/runs/cats-dogs --cell 'Xception/*'")
-def curves(
-    run_folder: RunArgument,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Picture to write (PNG or SVG); curves.png of the run.")
-    ] = None,
-    cell: Annotated[
-        str | None,
-        typer.Option("--cell", help="Only the cells of that name, a part of it, or a pattern (VGG16/*)."),
-    ] = None,
-) -> None:
-    """Draw accuracy and loss by epoch of a run's cells, beside published curves where there are some."""
-    from harness.reports.curves import draw_curves, find_curves
-    from harness.running.folder import RunFolder
-
-    found = find_curves(RunFolder(run_folder), cell)
-    target = out or run_folder / "curves.png"
-    draw_curves(found, target)
-    typer.echo("\n".join([str(target), *found.notes]))
-
-
-@app.command(epilog="Example: transferbench publish results/runs/cats-dogs")
-def publish(
-    run_folder: RunArgument,
-    results: Annotated[Path, typer.Option("--results", help="Where the committed results are.")] = Path(
-        "results"
-    ),
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Replace another run that is published under the name.")
-    ] = False,
-) -> None:
-    """Copy a run's records and leaderboard or report to where they are committed: compact, without paths."""
-    from harness.reports.publish import publish as copy
-
-    for path in copy(run_folder, results, replace=replace):
-        typer.echo(path)
-
-
 app.add_typer(data_commands)
 app.add_typer(model_commands)
+app.add_typer(report_commands)
 app.add_typer(timing_commands)
 
 

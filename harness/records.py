@@ -11,6 +11,7 @@ import json
 import math
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,6 +54,7 @@ __all__ = [
     "WeightsFacts",
     "file_stem",
     "gap_opens_at",
+    "no_collection",
 ]
 
 SCHEMA_VERSION: Final = 1
@@ -297,6 +299,16 @@ class Predictions:
     labels: NDArray[np.int64]
     probabilities: NDArray[np.float32]
 
+    def require_whole(self) -> None:
+        """Raise `ValueError` unless every image has an id, a class number and finite probabilities."""
+        images, shape = len(self.ids), self.probabilities.shape
+        if self.ids.ndim != 1 or self.labels.shape != (images,) or len(shape) != 2 or shape[0] != images:
+            raise ValueError(
+                f"expected a row an image, got shapes {self.ids.shape}, {self.labels.shape} and {shape}"
+            )
+        if not np.isfinite(self.probabilities).all():
+            raise ValueError("expected probabilities, found some that are no number")
+
     @property
     def correct(self) -> NDArray[np.bool_]:
         """Whether the most probable class is the true one, image by image."""
@@ -330,7 +342,7 @@ class RecordStore:
         Raises `UserError` for a file that is damaged; one of another version is passed over, since
         its key cannot be one of this version's.
         """
-        with _no_collection():
+        with no_collection():
             found = [read_record(path) for path in sorted(self.folder.glob("*.json"))]
         return [record for record in found if record is not None]
 
@@ -343,8 +355,10 @@ class RecordStore:
         path = self.folder / f"{record.file_stem}.npz"
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as columns:
-                return Predictions(columns["ids"], columns["labels"], columns["probabilities"])
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+                found = Predictions(columns["ids"], columns["labels"], columns["probabilities"])
+            found.require_whole()
+            return found
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             raise UserError(
                 f"the predictions of a record cannot be read: {error}",
                 where=str(path),
@@ -353,8 +367,8 @@ class RecordStore:
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
-    """Put off the search for cycles: among many young objects it takes more time than reading them."""
+def no_collection() -> Iterator[None]:
+    """Put off the search for cycles: among many young records it takes more time than reading them."""
     on = gc.isenabled()
     gc.disable()
     try:
@@ -368,15 +382,48 @@ def read_record(path: Path) -> Record | None:
     """Read one record, None if it is of another schema version; raise `UserError` if damaged."""
     content = path.read_bytes()
     try:
-        return Record.model_validate_json(content)
+        record = Record.model_validate_json(content)
+        problem = _damage(record) or _not_strict(content)
     except ValidationError as error:
         if _other_version(content):
             return None
+        problem = first_finding(error)
+    if problem:
         raise UserError(
-            f"not a record of schema version {SCHEMA_VERSION}: {first_finding(error)}",
+            f"not a record of schema version {SCHEMA_VERSION}: {problem}",
             where=str(path),
             hint="Delete the file; the next run of its matrix makes that cell again.",
-        ) from None
+        )
+    return record
+
+
+def _damage(record: Record) -> str:
+    """What in a record does not go together, so that it was changed by hand; "" for a sound one."""
+    measured = record.measured
+    accuracy, images = measured.test_accuracy, measured.test_images
+    if record.name != record.cell.name:
+        return f"name: expected that of the cell, {record.cell.name!r}, got {record.name!r}"
+    for kind in ("train_step", "inference_step"):
+        times = getattr(measured, kind)
+        if times is not None and (times.batch < 1 or min(times.block_seconds, default=0.0) <= 0):
+            return f"measured.{kind}: expected times above 0 of a batch, got {times.block_seconds}"
+    if record.status != "ok":
+        return ""
+    if accuracy is None or images is None:
+        return "measured: expected a test accuracy and its number of images, since the cell ended ok"
+    # Float32 carries an accuracy to 1e-7.
+    if not 0 <= accuracy <= 1 or images < 1 or abs(accuracy * images - round(accuracy * images)) > 0.01:
+        return f"measured.test_accuracy: {accuracy} is no share of {images:,} whole images"
+    return ""
+
+
+def _not_strict(content: bytes) -> str:
+    """Whether there are numbers that JSON does not have; the words alone may stand in a reason."""
+    if b"NaN" not in content and b"Infinity" not in content:
+        return ""
+    found: list[str] = []
+    json.loads(content, parse_constant=found.append)
+    return f"{found[0]} is no number in JSON" if found else ""
 
 
 def _other_version(content: bytes) -> bool:

@@ -21,7 +21,7 @@ class Answers:
 
     store: RecordStore
     _read: dict[str, Predictions] = field(default_factory=dict)
-    _images: dict[str, NDArray[np.str_]] = field(default_factory=dict)
+    _images: dict[str, tuple[NDArray[np.str_], NDArray[np.int64]]] = field(default_factory=dict)
 
     def of(self, record: Record) -> Predictions:
         """The predictions of a record that ended ok; raises `UserError` where they do not fit it."""
@@ -36,12 +36,16 @@ class Answers:
         return np.stack([self.of(record).correct for record in records])
 
     def _require_fitting(self, record: Record, found: Predictions) -> None:
-        asked = self._images.setdefault(record.data.manifest_sha256, found.ids)
+        asked, labels = self._images.setdefault(record.data.manifest_sha256, (found.ids, found.labels))
         accuracy = record.measured.test_accuracy or 0.0
         if not np.array_equal(asked, found.ids):
             problem = "are of other images than those of the other records, or in another order"
         elif len(found.ids) != record.measured.test_images:
             problem = f"are {len(found.ids):,}, the record says {record.measured.test_images}"
+        elif not np.array_equal(labels, found.labels):
+            problem = "have other true classes than those of the other records"
+        elif found.probabilities.shape[1] < int(found.labels.max()) + 1:
+            problem = f"have {found.probabilities.shape[1]} classes, and images of more"
         elif abs(float(found.correct.mean()) - accuracy) * len(found.ids) > 0.5:
             problem = f"give an accuracy of {found.correct.mean():.4f}, the record says {accuracy:.4f}"
         else:

@@ -4,13 +4,15 @@ Rows are ranked only beside rows of the same machine and versions, device, preci
 which a seed is lacking is shown and not ranked: what fails is seldom the average seed.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.analysis.answers import Answers
 from harness.analysis.rows import Row, Table, accuracies, comparable, rows_of
 from harness.errors import UserError
-from harness.records import Record
+from harness.records import Record, no_collection
+from harness.reports.text import counted
 from harness.running.folder import RunFacts, RunFolder
 from harness.statistics import Interval, accuracy_interval, rank_rows, spread_over_seeds, wilson
 
@@ -45,8 +47,10 @@ def read_run(folder: RunFolder) -> tuple[RunFacts, list[Record]]:
     found = {(record.name, record.key): record for record in folder.records.load()}
     records = [found[cell.name, cell.key] for cell in facts.cells if (cell.name, cell.key) in found]
     if not records:
+        other = sum(folder.records.holds(cell.name, cell.key) for cell in facts.cells)
+        known = f"; {counted(other, 'record')} of another schema version" if other else ""
         raise UserError(
-            "this run has no records yet",
+            f"this run has no records yet{known}",
             where=str(folder.path),
             hint="Run its matrix again; finished cells are kept.",
         )
@@ -55,6 +59,11 @@ def read_run(folder: RunFolder) -> tuple[RunFacts, list[Record]]:
 
 def read_standings(folder: RunFolder) -> Standings:
     """Read a run and rank its rows; raises `UserError` as `read_run` does, and without predictions."""
+    with no_collection():
+        return _standings(folder)
+
+
+def _standings(folder: RunFolder) -> Standings:
     facts, records = read_run(folder)
     answers = Answers(folder.records)
     done = [record for record in records if record.status == "ok"]
@@ -82,7 +91,7 @@ def read_standings(folder: RunFolder) -> Standings:
 def rank(rows: Sequence[tuple[Record, ...]], answers: Answers) -> Table:
     """Order and rank rows that are compared."""
     ordered = _by_accuracy(rows)
-    images = ordered[0][0].measured.test_images or 0
+    images = _images(ordered, answers)
     found = rank_rows(
         [accuracies(each) for each in ordered], images, lambda number: answers.correct(ordered[number])
     )
@@ -96,6 +105,21 @@ def rank(rows: Sequence[tuple[Record, ...]], answers: Answers) -> Table:
         for number, records in enumerate(ordered)
     ]
     return Table(tuple(ranked), found.family)
+
+
+def _images(rows: Sequence[tuple[Record, ...]], answers: Answers) -> int:
+    """How many test images these rows share; raises `UserError` for a record that was tested on others."""
+    images = rows[0][0].measured.test_images or 0
+    for records in rows:
+        for record in records:
+            if record.measured.test_images != images:
+                raise UserError(
+                    f"{record.name} was tested on {record.measured.test_images} images, others of its "
+                    f"manifest on {images}",
+                    where=str(answers.store.folder / f"{record.file_stem}.json"),
+                    hint="One of them was changed. Delete the record; the next run makes it again.",
+                )
+    return images
 
 
 def leaders(folder: RunFolder) -> list[Record]:
@@ -116,7 +140,7 @@ def _by_accuracy(rows: Sequence[tuple[Record, ...]]) -> list[tuple[Record, ...]]
     """Most accurate first; ties by loss, then by name, so that the order never changes."""
 
     def order(records: tuple[Record, ...]) -> tuple[float, float, str]:
-        losses = [record.measured.test_loss or 0.0 for record in records]
+        losses = [math.inf if (loss := record.measured.test_loss) is None else loss for record in records]
         return (-sum(accuracies(records)) / len(records), sum(losses) / len(losses), records[0].name)
 
     return sorted(rows, key=order)

@@ -8,7 +8,7 @@ from harness.records import Record, StepTimes
 from harness.reports.timing_doubts import disturbances
 from harness.statistics import Interval, median_interval
 
-__all__ = ["STEP_TIMES", "StepTime", "doubt", "step_time"]
+__all__ = ["STEP_TIMES", "StepTime", "step_time", "time_doubt"]
 
 STEP_TIMES = {"train_ms": "train_step", "inference_ms": "inference_step"}
 """The metrics that are times of a step, and where a record has their blocks."""
@@ -39,10 +39,10 @@ def step_time(records: Sequence[Record], name: str) -> StepTime | None:
         1000 * max(each.high for each in own),
         min(each.confidence for each in own),
     )
-    return StepTime(value, interval, doubt(records, name))
+    return StepTime(value, interval, time_doubt(records, name))
 
 
-def doubt(records: Sequence[Record], name: str) -> str:
+def time_doubt(records: Sequence[Record], name: str) -> str:
     """Why a metric of these records is not to be compared: "disturbed", "unstable" (its warm-up), or ""."""
     times = _times(records, name)
     if any(any(disturbances(each.state)) for each in times):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.rows import Row
-from harness.analysis.step_times import STEP_TIMES, doubt
+from harness.analysis.step_times import STEP_TIMES, time_doubt
 from harness.metrics import METRICS, Metric
 from harness.published import published_training
 from harness.reports.device_times import Reading, anywhere
@@ -172,7 +172,7 @@ def _told(heading: str, text: Callable[[Row], str], rows: Sequence[Row]) -> Colu
 
 
 def _own(each: Metric, row: Row) -> Reading:
-    return Reading(row.value(each), doubt(row.records, each.name))
+    return Reading(row.value(each), time_doubt(row.records, each.name))
 
 
 def _measured(heading: str, each: Metric, readings: Sequence[Reading]) -> Column:

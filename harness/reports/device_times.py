@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from harness.analysis.step_times import STEP_TIMES, doubt
+from harness.analysis.step_times import STEP_TIMES, time_doubt
 from harness.metrics import metric
 from harness.records import Record, StepTimes
 from harness.reports.timing_rows import TimingRow
@@ -49,7 +49,7 @@ def on_devices(
         for which in STEP_TIMES:
             value = metric(which).of(each)
             if value is not None:
-                found[device][which, name] = Reading(value, doubt(each, which))
+                found[device][which, name] = Reading(value, time_doubt(each, which))
     return dict(sorted(found.items()))
 
 

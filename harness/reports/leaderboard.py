@@ -18,7 +18,7 @@ from harness.reports.columns import columns, numeric
 from harness.reports.device_times import on_devices
 from harness.reports.legend import legend, shortened_epochs, title, verdict
 from harness.reports.tables import commits, in_one_cell, machine, markdown
-from harness.reports.text import counted
+from harness.reports.text import counted, isolated
 from harness.reports.timing_rows import TimingRow
 from harness.running.folder import RunFacts, RunFolder
 
@@ -81,7 +81,7 @@ def header(facts: RunFacts, records: Sequence[Record]) -> list[tuple[str, str]]:
         (
             f"images ({facts.data})",
             f"{images}; {len(first.data.classes)} classes "
-            f"({', '.join(first.data.classes[:8])}"
+            f"({', '.join(map(isolated, first.data.classes[:8]))}"
             f"{', ...' if len(first.data.classes) > 8 else ''}); "
             f"{counted(first.data.left_out, 'file')} left out; manifest {first.data.manifest_sha256[:12]}",
         ),
@@ -99,7 +99,7 @@ def _ranked(table: Table, found: Standings, timings: Sequence[TimingRow] = (), *
     firsts = [row.first for row in shown]
     short = [f"- {line}" for line in shortened_epochs(record for row in table.rows for record in row.records)]
     more = len(table.rows) - len(shown)
-    rest = f"The first {len(shown)} of {len(table.rows):,} rows; `transferbench export-table` writes all."
+    rest = f"The first {len(shown)} of {len(table.rows):,} rows; `transferbench table` writes all."
     parts = (
         f"## {title(table, named=named)}",
         verdict(table),
@@ -152,10 +152,12 @@ def _partial(rows: Sequence[Row]) -> str:
 
 
 def _incomplete(failed: Sequence[Record], missing: Sequence[tuple[str, str]]) -> str:
-    rows = [(record.name, str(record.status), in_one_cell(record.reason)) for record in failed]
+    rows = [(record.name, str(record.status), record.reason) for record in failed]
     rows += [(name, "not run", reason) for name, reason in missing]
-    frame = pd.DataFrame(rows, columns=["cell", "status", "reason"])
-    return f"## Without a result\n\n{markdown(frame, right=())}"
+    shown = [(name, status, in_one_cell(reason)) for name, status, reason in rows[:MOST_ROWS]]
+    frame = pd.DataFrame(shown, columns=["cell", "status", "reason"])
+    rest = f"\n\nThe first {len(shown)} of {len(rows):,} cells." if len(rows) > len(shown) else ""
+    return f"## Without a result\n\n{markdown(frame, right=())}{rest}"
 
 
 def _table(found: dict[str, list[str]]) -> str:

@@ -45,6 +45,6 @@ def machine(environment: Environment) -> str:
         f"{environment.processor}, {environment.cores} cores, "
         f"{environment.memory_bytes / 2**30:.0f} GiB, {environment.system}; "
         f"{''.join(f'{gpu}; ' for gpu in environment.gpus)}"
-        f"Python {environment.python}, Keras {environment.libraries['keras']}, "
-        f"TensorFlow {environment.libraries['tensorflow']}"
+        f"Python {environment.python}, Keras {environment.libraries.get('keras', 'unknown')}, "
+        f"TensorFlow {environment.libraries.get('tensorflow', 'unknown')}"
     )

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from harness.errors import UserError, unknown
+from harness.errors import UserError, first_finding, unknown
 from harness.files import PARTIAL_SUFFIX, write_whole
 from harness.records import SCHEMA_VERSION, RecordStore
 
@@ -125,9 +125,8 @@ class RunFolder:
                 hint="`transferbench run MATRIX --out DIR` makes one.",
             ) from None
         except ValidationError as error:
-            problem = error.errors()[0]["msg"]
             raise UserError(
-                f"run.json cannot be read: {problem}",
+                f"run.json cannot be read: {first_finding(error)}",
                 where=str(self.path),
                 hint="Delete run.json and run the matrix again; finished cells are kept.",
             ) from None

@@ -3,7 +3,7 @@
 import pytest
 from fakes_standings import DISTURBED, result, steps
 
-from harness.analysis.step_times import doubt, step_time
+from harness.analysis.step_times import step_time, time_doubt
 
 
 def test_a_time_is_the_median_of_its_blocks_with_the_interval_of_that():
@@ -34,13 +34,13 @@ def test_a_row_without_that_step_has_no_time():
 
 def test_one_disturbed_seed_casts_doubt_on_the_row_and_only_on_that_time():
     seeds = [result(seed=0), result(seed=1, train=steps(50, state=DISTURBED))]
-    assert doubt(seeds, "train_ms") == "disturbed"
-    assert doubt(seeds, "inference_ms") == ""
+    assert time_doubt(seeds, "train_ms") == "disturbed"
+    assert time_doubt(seeds, "inference_ms") == ""
 
 
 def test_a_warm_up_that_did_not_settle_casts_doubt_too():
-    assert doubt([result(inference=steps(50, stable=False))], "inference_ms") == "unstable"
+    assert time_doubt([result(inference=steps(50, stable=False))], "inference_ms") == "unstable"
 
 
 def test_what_is_no_time_of_a_step_is_never_doubted():
-    assert doubt([result(train=steps(50, state=DISTURBED))], "to_result_s") == ""
+    assert time_doubt([result(train=steps(50, state=DISTURBED))], "to_result_s") == ""

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from harness.analysis.rows import Row, Table, conditions
 from harness.analysis.standings import Standings
-from harness.analysis.step_times import STEP_TIMES, doubt
+from harness.analysis.step_times import STEP_TIMES, time_doubt
 from harness.metrics import Metric, metric
 from harness.reports.plots.names import anywhere, batches, group_titles, names, run_title
 from harness.reports.plots.style import headline, new_figure, note, styled
@@ -94,7 +94,7 @@ def _square(row: Row, shown: Metric) -> Square:
         row.value(shown),
         tied=row.tied,
         partial=row.rank is None,
-        doubtful=bool(doubt(row.records, shown.name)),
+        doubtful=bool(time_doubt(row.records, shown.name)),
     )
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from harness.analysis.front import front
 from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings
-from harness.analysis.step_times import STEP_TIMES, doubt
+from harness.analysis.step_times import STEP_TIMES, time_doubt
 from harness.metrics import Metric, metric
 from harness.reports.plots.labels import Box, place_labels
 from harness.reports.plots.names import batches, group_titles, run_title, wrapped
@@ -89,7 +89,7 @@ def tradeoff(table: Table, cost: Metric) -> Tradeoff | None:
     if not pairs:
         return None
     rows, costs = zip(*pairs, strict=True)
-    doubtful = frozenset(place for place, row in enumerate(rows) if doubt(row.records, cost.name))
+    doubtful = frozenset(place for place, row in enumerate(rows) if time_doubt(row.records, cost.name))
     sound = [None if place in doubtful else value for place, value in enumerate(costs)]
     best = front([row.accuracy for row in rows], sound)
     return Tradeoff(table, rows, costs, tuple(best), doubtful, len(table.rows) - len(rows))

@@ -1,0 +1,335 @@
+"""A recommendation in plain sentences."""
+
+import math
+from collections.abc import Callable, Sequence
+
+from harness.analysis.limits import Limit
+from harness.analysis.recommend import (
+    COST_WITHIN,
+    Advice,
+    Candidate,
+    GroupAdvice,
+    Rival,
+    batches,
+    milliseconds_an_image,
+)
+from harness.analysis.rows import Row
+from harness.analysis.step_times import time_doubt
+from harness.metrics import metric
+from harness.reports.tables import significant
+from harness.reports.text import counted, paragraph
+
+__all__ = ["render_recommendation"]
+
+_NAMED = 5
+"""How many rows of one kind are named; the rest are counted, and JSON has them all."""
+
+
+# What a row's name has behind backbone and strategy, where rows differ in it.
+_PARTS: tuple[Callable[[Row], str], ...] = (
+    lambda row: f"{row.cell.size} px",
+    lambda row: f"{row.cell.weights} weights",
+    lambda row: f"recipe {row.cell.recipe}",
+    lambda row: f"{row.cell.train_images or 'all'} training images",
+)
+
+
+def render_recommendation(advice: Advice) -> str:
+    """A recommendation as text: a part for each group that is compared."""
+    parts = [_group(group, advice, named=len(advice.groups) > 1) for group in advice.groups]
+    aside = _aside(advice)
+    return "\n\n".join([*parts, aside] if aside else parts)
+
+
+def _group(group: GroupAdvice, advice: Advice, *, named: bool) -> str:
+    first = group.table.first
+    lines: list[str] = []
+    if named:
+        where = f"{first.cell.device}, {first.cell.precision}, environment {first.environment.fingerprint}"
+        lines += [f"On {where}, images {first.data.manifest_sha256[:12]}", ""]
+    names = _names(group.table.rows)
+    if group.winner is None:
+        lines += _nothing(group, names)
+    else:
+        lines += [f"Use {names[group.winner.row.name]}.", ""]
+        lines += [paragraph(line, mark="  ") for line in _figures(group.winner, advice.limits)]
+        lines += ["", *_why(group, group.winner, advice, names)]
+    if group.out:
+        lines += ["", "Beyond the limits:", *_fallen(group.out, advice.limits, names)]
+    return "\n".join(lines)
+
+
+def _figures(winner: Candidate, limits: Sequence[Limit]) -> list[str]:
+    row = winner.row
+    doubted = time_doubt(row.records, "inference_ms")
+    doubt = f" ({doubted}: not to be relied on)" if doubted else ""
+    accuracy = f"{_percent(row.accuracy)}, 95 % interval {_interval(row)}"
+    for limit in limits:
+        if limit.metric.name == "test_accuracy" and row.interval.low < limit.bound:
+            accuracy += f": below {_plain(100 * limit.bound)} % is not excluded"
+    figures = [f"test accuracy: {accuracy}", f"inference: {_inference(row)}{doubt}"]
+    seconds = row.value(metric("to_result_s"))
+    if seconds is not None:
+        minutes = f" ({significant(seconds / 60, 3)} minutes)" if seconds >= 120 else ""
+        figures.append(f"from the files to the result: {significant(seconds, 3)} s{minutes}")
+    memory = row.value(metric("peak_memory_bytes"))
+    if memory is not None:
+        host = "" if row.cell.device == "cpu" else "host "
+        figures.append(f"peak {host}memory of the process that trained it: {memory / 1e6:,.0f} MB")
+    return figures
+
+
+def _inference(row: Row) -> str:
+    step, image = row.value(metric("inference_ms")), milliseconds_an_image(row)
+    if step is None:
+        return "not measured"
+    batch = " or ".join(map(str, batches(row)))
+    each = f", {significant(image, 3)} ms an image" if image is not None else ""
+    return f"{significant(step, 3)} ms a step of {batch} images{each}"
+
+
+def _why(group: GroupAdvice, winner: Candidate, advice: Advice, names: dict[str, str]) -> list[str]:
+    paragraphs = [_rule(group, winner, advice, names)]
+    if winner.cost is not None:
+        paragraphs += _cheaper_in_doubt(group, winner, names)
+    lines = [paragraph(text) for text in paragraphs]
+    if group.rivals:
+        told = [_rival(each, winner, advice, names) for each in group.rivals]
+        lines += ["", "Not to be told from the most accurate, against the one above:"]
+        lines += _some(told)
+    if group.worse:
+        count = counted(len(group.worse), "row")
+        lines += ["", f"Within the limits and significantly less accurate ({count}):"]
+        lines += _some([_told(each, advice, names) for each in group.worse])
+    if len(group.front) > 1:
+        lines += [
+            "",
+            paragraph(
+                f"As measured, no row is both more accurate and cheaper ({advice.cost.meaning}) than one of "
+                f"these; costs within {100 * COST_WITHIN:.0f} % and tied accuracies may be in another order:"
+            ),
+        ]
+        lines += _some([_told(each, advice, names) for each in group.front])
+    lines += ["", *(paragraph(text) for text in _how_sure(group, winner))]
+    return lines
+
+
+def _rule(group: GroupAdvice, winner: Candidate, advice: Advice, names: dict[str, str]) -> str:
+    total = len(group.table.rows)
+    limits = "; ".join(_limit(limit) for limit in advice.limits)
+    if advice.limits:
+        count = len(group.within)
+        start = f"{count:,} of {counted(total, 'row')} {_verb(count)} within the limits ({limits})."
+    else:
+        start = f"No limits were named, so all {total:,} rows count."
+    if total == 1:
+        start = "It is the only row that was ranked" + (
+            f", and within the limits ({limits})." if limits else "."
+        )
+    if len(group.within) == 1:
+        return start
+    best, ties = group.within[0], len(group.rivals) + 1
+    cost = advice.cost
+    if ties == 1:
+        return f"{start} It is significantly more accurate than each of the others."
+    accuracy = f"the most accurate of them, {names[best.row.name]} ({_percent(best.row.accuracy)})"
+    if best.row.name == winner.row.name:
+        accuracy = "the most accurate of them, this one itself"
+    if winner.cost is None:
+        return f"{start} {ties:,} of them cannot be told from {accuracy}; none has a measured {cost.meaning}."
+    told = f"{start} {ties:,} of them (itself counted) cannot be told from {accuracy}"
+    spent = f"{significant(winner.cost, 3)} {cost.unit} of {cost.meaning}"
+    if not group.as_cheap:
+        return f"{told}; of these it costs the least: {spent}."
+    other = "inference" if cost.name != "inference" else "the time to the result"
+    return (
+        f"{told}. Of these it is among the {len(group.as_cheap) + 1:,} that cost the least ({spent}), within "
+        f"the {100 * COST_WITHIN:.0f} % that one measurement does not tell apart, and of those the cheapest "
+        f"in {other}."
+    )
+
+
+def _cheaper_in_doubt(group: GroupAdvice, winner: Candidate, names: dict[str, str]) -> list[str]:
+    doubtful = [each.candidate for each in group.rivals if each.candidate.doubt and not winner.doubt]
+    some = [names[each.row.name] for each in doubtful if (each.cost or math.inf) <= (winner.cost or 0)]
+    if winner.doubt:
+        return [
+            f"The times of every tied row are {winner.doubt}, so which of them is cheapest is not known: run "
+            "them again on an idle machine."
+        ]
+    if not some:
+        return []
+    return [f"{', '.join(some)} may cost less still, but its times are in doubt and were not relied on."]
+
+
+def _told(each: Candidate, advice: Advice, names: dict[str, str]) -> str:
+    return f"{names[each.row.name]}: {_percent(each.row.accuracy)}{_costing(each, advice)}"
+
+
+def _rival(rival: Rival, winner: Candidate, advice: Advice, names: dict[str, str]) -> str:
+    found = rival.comparison
+    low, high = (100 * end + 0.0 for end in (-found.interval.high, -found.interval.low))
+    return (
+        f"{names[rival.candidate.row.name]}: {_percent(rival.candidate.row.accuracy)}, "
+        f"{-100 * found.difference + 0.0:+.1f} points (95 % interval {low:+.1f} to {high:+.1f})"
+        f"{_costing(rival.candidate, advice, beside=winner)}"
+    )
+
+
+def _how_sure(group: GroupAdvice, winner: Candidate) -> list[str]:
+    told = []
+    images = winner.row.images
+    if group.rivals:
+        best = max(-each.comparison.interval.low for each in group.rivals)
+        told.append(
+            f"Tied means that {images:,} test images cannot tell them apart, not that they are equal: one of "
+            f"them may be up to {100 * best:.1f} points more accurate than the one above. Tests: "
+            f"{group.family}."
+        )
+    if len(group.table.rows) > 1:
+        told.append(
+            f"The accuracies of {len(group.table.rows):,} rows were looked at on the same test images, "
+            "and what is chosen for its accuracy looks better than it is (the winner's curse): on new images "
+            "expect somewhat less, and keep some aside to check."
+        )
+    if len(winner.row.records) == 1:
+        told.append("It has one seed: the interval holds the chance of the test images, not of the training.")
+    return told
+
+
+def _nothing(group: GroupAdvice, names: dict[str, str]) -> list[str]:
+    rows = counted(len(group.table.rows), "row")
+    lines = [
+        f"None of {rows} is within the limits."
+        if len(group.table.rows) > 1
+        else "The one row is not within the limits."
+    ]
+    nearest = group.nearest
+    if nearest is not None:
+        admits = " ".join(
+            miss.limit.admitting(miss.value) for miss in nearest.misses if miss.value is not None
+        )
+        what = f"; this would admit it: {admits}" if admits else ""
+        lines.append(
+            paragraph(
+                f"Nearest is {names[nearest.row.name]} ({_percent(nearest.row.accuracy)}, interval "
+                f"{_interval(nearest.row)}; {_inference(nearest.row)}){what}"
+            )
+        )
+    return lines
+
+
+def _fallen(out: Sequence[Candidate], limits: Sequence[Limit], names: dict[str, str]) -> list[str]:
+    lines = []
+    for limit in limits:
+        missing = [(each, miss) for each in out for miss in each.misses if miss.limit is limit]
+        missing.sort(key=lambda pair: limit.beyond(pair[1].value or 0.0))
+        unmeasured = [each for each, miss in missing if miss.value is None]
+        beyond = [each for each, miss in missing if miss.value is not None]
+        if beyond:
+            told = [f"{names[each.row.name]} ({_valued(each, limit)})" for each in beyond]
+            lines.append(_grouped(f"{_too(limit)}, {counted(len(beyond), 'row')}", told))
+        if unmeasured:
+            told = [names[each.row.name] for each in unmeasured]
+            lines.append(_grouped(f"no measured {limit.metric.label}, {counted(len(told), 'row')}", told))
+        if limit.metric.name == "test_accuracy":
+            close = [each for each in beyond if each.row.interval.high >= limit.bound]
+            if close:
+                lines.append(
+                    paragraph(
+                        f"but the intervals of {len(close):,} of these reach that far",
+                        mark="    ",
+                    )
+                )
+    return lines
+
+
+def _valued(each: Candidate, limit: Limit) -> str:
+    value = each.row.value(limit.metric) or 0.0
+    shown = (
+        f"{limit.factor * value:,.1f}"
+        if limit.metric.name == "test_accuracy"
+        else significant(value, 3, limit.factor)
+    )
+    doubt = time_doubt(each.row.records, limit.metric.name)
+    return f"{shown} {limit.unit}{f', {doubt}' if doubt else ''}"
+
+
+def _too(limit: Limit) -> str:
+    bound = f"{_plain(limit.factor * limit.bound)} {limit.unit}"
+    return {
+        "test_accuracy": f"accuracy below {bound}",
+        "inference_ms": f"inference slower than {bound}",
+        "to_result_s": f"more than {bound} to the result",
+        "peak_memory_bytes": f"more than {bound} of memory",
+    }[limit.metric.name]
+
+
+def _limit(limit: Limit) -> str:
+    sign = "at most" if limit.upper else "at least"
+    label = "to the result" if limit.metric.name == "to_result_s" else limit.metric.label
+    return f"{label} {sign} {_plain(limit.factor * limit.bound)} {limit.unit}"
+
+
+def _grouped(title: str, names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    shown = names if more <= 1 else [*names[:_NAMED], f"and {more:,} more"]
+    return paragraph(f"{title}: {'; '.join(shown)}", mark="  ")
+
+
+def _some(told: Sequence[str]) -> list[str]:
+    more = len(told) - _NAMED
+    shown = told if more <= 1 else [*told[:_NAMED], f"and {more:,} more"]
+    return [paragraph(each, mark="  ") for each in shown]
+
+
+def _aside(advice: Advice) -> str:
+    """What took no part, and why."""
+    found = advice.standings
+    told = []
+    if found.controls:
+        told.append(f"{counted(len(found.controls), 'row')} on random weights: controls, never recommended")
+    if found.partial:
+        told.append(f"{counted(len(found.partial), 'row')} of which a seed has no result: not ranked")
+    if found.failed:
+        told.append(f"{counted(len(found.failed), 'cell')} that failed")
+    if found.missing:
+        told.append(f"{counted(len(found.missing), 'cell')} not run")
+    if not told:
+        return ""
+    return paragraph(f"Took no part: {'; '.join(told)}. The leaderboard has the reasons.")
+
+
+def _costing(each: Candidate, advice: Advice, *, beside: Candidate | None = None) -> str:
+    if each.cost is None:
+        return f"; {advice.cost.meaning} not measured"
+    doubt = f" ({each.doubt})" if each.doubt else ""
+    times = ""
+    if beside is not None and beside.cost:
+        times = f", {significant(each.cost / beside.cost, 3)} times as much"
+    return f"; {significant(each.cost, 3)} {advice.cost.unit}{times}{doubt}"
+
+
+def _names(rows: Sequence[Row]) -> dict[str, str]:
+    """What each row is called: backbone and strategy, and what else tells the rows apart."""
+    apart = [text for text in _PARTS if len({text(row) for row in rows}) > 1]
+    return {
+        row.name: ", ".join([f"{row.cell.backbone} {row.cell.label}", *(text(row) for text in apart)])
+        for row in rows
+    }
+
+
+def _verb(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _interval(row: Row) -> str:
+    return f"{100 * row.interval.low:.1f} to {100 * row.interval.high:.1f} %"
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.6g}"

@@ -1,0 +1,174 @@
+"""The choice of a row: limits, ties, costs, doubts, and what never takes part."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from fakes import Row, answers, failed_record, finished_run, measured, record
+
+from harness.analysis.limits import limits
+from harness.analysis.recommend import Advice, GroupAdvice, recommend
+from harness.analysis.standings import read_standings
+from harness.errors import UserError
+from harness.records import DeviceState
+
+
+def timed(
+    right: int, name: str, *, ms: float = 20, seconds: float = 10, first: int = 0, **changed: object
+) -> Row:
+    """A row of a backbone with so many milliseconds an inference step and seconds of training."""
+    predictions = answers(right, first=first)
+    found = measured(predictions)
+    assert found.inference_step is not None
+    assert found.seconds is not None
+    state = changed.pop("state", DeviceState())
+    step = found.inference_step.model_copy(
+        update={"block_seconds": (ms / 1000,), "stable": changed.pop("stable", True), "state": state}
+    )
+    spent = found.seconds.model_copy(
+        update={"training": seconds, "decode": 0, "extraction": 0, "validation": 0}
+    )
+    found = found.model_copy(update={"inference_step": step, "seconds": spent})
+    return record(measured=found, backbone=name, **changed), predictions
+
+
+def advised(folder: Path, rows: Sequence[Row], cost: str = "inference", **asked: object) -> Advice:
+    named = {name: asked.pop(name) for name in ("device",) if name in asked}
+    found = read_standings(finished_run(folder, rows))
+    return recommend(found, limits(**asked), cost=cost, **named)  # type: ignore[arg-type]
+
+
+def only(advice: Advice) -> GroupAdvice:
+    (group,) = advice.groups
+    return group
+
+
+def winner(advice: Advice) -> str:
+    group = only(advice)
+    assert group.winner is not None
+    return group.winner.row.cell.backbone
+
+
+BEST = timed(98, "VGG16", ms=100, seconds=400)
+CHEAP = timed(96, "MobileNet", ms=10, seconds=50, first=1)
+WORSE = timed(60, "VGG19", ms=1, seconds=1)
+
+
+def test_the_cheapest_of_those_tied_with_the_most_accurate_wins(tmp_path: Path):
+    assert winner(advised(tmp_path, [BEST, CHEAP, WORSE])) == "MobileNet"
+
+
+def test_a_row_that_is_significantly_better_wins_whatever_it_costs(tmp_path: Path):
+    advice = advised(tmp_path, [BEST, WORSE])
+    assert winner(advice) == "VGG16"
+    assert [each.row.cell.backbone for each in only(advice).worse] == ["VGG19"]
+
+
+def test_the_tie_is_with_the_most_accurate_within_the_limits(tmp_path: Path):
+    """A row beyond them must not make another one look significantly worse."""
+    slow = timed(98, "VGG16", ms=100)
+    middle, cheap = timed(86, "ResNet50", ms=50), timed(84, "MobileNet", ms=10, first=1)
+    assert winner(advised(tmp_path / "all", [slow, middle, cheap])) == "VGG16"
+    assert winner(advised(tmp_path / "fast", [slow, middle, cheap], max_ms=60)) == "MobileNet"
+
+
+def test_costs_that_one_measurement_does_not_tell_apart_leave_it_to_the_other_cost(tmp_path: Path):
+    """Two trainings of one backbone infer equally fast: 95 and 100 ms are noise, an hour is not."""
+    rows = [timed(98, "VGG16", ms=95, seconds=4000), timed(98, "VGG19", ms=100, seconds=400)]
+    advice = advised(tmp_path, rows)
+    assert winner(advice) == "VGG19"
+    assert [each.row.cell.backbone for each in only(advice).as_cheap] == ["VGG16"]
+
+
+@pytest.mark.parametrize(("cost", "expected"), [("inference", "A"), ("train", "B"), ("total", "B")])
+def test_the_cost_that_was_asked_for_decides(cost: str, expected: str, tmp_path: Path):
+    rows = [timed(98, "A", ms=10, seconds=100), timed(98, "B", ms=100, seconds=10)]
+    assert winner(advised(tmp_path, rows, cost)) == expected
+
+
+def test_inference_is_compared_by_the_image_where_batches_differ(tmp_path: Path):
+    wide, predictions = timed(98, "A", ms=40)
+    step = wide.measured.inference_step
+    assert step is not None
+    wide_step = step.model_copy(update={"batch": 320})
+    wide = wide.model_copy(
+        update={"measured": wide.measured.model_copy(update={"inference_step": wide_step})}
+    )
+    assert winner(advised(tmp_path, [(wide, predictions), timed(98, "B", ms=20)])) == "A"
+
+
+@pytest.mark.parametrize("doubt", [{"stable": False}, {"state": DeviceState(others_share=0.5)}])
+def test_a_doubtful_time_is_chosen_only_where_no_other_is_left(doubt: dict[str, object], tmp_path: Path):
+    doubtful = timed(98, "A", ms=1, **doubt)
+    assert winner(advised(tmp_path / "both", [doubtful, timed(98, "B", ms=100)])) == "B"
+    alone = only(advised(tmp_path / "alone", [doubtful]))
+    assert alone.winner is not None
+    assert alone.winner.doubt
+    assert alone.front == ()
+
+
+def test_random_weights_and_rows_that_lack_a_seed_are_never_recommended(tmp_path: Path):
+    rows: list[Row] = [
+        timed(99, "A", ms=1, weights="random"),
+        timed(99, "B", ms=1),
+        (failed_record("oom", "too large", backbone="B", seed=1), None),
+        timed(60, "C", ms=100),
+    ]
+    assert winner(advised(tmp_path, rows)) == "C"
+
+
+def test_every_limit_that_a_row_misses_is_told(tmp_path: Path):
+    advice = advised(tmp_path, [BEST, CHEAP, WORSE], min_accuracy="90%", max_ms=50, max_train_minutes=5)
+    misses = {
+        each.row.cell.backbone: [miss.limit.option for miss in each.misses] for each in only(advice).out
+    }
+    assert misses == {"VGG16": ["--max-ms", "--max-train-minutes"], "VGG19": ["--min-accuracy"]}
+
+
+def test_a_row_without_the_measurement_does_not_meet_its_limit(tmp_path: Path):
+    unmeasured, predictions = timed(98, "A")
+    unmeasured = unmeasured.model_copy(
+        update={"measured": unmeasured.measured.model_copy(update={"inference_step": None})}
+    )
+    advice = advised(tmp_path, [(unmeasured, predictions), timed(60, "B")], max_ms=50)
+    assert winner(advice) == "B"
+    assert [miss.value for each in only(advice).out for miss in each.misses] == [None]
+
+
+def test_where_no_row_is_within_the_nearest_is_named(tmp_path: Path):
+    group = only(advised(tmp_path, [BEST, CHEAP, WORSE], min_accuracy="0.95", max_ms=5))
+    assert group.winner is None
+    assert group.nearest is not None
+    assert group.nearest.row.cell.backbone == "MobileNet"
+
+
+def test_the_front_is_of_the_rows_within_the_limits(tmp_path: Path):
+    group = only(advised(tmp_path, [BEST, CHEAP, WORSE, timed(90, "Xception", ms=50)], min_accuracy="0.8"))
+    assert [each.row.cell.backbone for each in group.front] == ["MobileNet", "VGG16"]
+
+
+def test_a_rival_is_told_with_the_interval_of_the_difference(tmp_path: Path):
+    (rival,) = only(advised(tmp_path, [BEST, CHEAP, WORSE])).rivals
+    assert rival.candidate.row.cell.backbone == "VGG16"
+    assert rival.comparison.difference == pytest.approx(-0.02)
+    assert rival.comparison.interval.low < -0.02 < rival.comparison.interval.high
+
+
+def test_devices_are_recommended_apart_and_one_can_be_named(tmp_path: Path):
+    rows = [BEST, timed(98, "VGG16", ms=1, device="gpu"), timed(98, "MobileNet", ms=2, device="gpu")]
+    groups = advised(tmp_path / "all", rows).groups
+    assert sorted(each.table.first.cell.device for each in groups) == ["cpu", "gpu"]
+    assert winner(advised(tmp_path / "cpu", rows, device="cpu")) == "VGG16"
+
+
+def test_a_device_or_cost_that_is_not_there_is_an_error_with_the_choices(tmp_path: Path):
+    with pytest.raises(UserError, match=r"unknown device 'gpu'\n.*Choices: cpu"):
+        advised(tmp_path / "a", [BEST], device="gpu")
+    with pytest.raises(UserError, match=r"unknown cost 'memory'\n.*Choices: inference, train, total"):
+        advised(tmp_path / "b", [BEST], cost="memory")
+
+
+def test_a_run_without_a_ranked_row_says_what_it_has(tmp_path: Path):
+    rows = [timed(99, "A", weights="random"), (failed_record("oom", "too large", backbone="B"), None)]
+    with pytest.raises(UserError, match="no row to choose from: 1 failed, 1 on random weights"):
+        advised(tmp_path, rows)

@@ -1,0 +1,79 @@
+"""A recommendation in words: the numbers with their units and doubts, and the same facts as JSON."""
+
+import json
+from pathlib import Path
+
+import pytest
+from fakes import answers, finished_run, row
+
+from harness.analysis.limits import limits
+from harness.analysis.recommend import Advice, recommend
+from harness.analysis.standings import read_standings
+from harness.reports.recommend import render_recommendation
+from harness.reports.recommend_facts import recommendation_facts
+
+ROWS = [
+    row(answers(97), backbone="Xception"),
+    row(answers(97, first=1), backbone="VGG16"),
+    row(answers(60), backbone="VGG19"),
+]
+
+
+def advice(folder: Path, *, several: bool = True, **asked: object) -> Advice:
+    rows = ROWS if several else ROWS[:1]
+    return recommend(read_standings(finished_run(folder, rows)), limits(**asked))  # type: ignore[arg-type]
+
+
+def text(folder: Path, **asked: object) -> str:
+    return " ".join(render_recommendation(advice(folder, **asked)).split())
+
+
+def test_the_winner_stands_first_with_batch_and_time_an_image(tmp_path: Path):
+    found = text(tmp_path)
+    assert found.startswith("Use VGG16 fast-extraction. test accuracy: 97.0 %, 95 % interval")
+    assert "inference: 20.0 ms a step of 32 images, 0.625 ms an image" in found
+
+
+@pytest.mark.parametrize(("asked", "told"), [("0.96", True), ("0.90", False)])
+def test_that_the_interval_reaches_below_the_asked_accuracy_is_said(asked: str, told: bool, tmp_path: Path):
+    assert ("is not excluded" in text(tmp_path, min_accuracy=asked)) == told
+
+
+def test_the_winners_curse_is_said_where_there_was_a_choice(tmp_path: Path):
+    assert "winner's curse" in text(tmp_path / "several")
+    assert "winner's curse" not in text(tmp_path / "one", several=False)
+
+
+def test_a_tie_is_told_with_the_interval_of_the_difference_and_what_it_may_hide(tmp_path: Path):
+    found = text(tmp_path)
+    assert "Xception fast-extraction: 97.0 %, +0.0 points (95 % interval -" in found
+    assert "not that they are equal" in found
+
+
+def test_what_fell_out_is_grouped_by_its_limit_with_its_value(tmp_path: Path):
+    assert "accuracy below 90 %, 1 row: VGG19 fast-extraction (60.0 %)" in text(tmp_path, min_accuracy="90%")
+
+
+def test_where_nothing_is_within_the_nearest_row_and_what_would_admit_it_are_told(tmp_path: Path):
+    found = text(tmp_path, max_ms=5)
+    assert "None of 3 rows is within the limits." in found
+    assert "this would admit it: --max-ms 20.0" in found
+
+
+def test_the_facts_are_strict_json_with_the_winner_and_why_others_fell_out(tmp_path: Path):
+    facts = json.loads(
+        json.dumps(recommendation_facts(advice(tmp_path, min_accuracy="0.9")), allow_nan=False)
+    )
+    (group,) = facts["groups"]
+    assert group["winner"]["backbone"] == "VGG16"
+    assert group["winner"]["inference_ms_per_image"] == pytest.approx(0.625)
+    assert [each["backbone"] for each in group["tied"]] == ["Xception"]
+    assert group["beyond_limits"][0]["misses"] == [
+        {"option": "--min-accuracy", "metric": "test_accuracy", "value": 0.6, "bound": 0.9}
+    ]
+
+
+def test_a_row_without_others_is_said_to_be_the_only_one(tmp_path: Path):
+    assert "It is the only row that was ranked." in text(tmp_path / "free", several=False)
+    bounded = text(tmp_path / "bounded", several=False, max_ms=50)
+    assert "the only row that was ranked, and within the limits (inference at most 50 ms/step)." in bounded
