@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from harness.errors import EXIT_INTERRUPTED, UserError
-from harness.reports.text import counted
+from harness.text import counted
 
 if TYPE_CHECKING:  # importing it takes longer than --help should
     from harness.matrix import Matrix

@@ -8,7 +8,7 @@ import typer
 
 from harness.cli_common import RunArgument, stop
 from harness.errors import EXIT_INCOMPLETE, UserError, unknown
-from harness.reports.text import counted
+from harness.text import counted
 
 __all__ = ["commands"]
 

@@ -81,7 +81,7 @@ def selfcheck(
     import tempfile
 
     from harness.errors import unknown
-    from harness.reports.resolution import render_selfcheck, selfcheck_facts
+    from harness.analysis.resolution import render_selfcheck, selfcheck_facts
     from harness.running.executor import LocalExecutor
     from harness.running.timing_run import check_cell, check_machine
     from harness.running.view import RunView

@@ -10,7 +10,7 @@ from typing import Any
 from harness.backbones import BACKBONES, Backbone
 from harness.environment import Environment, current_environment
 from harness.errors import few
-from harness.reports.text import text_table
+from harness.text import text_table
 from harness.running.probe import Seen
 from harness.weights import find_weights, is_hdf5, keras_home
 

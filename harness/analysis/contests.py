@@ -12,7 +12,7 @@ from harness.analysis.rows import Row
 from harness.analysis.standings import Standings
 from harness.metrics import metric
 from harness.records import Record
-from harness.reports.timing_doubts import disturbed
+from harness.analysis.timing_doubts import disturbed
 from harness.statistics import Comparison, compare, holm
 from harness.strategies import Phase, strategy
 

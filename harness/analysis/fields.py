@@ -15,7 +15,7 @@ from harness.analysis.step_times import time_doubt
 from harness.matrix import Cell
 from harness.metrics import METRICS, Metric
 from harness.records import Record
-from harness.reports.text import sentences
+from harness.text import sentences
 
 __all__ = ["FIELDS", "TABLE_VERSION", "Entry", "Field", "entries"]
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from harness.environment import Environment
 from harness.records import Record, StepTimes
-from harness.reports.timing_doubts import disturbances
-from harness.reports.timing_rows import TimingRow
+from harness.analysis.timing_doubts import disturbances
+from harness.analysis.timing_rows import TimingRow
 from harness.statistics import Interval, median_interval, ratio_interval, spearman
 
 __all__ = [

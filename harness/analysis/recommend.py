@@ -20,7 +20,7 @@ from harness.analysis.standings import Standings, rank
 from harness.analysis.step_times import time_doubt
 from harness.errors import UserError, unknown
 from harness.metrics import metric
-from harness.reports.timing_doubts import PASSES_DIFFER
+from harness.analysis.timing_doubts import PASSES_DIFFER
 from harness.statistics import Comparison, compare
 
 __all__ = [

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from harness.metrics import metric
 from harness.records import Record, StepTimes
-from harness.reports.timing_doubts import disturbances
+from harness.analysis.timing_doubts import disturbances
 from harness.statistics import Interval, median_interval
 
 __all__ = ["STEP_TIMES", "StepTime", "step_time", "time_doubt"]

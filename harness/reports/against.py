@@ -20,8 +20,8 @@ from harness.metrics import metric
 from harness.reports.machines import machine_against_machine
 from harness.reports.strategies import MOST_LINES, ONE_SEED, p_text, points
 from harness.reports.tables import in_one_cell, markdown
-from harness.reports.text import counted
-from harness.reports.timing_rows import read_timings
+from harness.text import counted
+from harness.analysis.timing_rows import read_timings
 from harness.running.folder import RunFolder
 from harness.timing.records import TimingFolder
 

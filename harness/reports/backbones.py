@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.backbones import Backbone, WeightsFile
 from harness.errors import few
-from harness.reports.text import paragraph, text_table
+from harness.text import paragraph, text_table
 from harness.weights import locate
 
 __all__ = ["backbone_facts", "render_backbones"]

@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 
 from harness.explain.explain import ClassMap, Example, Explained
 from harness.files import write_whole
-from harness.reports.text import counted, text_table
+from harness.text import counted, text_table
 
 __all__ = ["draw_example", "draw_sheet", "explained_facts", "render_explained", "stretched"]
 

@@ -16,7 +16,7 @@ from harness.errors import UserError
 from harness.files import write_whole
 from harness.reports.dataset import class_table
 from harness.reports.suspects import Suspects
-from harness.reports.text import counted
+from harness.text import counted
 
 __all__ = ["draw_inspection", "render_inspection", "require_picture_name"]
 

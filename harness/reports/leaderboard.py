@@ -15,11 +15,11 @@ from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings, read_standings
 from harness.records import Record
 from harness.reports.columns import columns, numeric
-from harness.reports.device_times import on_devices
+from harness.analysis.device_times import on_devices
 from harness.reports.legend import legend, shortened_epochs, title, verdict
 from harness.reports.tables import commits, in_one_cell, machine, markdown
-from harness.reports.text import counted, isolated
-from harness.reports.timing_rows import TimingRow
+from harness.text import counted, isolated
+from harness.analysis.timing_rows import TimingRow
 from harness.running.folder import RunFacts, RunFolder
 
 __all__ = ["MOST_ROWS", "against_random", "header", "leaderboard", "render_leaderboard"]

@@ -18,7 +18,7 @@ from harness.analysis.machines import (
 from harness.analysis.standings import Standings
 from harness.reports.strategies import MOST_LINES, p_text
 from harness.reports.tables import machine, markdown, significant
-from harness.reports.text import counted, sentences
+from harness.text import counted, sentences
 
 __all__ = ["machine_against_machine", "machines"]
 

@@ -11,7 +11,7 @@ from harness.analysis.standings import Standings
 from harness.reports.row_names import RowNames, row_names
 from harness.reports.strategies import MOST_LINES, points
 from harness.reports.tables import markdown, number
-from harness.reports.text import counted
+from harness.text import counted
 
 __all__ = ["overfitting"]
 

@@ -12,7 +12,7 @@ from typing import Any
 from harness.backbones import WeightsFile, backbone
 from harness.errors import few
 from harness.matrix import Cell
-from harness.reports.text import counted, paragraph, text_table
+from harness.text import counted, paragraph, text_table
 from harness.running.planner import Planned
 from harness.strategies import AnyPhase, Probe
 from harness.weights import searched, weights_file

@@ -17,7 +17,7 @@ from harness.analysis.rows import Row
 from harness.analysis.step_times import time_doubt
 from harness.metrics import metric
 from harness.reports.tables import significant
-from harness.reports.text import counted, paragraph
+from harness.text import counted, paragraph
 
 __all__ = ["render_recommendation"]
 

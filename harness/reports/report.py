@@ -1,47 +1,112 @@
-"""The report of whatever run lies in a folder, written again from its records."""
+"""The reports of whatever run lies in a folder, written again from its records."""
 
 from pathlib import Path
 
-from harness.analysis.standings import read_standings
+from harness.analysis.standings import Standings, read_standings
+from harness.analysis.timing_rows import TimingRow, read_timings
 from harness.errors import UserError
 from harness.files import write_whole
+from harness.reports.comparisons import render_comparisons
 from harness.reports.leaderboard import leaderboard
+from harness.reports.page import PAGE
 from harness.reports.timing import write_timing_report
 from harness.running.folder import RunFolder
 from harness.timing.records import TimingFolder
 
-__all__ = ["write_report"]
+__all__ = ["AGAINST", "COMPARISONS", "write_against", "write_plots", "write_report"]
+
+COMPARISONS = "comparisons.md"
+"""What the comparisons of a run are called; they lie beside its leaderboard."""
+
+AGAINST = "against.md"
+"""What the comparison with another run is called."""
 
 
-def write_report(run: Path, out: Path | None = None, *, html: bool = False) -> list[Path]:
-    """Write the report and CSV of a timing run, which has a timing.json, or the leaderboard of a run.
+def write_report(
+    run: Path, out: Path | None = None, *, html: bool = False, timings: Path | None = None
+) -> list[Path]:
+    """Write the report and CSV of a timing run, which has a timing.json, or the pages of a run.
 
-    `html` writes the page too, beside the leaderboard.  Returns what was written; raises `UserError` for a
-    page of a timing run, and where both would be one file.
+    Those are its leaderboard, its comparisons beside it, and with `html` the page.  `timings` is a timing
+    run whose times stand beside those of the same configurations.  Returns what was written; raises
+    `UserError` where a timing run is asked for more than it has, and where two pages would be one file.
     """
+    folder = TimingFolder(run)
+    if folder.facts_file.is_file():
+        if html or timings:
+            raise UserError(
+                f"expected a run of trainings for {'--html' if html else '--timings'}, and this is a timing run",
+                where=str(run),
+                hint="Its report is markdown and CSV: leave the option out.",
+            )
+        return write_timing_report(folder, out)
+    target = out or RunFolder(run).leaderboard
+    _require_names_of_their_own(target)
+    rows = read_timings(TimingFolder(timings)).rows if timings else ()
+    return _write(read_standings(RunFolder(run)), target, rows, html=html)
+
+
+def _write(
+    found: Standings, target: Path, timings: tuple[TimingRow, ...], *, html: bool
+) -> list[Path]:
+    comparisons = target.with_name(COMPARISONS)
+    write_whole(target, leaderboard(found, timings))
+    write_whole(comparisons, render_comparisons(found))
+    if not html:
+        return [target, comparisons]
+    from harness.reports.page.page import write_page
+    from harness.reports.plots import plot_svgs
+
+    return [target, comparisons, write_page(found, target.with_name(PAGE), plots=plot_svgs(found))]
+
+
+def write_against(run: Path, other: Path) -> Path:
+    """Compare a run with an earlier or another one, into a page in its folder; differences are run minus other.
+
+    Raises `UserError` where they are not of one kind, or one folder.
+    """
+    from harness.reports.against import render_against
+
+    path = run / AGAINST
+    write_whole(path, render_against(other, run))
+    return path
+
+
+def write_plots(
+    run: Path, out: Path | None, *, formats: tuple[str, ...] = (), only: tuple[str, ...] = ()
+) -> list[Path]:
+    """Draw the pictures of a run or a timing run into a folder, `plots` in the run's own unless one is named.
+
+    Returns the files.  Raises `UserError` where nothing can be drawn.
+    """
+    from harness.reports.plots import FORMATS, PLOTS, draw_plots, draw_timing_plots
+
+    target, kinds = out or run / "plots", formats or FORMATS
     timings = TimingFolder(run)
     if timings.facts_file.is_file():
-        if html:
+        if only:
             raise UserError(
-                "expected a run of trainings for --html, and this is a timing run",
+                "a timing run has one kind of picture, so --only has no part in it",
                 where=str(run),
-                hint="Its report is markdown and CSV: leave --html out.",
+                hint="Leave --only out.",
             )
-        return write_timing_report(timings, out)
-    folder = RunFolder(run)
-    target = out or folder.leaderboard
-    if not html:
-        write_whole(target, leaderboard(read_standings(folder)))
-        return [target]
-    from harness.reports.page.page import PAGE, write_page
-
-    page = target.with_name(PAGE)
-    if page == target:
+        drawn = draw_timing_plots(read_timings(timings), target, formats=kinds)
+    else:
+        drawn = draw_plots(read_standings(RunFolder(run)), target, formats=kinds, only=only)
+    if not drawn:
+        names = ", ".join(plot.name for plot in PLOTS)
         raise UserError(
-            f"{PAGE} is the page's own name, and --out names the leaderboard",
-            where=str(target),
-            hint="Name another file with --out, for example leaderboard.md; the page is written beside it.",
+            "there is nothing to draw: no cell has what these pictures show",
+            where=str(run),
+            hint=f"Pictures: {names}. The leaderboard says why cells have no result.",
         )
-    found = read_standings(folder)
-    write_whole(target, leaderboard(found))
-    return [target, write_page(found, page)]
+    return drawn
+
+
+def _require_names_of_their_own(target: Path) -> None:
+    if target.name in (PAGE, COMPARISONS):
+        raise UserError(
+            f"{target.name} is the name of another page, and --out names the leaderboard",
+            where=str(target),
+            hint="Name another file with --out, for example leaderboard.md; the others are written beside it.",
+        )

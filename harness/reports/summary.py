@@ -6,7 +6,7 @@ from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings
 from harness.reports.columns import columns
 from harness.reports.legend import title, verdict
-from harness.reports.text import paragraph, sentences, text_table
+from harness.text import paragraph, sentences, text_table
 
 __all__ = ["render_summary"]
 

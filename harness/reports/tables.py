@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 import pandas as pd
 
 from harness.environment import Environment
-from harness.reports.text import sentences
+from harness.text import sentences
 
 __all__ = ["commits", "in_one_cell", "machine", "markdown", "number", "significant"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.reports.timing_groups import comparable
-from harness.reports.timing_rows import TimingRow, Timings, read_timings
+from harness.analysis.timing_rows import TimingRow, Timings, read_timings
 from harness.timing.cell import TimingCell
 from harness.timing.records import TimingFolder
 

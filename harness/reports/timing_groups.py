@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.backbones import BACKBONES
-from harness.reports.timing_rows import TimingRow
+from harness.analysis.timing_rows import TimingRow
 from harness.statistics import tie_ranks
 from harness.timing.cell import INFERENCE, KERAS_TABLE, TimingCell
 

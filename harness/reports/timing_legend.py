@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from harness.reports.timing_doubts import (
+from harness.analysis.timing_doubts import (
     CEILING_BELOW,
     CLOCKS_WITHIN,
     OTHERS_SHARE,
@@ -10,7 +10,7 @@ from harness.reports.timing_doubts import (
     PASSES_DIFFER_WIDTHS,
 )
 from harness.reports.timing_groups import Group
-from harness.reports.timing_rows import INPUT_BOUND, TimingRow, Timings
+from harness.analysis.timing_rows import INPUT_BOUND, TimingRow, Timings
 
 __all__ = ["timing_legend"]
 

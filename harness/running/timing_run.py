@@ -20,7 +20,7 @@ from harness.errors import UserError
 from harness.files import PARTIAL_SUFFIX
 from harness.matrix import Matrix
 from harness.records import Memory
-from harness.reports.timing_doubts import disturbances
+from harness.analysis.timing_doubts import disturbances
 from harness.running.folder import held
 from harness.running.job import Progress, TimingJob, TimingOutcome
 from harness.running.view import RunView

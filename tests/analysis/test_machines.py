@@ -19,7 +19,7 @@ from harness.analysis.machines import (
     places,
 )
 from harness.records import StepTimes
-from harness.reports.timing_rows import read_timings
+from harness.analysis.timing_rows import read_timings
 
 ELSEWHERE = ENVIRONMENT.model_copy(update={"processor": "Another Processor"})
 

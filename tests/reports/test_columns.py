@@ -6,7 +6,7 @@ from fakes_page import standing, trained
 
 from harness.metrics import METRICS
 from harness.reports.columns import Column, columns, detailed
-from harness.reports.device_times import on_devices
+from harness.analysis.device_times import on_devices
 
 
 def found(heading: str, *rows: tuple[float, dict[str, object]]) -> Column:

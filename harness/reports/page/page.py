@@ -23,12 +23,9 @@ from harness.metrics import metric
 from harness.reports.leaderboard import header
 from harness.reports.legend import notes, title, verdict
 from harness.reports.page.section import sections
-from harness.reports.text import counted
+from harness.text import counted
 
-__all__ = ["FIRST_ROWS", "PAGE", "render_page", "write_page"]
-
-PAGE = "page.html"
-"""What the page's file is called; it lies beside the leaderboard."""
+__all__ = ["FIRST_ROWS", "render_page", "write_page"]
 
 FIRST_ROWS = 200
 """How many rows of a table stand in the page as HTML, and how many more the script draws at a time."""

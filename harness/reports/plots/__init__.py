@@ -5,5 +5,6 @@ list it.
 """
 
 from harness.reports.plots.plots import PLOTS, Plot, draw_plots, draw_timing_plots, plot_svgs
+from harness.reports.plots.style import FORMATS
 
-__all__ = ["PLOTS", "Plot", "draw_plots", "draw_timing_plots", "plot_svgs"]
+__all__ = ["FORMATS", "PLOTS", "Plot", "draw_plots", "draw_timing_plots", "plot_svgs"]

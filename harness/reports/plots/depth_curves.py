@@ -25,7 +25,7 @@ from harness.reports.plots.style import (
     percent_axis,
     styled,
 )
-from harness.reports.text import counted
+from harness.text import counted
 from harness.strategies import NO_DEPTH
 
 __all__ = ["DepthLine", "depth_lines", "draw_depth_curves", "unfrozen_share"]

@@ -17,7 +17,7 @@ from harness.analysis.step_times import STEP_TIMES, time_doubt
 from harness.metrics import Metric, metric
 from harness.reports.plots.names import anywhere, batches, group_titles, names, run_title
 from harness.reports.plots.style import headline, new_figure, note, styled
-from harness.reports.text import counted
+from harness.text import counted
 
 __all__ = ["Grid", "Square", "draw_heat_map", "grid"]
 

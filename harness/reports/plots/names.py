@@ -9,7 +9,7 @@ from harness.analysis.step_times import STEP_TIMES
 from harness.matrix import Cell
 from harness.records import Record
 from harness.reports.plots.style import readable
-from harness.reports.text import counted
+from harness.text import counted
 
 __all__ = ["Name", "anywhere", "batches", "group_titles", "names", "run_title", "wrapped"]
 

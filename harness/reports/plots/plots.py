@@ -15,7 +15,7 @@ from harness.reports.plots.heat_map import draw_heat_map
 from harness.reports.plots.step_times import draw_step_times, draw_timings
 from harness.reports.plots.style import FORMATS, inline_svg, rendered
 from harness.reports.plots.tradeoff import draw_tradeoff
-from harness.reports.timing_rows import Timings
+from harness.analysis.timing_rows import Timings
 
 __all__ = ["PLOTS", "Plot", "draw_plots", "draw_timing_plots", "plot_svgs"]
 

@@ -31,7 +31,7 @@ from harness.reports.plots.style import (
     readable,
     styled,
 )
-from harness.reports.text import counted
+from harness.text import counted
 
 __all__ = ["COSTS", "Tradeoff", "draw_tradeoff", "tradeoff"]
 

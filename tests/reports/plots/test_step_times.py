@@ -11,7 +11,7 @@ from figures import check_legible, texts
 from harness.records import DeviceState
 from harness.reports.plots import draw_timing_plots
 from harness.reports.plots.step_times import bars, draw_step_times, draw_timings, timing_bars
-from harness.reports.timing_rows import TimingRow, Timings
+from harness.analysis.timing_rows import TimingRow, Timings
 from harness.statistics import Interval
 from harness.timing.records import TimingFacts
 

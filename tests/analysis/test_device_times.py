@@ -9,9 +9,9 @@ from tables import section, table
 
 from harness.analysis.standings import read_standings
 from harness.records import DeviceState, Record
-from harness.reports.device_times import on_devices
+from harness.analysis.device_times import on_devices
 from harness.reports.leaderboard import leaderboard, render_leaderboard
-from harness.reports.timing_rows import TimingRow, read_timings
+from harness.analysis.timing_rows import TimingRow, read_timings
 
 GPU = row(answers(90), device="gpu")
 

@@ -1,6 +1,6 @@
 """Tables and paragraphs within a width."""
 
-from harness.reports.text import counted, paragraph, sentences, text_table
+from harness.text import counted, paragraph, sentences, text_table
 
 LONG = "https://example.org/" + "x" * 60
 

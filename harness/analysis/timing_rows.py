@@ -17,8 +17,8 @@ from harness.backbones import BACKBONES, Published
 from harness.environment import Environment
 from harness.errors import UserError
 from harness.records import StepTimes
-from harness.reports.resolution import Resolution, resolutions
-from harness.reports.timing_doubts import apart, best_ceiling, doubts, misplaced, results, usual_products
+from harness.analysis.resolution import Resolution, resolutions
+from harness.analysis.timing_doubts import apart, best_ceiling, doubts, misplaced, results, usual_products
 from harness.statistics import Interval, median_interval
 from harness.timing.cell import TimingCell
 from harness.timing.records import Ceiling, Timed, TimingFacts, TimingFolder, TimingRecord

@@ -5,7 +5,7 @@ import math
 import pytest
 from fakes_timing import selfcheck
 
-from harness.reports.resolution import aa_difference, aa_sentence, render_selfcheck, selfcheck_facts
+from harness.analysis.resolution import aa_difference, aa_sentence, render_selfcheck, selfcheck_facts
 from harness.statistics import spread_of_repeats
 
 SAME = selfcheck(a=(50.0, 51.0, 49.0), b=(50.5, 49.5, 50.0))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from harness.analysis.step_times import STEP_TIMES, time_doubt
 from harness.metrics import metric
 from harness.records import Record, StepTimes
-from harness.reports.timing_rows import TimingRow
+from harness.analysis.timing_rows import TimingRow
 from harness.timing.cell import INFERENCE, RECIPE
 
 __all__ = ["Reading", "anywhere", "on_devices"]
