@@ -7,12 +7,20 @@ one, add it to `SECTIONS` with its title.
 from collections.abc import Callable
 
 from harness.analysis.standings import Standings
+from harness.reports.calibration import calibration_section
+from harness.reports.classes import classes_section
+from harness.reports.errors import changes_section, shared_section
 
 __all__ = ["SECTIONS", "render_comparisons"]
 
 Section = Callable[[Standings], str]
 
-SECTIONS: tuple[tuple[str, Section], ...] = ()
+SECTIONS: tuple[tuple[str, Section], ...] = (
+    ("What fine-tuning fixed and broke", changes_section),
+    ("Errors that models share", shared_section),
+    ("Accuracy by class", classes_section),
+    ("Calibration", calibration_section),
+)
 
 
 def render_comparisons(found: Standings) -> str:

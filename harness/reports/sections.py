@@ -1,0 +1,75 @@
+"""What sections of a report have in common: naming rows, a part for each table, and folded lists."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import pandas as pd
+
+from harness.analysis.rows import Row, Table
+from harness.analysis.standings import Standings
+from harness.reports.columns import columns
+from harness.reports.tables import in_one_cell, markdown
+
+__all__ = ["each_table", "listed", "name_of", "names", "table_of"]
+
+_ALWAYS = ("backbone", "strategy")
+_WHERE_THEY_DIFFER = ("weights", "recipe", "device", "precision", "size (px)")
+_AT_ONCE = 10
+
+
+def names(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """The columns that tell these rows apart, and always backbone and strategy."""
+    found = columns(rows)
+    return {
+        heading: column
+        for heading, column in found.items()
+        if heading in _ALWAYS or (heading in _WHERE_THEY_DIFFER and len(set(column)) > 1)
+    }
+
+
+def name_of(row: Row, among: Sequence[Row]) -> str:
+    """A row in words: backbone, strategy, and what else tells it from the others."""
+    found = {heading: column[among.index(row)] for heading, column in names(among).items()}
+    size = found.pop("size (px)", "")
+    return ", ".join([*found.values(), *([f"{size} px"] if size else [])])
+
+
+def each_table(found: Standings, render: Callable[[Table], str]) -> str:
+    """What there is to say of each table; under a heading where there are several."""
+    parts = [(table, text) for table in found.tables if (text := render(table))]
+    if len(found.tables) == 1:
+        return "\n\n".join(text for _, text in parts)
+    return "\n\n".join(f"### {_conditions(table)}\n\n{text}" for table, text in parts)
+
+
+def table_of(found: Mapping[str, Sequence[str]], *, right: Sequence[str] = ()) -> str:
+    """Columns of texts as a markdown table."""
+    cells = {heading: [in_one_cell(text) for text in column] for heading, column in found.items()}
+    return markdown(pd.DataFrame(cells), right=right)
+
+
+def listed(
+    title: str,
+    found: Mapping[str, Sequence[str]],
+    *,
+    right: Sequence[str] = (),
+    most: int = 50,
+    folded: bool = False,
+) -> str:
+    """A list as a table under its title, at most so many rows; "" of none.
+
+    A long one is folded, and with `folded` any.
+    """
+    count = len(next(iter(found.values())))
+    if not count:
+        return ""
+    text = table_of({heading: column[:most] for heading, column in found.items()}, right=right)
+    if count > most:
+        text += f"\n\nand {count - most:,} more"
+    if count <= _AT_ONCE and not folded:
+        return f"{title}\n\n{text}"
+    return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
+
+
+def _conditions(table: Table) -> str:
+    first = table.first
+    return f"Environment {first.environment.fingerprint}, {first.cell.device}, {first.cell.precision}"
