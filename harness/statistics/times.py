@@ -1,41 +1,27 @@
-"""How sure a number is: intervals, tests between two, ranks of many; for accuracies and for times."""
+"""How sure a time is: spreads of repeated measurements, ratios, and which times are tied."""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, permutations
+from itertools import permutations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
+
+from harness.statistics.intervals import Interval
 
 __all__ = [
     "FEWEST_ROWS",
-    "Interval",
     "Spread",
-    "holm",
-    "mcnemar",
-    "median_interval",
-    "ranks",
     "ratio_interval",
     "spearman",
     "spread_of_passes",
     "spread_of_repeats",
     "tie_ranks",
-    "wilson",
 ]
 
 FEWEST_ROWS = 10
 """How many rows the disagreement of passes must come from: a median of fewer deviations tells little."""
-
-
-@dataclass(frozen=True)
-class Interval:
-    """Two ends, and the probability (0..1) with which such an interval holds the truth."""
-
-    low: float
-    high: float
-    confidence: float
 
 
 @dataclass(frozen=True)
@@ -57,83 +43,6 @@ class Spread:
         """
         quantile = float(stats.t.ppf(0.5 + confidence / 2, self.freedom))
         return math.expm1(quantile * self.deviation * math.sqrt(2 / measurements))
-
-
-def wilson(correct: int, images: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a proportion (Wilson 1927), from the test set's size alone.
-
-    It says nothing of seeds.  Its coverage drops to about 0.91 very near 1.0 or at 50 images.
-    """
-    if not 0 <= correct <= images or images < 1:
-        raise ValueError(f"expected 0 <= correct <= images, got {correct} of {images}")
-    z = float(stats.norm.ppf(0.5 + confidence / 2))
-    share = correct / images
-    centre = (share + z * z / (2 * images)) / (1 + z * z / images)
-    half = z / (1 + z * z / images) * math.sqrt(share * (1 - share) / images + z * z / (4 * images**2))
-    # At the ends the bound is exactly 0 or 1; rounding must not push it past.
-    low = 0.0 if correct == 0 else max(0.0, centre - half)
-    high = 1.0 if correct == images else min(1.0, centre + half)
-    return low, high
-
-
-def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
-    """Two-sided p-value of the exact McNemar test on the same images (McNemar 1947).
-
-    Only images that one got right and the other wrong count; without any, p is 1.
-    """
-    if first.shape != second.shape:
-        raise ValueError(f"expected the same images, got {len(first)} and {len(second)}")
-    only_first = int(np.sum(first & ~second))
-    only_second = int(np.sum(second & ~first))
-    if only_first + only_second == 0:
-        return 1.0
-    return float(stats.binomtest(only_first, only_first + only_second, 0.5).pvalue)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjusted p-values for one family of tests (Holm 1979), in the given order."""
-    adjusted = [0.0] * len(p_values)
-    largest = 0.0
-    for place, index in enumerate(np.argsort(p_values, kind="stable")):
-        largest = max(largest, min(1.0, (len(p_values) - place) * p_values[index]))
-        adjusted[index] = largest
-    return adjusted
-
-
-def ranks(correct: Sequence[NDArray[np.bool_]], level: float = 0.05) -> list[int]:
-    """The rank of each row: one plus the number of rows that are significantly better.
-
-    `correct` holds, for each row, whether each of the same test images was classified right.
-    Rows are compared by exact McNemar tests, with Holm's correction over all pairs; rows that
-    cannot be told apart from the best share rank 1.
-    """
-    pairs = [(a, b) for a in range(len(correct)) for b in range(a + 1, len(correct))]
-    adjusted = holm([mcnemar(correct[a], correct[b]) for a, b in pairs])
-    better = [0] * len(correct)
-    for (a, b), p_value in zip(pairs, adjusted, strict=True):
-        if p_value < level:
-            worse = a if correct[a].sum() < correct[b].sum() else b
-            better[worse] += 1
-    return [1 + count for count in better]
-
-
-def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
-    """The distribution-free interval of a median, from order statistics (Conover 1999, section 3.2).
-
-    The k-th smallest and the k-th largest of n independent values hold the median with probability
-    1 - 2 P(Binomial(n, 1/2) < k); k is the largest for which that is at least `confidence`.  Below six
-    values there is none at 95 %: then the interval is from the smallest to the largest, and its
-    `confidence` says what that is worth.
-    """
-    if not values:
-        raise ValueError("expected at least one value")
-    count = len(values)
-    tails = accumulate(math.comb(count, below) for below in range((count + 1) // 2))
-    coverage = [1 - 2 * tail / 2**count for tail in tails]
-    enough = [k for k, share in enumerate(coverage, 1) if share >= confidence]
-    k = max(enough, default=1)
-    ordered = sorted(values)
-    return Interval(ordered[k - 1], ordered[-k], max(0.0, coverage[k - 1]))
 
 
 def spread_of_repeats(values: Sequence[float]) -> Spread:

@@ -1,0 +1,61 @@
+"""How sure a number is: of one row, between two, among many; of a time, a confidence, a learning curve."""
+
+from harness.statistics.calibration import (
+    CalibrationError,
+    ReliabilityBin,
+    brier_score,
+    calibration_error,
+    expected_calibration_error,
+    reliability,
+)
+from harness.statistics.intervals import (
+    Interval,
+    accuracy_interval,
+    median_interval,
+    spread_over_seeds,
+    wilson,
+)
+from harness.statistics.learning_curve import CurvePoint, LearningCurve, Prediction, fit_learning_curve
+from harness.statistics.pairs import Comparison, compare, holm, mcnemar
+from harness.statistics.ranking import Ranking, rank_rows, ranks
+from harness.statistics.times import (
+    FEWEST_ROWS,
+    Spread,
+    ratio_interval,
+    spearman,
+    spread_of_passes,
+    spread_of_repeats,
+    tie_ranks,
+)
+
+__all__ = [
+    "FEWEST_ROWS",
+    "CalibrationError",
+    "Comparison",
+    "CurvePoint",
+    "Interval",
+    "LearningCurve",
+    "Prediction",
+    "Ranking",
+    "ReliabilityBin",
+    "Spread",
+    "accuracy_interval",
+    "brier_score",
+    "calibration_error",
+    "compare",
+    "expected_calibration_error",
+    "fit_learning_curve",
+    "holm",
+    "mcnemar",
+    "median_interval",
+    "rank_rows",
+    "ranks",
+    "ratio_interval",
+    "reliability",
+    "spearman",
+    "spread_of_passes",
+    "spread_of_repeats",
+    "spread_over_seeds",
+    "tie_ranks",
+    "wilson",
+]

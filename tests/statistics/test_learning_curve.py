@@ -1,0 +1,111 @@
+"""Learning curves: known laws are found again, and what cannot be known is refused in words."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.statistics import CurvePoint, LearningCurve, fit_learning_curve
+
+
+def law(images: float, floor: float = 0.02, scale: float = 2.0, exponent: float = 0.5) -> float:
+    """The accuracy of a known curve."""
+    return 1 - floor - scale * images**-exponent
+
+
+def points(*sizes: int, error: float = 0.001, noise: np.random.Generator | None = None) -> list[CurvePoint]:
+    return [CurvePoint(size, law(size) + (noise.normal(0, error) if noise else 0.0), error) for size in sizes]
+
+
+@pytest.mark.parametrize("images", [500, 4_000, 32_000])
+def test_a_known_law_is_found_again(images: int):
+    found = fit_learning_curve(points(250, 500, 1_000, 2_000, 4_000, error=1e-5)).predict(images)
+    assert found.accuracy == pytest.approx(law(images), abs=1e-4)
+    assert found.interval is not None
+    assert found.interval.low <= found.accuracy <= found.interval.high
+
+
+def test_the_interval_widens_with_the_distance_and_with_the_errors():
+    def width(error: float, images: int) -> float:
+        interval = fit_learning_curve(points(250, 1_000, 4_000, error=error)).predict(images).interval
+        assert interval is not None
+        return interval.high - interval.low
+
+    assert width(0.002, 32_000) > width(0.002, 8_000) > width(0.002, 4_000)
+    assert width(0.004, 8_000) > width(0.001, 8_000)
+
+
+def covered(images: int, trials: int, *, fixed_exponent: bool = False) -> float:
+    """How often the interval holds the known law, over noisy points at four sizes."""
+    random, count, fitted = np.random.default_rng(1), 0, 0
+    for each in range(trials):
+        curve = fit_learning_curve(
+            points(250, 500, 1_000, 2_000, error=0.004, noise=random), draws=200, seed=each
+        )
+        if curve.parameters is None:
+            continue
+        if fixed_exponent:
+            at_one = curve.draws[:, 2] == np.median(curve.draws[:, 2])
+            curve = LearningCurve(curve.smallest, curve.largest, curve.parameters, curve.draws[at_one])
+        interval = curve.predict(images).interval
+        assert interval is not None
+        fitted += 1
+        count += interval.low <= law(images) <= interval.high
+    assert fitted > 0.9 * trials
+    return count / fitted
+
+
+@pytest.mark.parametrize(
+    ("given_points", "reason"),
+    [
+        ([], "3 sizes"),
+        (points(100, 1_000), "3 sizes"),
+        (points(100, 100, 100), "3 sizes"),
+        (points(1_000, 2_000, 3_000), "factor of 3.0"),
+        ([CurvePoint(size, 0.9, 0.01) for size in (100, 1_000, 10_000)], "do not rise"),
+        ([CurvePoint(size, 1 - size / 20_000, 0.001) for size in (100, 1_000, 10_000)], "do not rise"),
+        (
+            [
+                CurvePoint(size, share, 0.001)
+                for size, share in ((100, 0.5), (1_000, 0.9), (2_000, 0.7), (9_000, 0.95))
+            ],
+            "lie off",
+        ),
+    ],
+)
+def test_points_that_tell_no_curve_get_a_reason_and_no_number(given_points: list[CurvePoint], reason: str):
+    found = fit_learning_curve(given_points).predict(1_000)
+    assert reason in found.reason
+    assert (found.accuracy, found.interval) == (None, None)
+
+
+@pytest.mark.parametrize("images", [249, 32_001])
+def test_what_lies_too_far_is_refused(images: int):
+    found = fit_learning_curve(points(250, 1_000, 4_000)).predict(images)
+    assert found.accuracy is None
+    assert "outside what is trusted" in found.reason
+    assert "32,000" in found.reason
+
+
+@given(st.integers(0, 2**32), st.integers(250, 16_000))
+def test_predictions_stay_within_0_and_1_and_never_fall(seed: int, images: int):
+    curve = fit_learning_curve(
+        points(250, 500, 2_000, error=0.01, noise=np.random.default_rng(seed)), draws=50
+    )
+    found, later = curve.predict(images), curve.predict(min(16_000, images + 100))
+    if found.accuracy is not None and found.interval is not None and later.accuracy is not None:
+        assert 0 <= found.interval.low <= found.accuracy <= found.interval.high <= 1
+        assert later.accuracy >= found.accuracy
+
+
+def test_the_same_points_give_the_same_interval():
+    first, second = (fit_learning_curve(points(250, 1_000, 4_000)).predict(8_000) for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    "point", [CurvePoint(0, 0.9, 0.01), CurvePoint(10, 1.1, 0.01), CurvePoint(10, 0.9, 0.0)]
+)
+def test_impossible_points_are_refused(point: CurvePoint):
+    with pytest.raises(ValueError, match="expected images"):
+        fit_learning_curve([point])
