@@ -73,7 +73,7 @@ class Calibration:
 def confidence(predictions: Predictions) -> NDArray[np.float64]:
     """The probability of the chosen class, of shape (images,)."""
     # Rounding of float32 may leave a softmax a little above 1.
-    return np.minimum(predictions.probabilities.max(axis=1).astype(float), 1.0)
+    return np.asarray(np.minimum(predictions.probabilities.max(axis=1).astype(float), 1.0))
 
 
 def calibrations(rows: Sequence[Row], answers: Answers) -> tuple[Calibration, ...]:

@@ -1,9 +1,9 @@
 """What fine-tuning changed: the test images that it fixed or broke against fast extraction."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.analysis.answers import Answers
 from harness.analysis.errors import most_said
@@ -54,7 +54,8 @@ def changes(table: Table, answers: Answers) -> tuple[tuple[Change, ...], tuple[R
     """
     tuned = [row for row in table.rows if row.cell.strategy == "fine-tuning"]
     bases = {row.cell: row for row in table.rows if row.cell.strategy == "fast-extraction"}
-    found, alone = [], []
+    found: list[Change] = []
+    alone: list[Row] = []
     for row in tuned:
         base = _counterpart(row, bases)
         if base is None:
@@ -84,12 +85,12 @@ def _counterpart(row: Row, bases: dict[Cell, Row]) -> Row | None:
     return None
 
 
-def _turned(tuned: Row, base: Row, places: Sequence[int], answers: Answers) -> list[Turned]:
+def _turned(tuned: Row, base: Row, places: NDArray[np.intp], answers: Answers) -> list[Turned]:
     asked = answers.of(base.first)
     classes = base.first.data.classes
     before, after = _Voices(base, answers), _Voices(tuned, answers)
     found = []
-    for place in places:
+    for place in places.tolist():
         said_before, sure_before = before.at(place)
         said_after, sure_after = after.at(place)
         found.append(

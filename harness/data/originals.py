@@ -1,4 +1,7 @@
-"""Finding the images that ids mean: an id is the start of a content's hash, so any copy of the file will do."""
+"""Finding the images that ids mean.
+
+An id is the start of a content's hash, so any copy of the file will do, under any name.
+"""
 
 import hashlib
 from collections.abc import Iterable, Mapping

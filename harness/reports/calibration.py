@@ -21,7 +21,7 @@ _MEANING = (
     'above 0: "by chance" is what a perfectly calibrated row with the same confidences would show on '
     "average, and an error in bold is more than such a row shows in one test set of twenty. The Brier score "
     "is the squared distance of the probabilities from the truth, summed over classes, from 0 to 2. Both "
-    "have 95 % intervals from test images drawn anew. A row is called over- or underconfident where its "
+    "have 95 % intervals from test images drawn anew. A row is proven over- or underconfident where its "
     "mean confidence lies outside the interval of its accuracy."
 )
 _SEEDS = (
@@ -55,12 +55,12 @@ def _verdict(found: Sequence[Calibration]) -> str:
             sentences.append(
                 f"{count} of {counted(len(found), 'row')} {'is' if count == 1 else 'are'} {verdict}."
             )
-    undecided = sum(not each.verdict for each in found)
-    if undecided:
-        who = f"the other {undecided}" if sentences else "these rows" if undecided > 1 else "this row"
-        sentences.append(
-            f"These test images cannot tell whether {who} {'is' if undecided == 1 else 'are'} either."
-        )
+    left = sum(not each.verdict for each in found)
+    if left:
+        whose = "the other" if sentences else "the"
+        sentences.append(f"Of {whose} {counted(left, 'row')} these test images cannot tell it.")
+    if left == len(found):
+        sentences = ["These test images prove no row over- or underconfident."]
     return " ".join(sentences)
 
 
@@ -71,19 +71,21 @@ def _columns(found: Sequence[Calibration]) -> str:
     columns |= {
         "test accuracy (%)": [number(each.row.accuracy, 1, 100) for each in found],
         "confidence (%)": [number(each.confidence, 1, 100) for each in found],
-        "excess (points)": [f"{round(100 * each.excess, 1) + 0.0:+.1f}" for each in found],
-        "verdict": [each.verdict or "-" for each in found],
+        "confidence minus accuracy (points)": [f"{round(100 * each.excess, 1) + 0.0:+.1f}" for each in found],
+        "proven": [each.verdict or "-" for each in found],
         "ECE (points)": [_error(each) for each in found],
         "ECE, 95 % interval": [_ends(each.interval, 1, 100) for each in found],
         "by chance (points)": [number(each.by_chance, 1, 100) for each in found],
     }
+    if not any(each.verdict for each in found):
+        del columns["proven"]
     if any(each.spread is not None for each in found):
         columns["ECE, spread (points)"] = [number(each.spread, 2, 100) for each in found]
     columns |= {
         "Brier score": [number(each.brier, 3) for each in found],
         "Brier, 95 % interval": [_ends(each.brier_interval, 3, 1) for each in found],
     }
-    return table_of(columns, right=[name for name in columns if name not in (*text, "verdict")])
+    return table_of(columns, right=[name for name in columns if name not in (*text, "proven")])
 
 
 def _error(each: Calibration) -> str:

@@ -5,11 +5,12 @@ Images are named by id alone, the start of their content's hash; `harness.report
 
 from collections.abc import Sequence
 
-from harness.analysis.changes import MOST_CHANGES, Change, Turned, changes
+from harness.analysis.changes import MOST_CHANGES, Change, changes
 from harness.analysis.errors import MOST_SEEDS, Mistake, SharedErrors, by_chance, shared_errors
 from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings
-from harness.reports.sections import each_table, listed, name_of, names, table_of
+from harness.errors import few
+from harness.reports.sections import each_table, folded, listed, name_of, names, table_of
 from harness.reports.tables import number, significant
 from harness.reports.text import counted
 
@@ -17,9 +18,10 @@ __all__ = ["changes_section", "shared_section"]
 
 _MODELS = (
     "A model is a backbone at a depth: heads and seeds on the same features err alike, so they are one, and "
-    "it gets an image wrong where more than half of its cells do. Random bases are no models here. An image "
-    "that every model gets wrong is likely to be labelled wrong, or to show something else or several "
-    "classes: look at it (`--with-images`). The confidence is the mean of the cells that say so."
+    "it gets an image wrong where more than half of its cells do. Random bases are no models here. The "
+    "errors that models would share if each made its own at random, at its own rate, stand beside those that "
+    "they do share. An image that every model gets wrong is worth a look: its label may be wrong, it may show "
+    "several classes or none, or it is hard. The confidence is the mean of the cells that say so."
 )
 _CHANGES = (
     "Each fine-tuned row stands against fast extraction with the same backbone and seeds. Fixed are the "
@@ -83,7 +85,7 @@ def _shared(found: SharedErrors) -> str:
             models,
         ),
     ]
-    return "\n\n".join(filter(None, [f"The models: {', '.join(found.models)}.", rest, table, *lists]))
+    return "\n\n".join(filter(None, [f"The models: {few(found.models, shown=12)}.", rest, table, *lists]))
 
 
 def _expected(images: float) -> str:
@@ -124,26 +126,27 @@ def _changes(table: Table, found: Standings) -> str:
         parts.append(f"The {MOST_CHANGES} most accurate; {counted(left, 'fine-tuned row')} more.")
     if alone:
         parts.append(f"Without fast extraction of the same seeds: {counted(len(alone), 'fine-tuned row')}.")
-    for change in each_change:
-        parts += [_turned(change, "fixed", rows), _turned(change, "broken", rows)]
+    parts += [_turned(change, rows) for change in each_change]
     return "\n\n".join(filter(None, parts))
 
 
-def _turned(change: Change, way: str, rows: Sequence[Row]) -> str:
-    found: tuple[Turned, ...] = getattr(change, way)
-    title = f"{name_of(change.tuned, rows)}: {counted(len(found), 'image')} {way}"
+def _turned(change: Change, rows: Sequence[Row]) -> str:
+    """The images of a change, folded, the fixed ones first; of either at most `_MOST_TURNED`."""
+    ways = {"fixed": change.fixed, "broken": change.broken}
+    shown = [(way, each) for way, found in ways.items() for each in found[:_MOST_TURNED]]
+    if not shown:
+        return ""
     columns = {
-        "id": [each.id for each in found],
-        "label": [each.label for each in found],
-        "before": [each.before for each in found],
-        "confidence before (%)": [number(each.before_confidence, 1, 100) for each in found],
-        "after": [each.after for each in found],
-        "confidence after (%)": [number(each.after_confidence, 1, 100) for each in found],
+        "change": [way for way, _ in shown],
+        "id": [each.id for _, each in shown],
+        "label": [each.label for _, each in shown],
+        "before": [each.before for _, each in shown],
+        "confidence before (%)": [number(each.before_confidence, 1, 100) for _, each in shown],
+        "after": [each.after for _, each in shown],
+        "confidence after (%)": [number(each.after_confidence, 1, 100) for _, each in shown],
     }
-    return listed(
-        title,
-        columns,
-        right=["confidence before (%)", "confidence after (%)"],
-        most=_MOST_TURNED,
-        folded=True,
-    )
+    text = table_of(columns, right=["confidence before (%)", "confidence after (%)"])
+    more = {way: len(found) - _MOST_TURNED for way, found in ways.items()}
+    rest = " and ".join(f"{left:,} more {way}" for way, left in more.items() if left > 0)
+    title = f"{name_of(change.tuned, rows)}: {len(change.fixed):,} fixed, {len(change.broken):,} broken"
+    return folded(title, f"{text}\n\nand {rest}" if rest else text)

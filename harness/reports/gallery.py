@@ -9,13 +9,14 @@ import io
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from PIL import Image
+from PIL import Image, ImageOps
 
-from harness.analysis.changes import changes
-from harness.analysis.errors import shared_errors
+from harness.analysis.changes import Turned, changes
+from harness.analysis.errors import Mistake, shared_errors
 from harness.analysis.standings import Standings
 from harness.data.decode import UndecodableImageError, decode
 from harness.data.manifest import Manifest
@@ -32,6 +33,8 @@ FACTS_FILE: Final = "images.csv"
 MOST_SHOWN: Final = 48
 """How many images of a list are shown."""
 
+_IGNORE = ".gitignore"
+_HEADER = ["list", "id", "caption"]
 _COMMITTED = (("results", "leaderboards"), ("results", "records"), ("results", "baselines"))
 _SIDE = 320
 _COLUMNS = 8
@@ -58,38 +61,17 @@ def errors_shown(found: Standings) -> dict[str, list[Shown]]:
     """The lists of the report's errors, by a title, at most `MOST_SHOWN` images each; empty ones left out."""
     lists: dict[str, list[Shown]] = {}
     for shared in shared_errors(found):
-        for title, mistakes in (
-            ("wrong by all models", shared.by_all),
-            ("wrong by most models", shared.by_most),
-        ):
-            lists.setdefault(title, []).extend(
-                Shown(
-                    each.id,
-                    (
-                        f"label {each.label}",
-                        f"{each.wrong} of {len(shared.models)} models: {each.said} "
-                        f"({100 * each.confidence:.1f} %)",
-                    ),
-                )
-                for each in mistakes[:MOST_SHOWN]
-            )
+        models = len(shared.models)
+        _add(lists, "wrong by all models", [_mistake(each, models) for each in shared.by_all])
+        _add(lists, "wrong by most models", [_mistake(each, models) for each in shared.by_most])
     for table in found.tables:
         pairs, _ = changes(table, found.answers)
         rows = [pair.tuned for pair in pairs]
         for pair in pairs:
-            for way, turned in (("fixed", pair.fixed), ("broken", pair.broken)):
-                lists.setdefault(f"{way} by {name_of(pair.tuned, rows)}", []).extend(
-                    Shown(
-                        each.id,
-                        (
-                            f"label {each.label}",
-                            f"before {each.before} ({100 * each.before_confidence:.1f} %)",
-                            f"after {each.after} ({100 * each.after_confidence:.1f} %)",
-                        ),
-                    )
-                    for each in turned[:MOST_SHOWN]
-                )
-    return {title: images for title, images in lists.items() if images}
+            name = name_of(pair.tuned, rows)
+            _add(lists, f"fixed by {name}", [_turned(each) for each in pair.fixed])
+            _add(lists, f"broken by {name}", [_turned(each) for each in pair.broken])
+    return lists
 
 
 def require_private(out: Path) -> None:
@@ -99,7 +81,7 @@ def require_private(out: Path) -> None:
     """
     parts = out.resolve().parts
     for pair in _COMMITTED:
-        if pair in zip(parts, parts[1:], strict=False):
+        if pair in pairwise(parts):
             raise UserError(
                 f"{'/'.join(pair)} is committed, and this would put your images there",
                 where=str(out),
@@ -109,10 +91,10 @@ def require_private(out: Path) -> None:
         return
     if not out.is_dir():
         raise UserError("expected a folder, found a file", where=str(out))
-    there = sorted(path.name for path in out.iterdir())
-    if there and FACTS_FILE not in there:
+    foreign = sorted({path.name for path in out.iterdir()} - _written(out))
+    if foreign:
         raise UserError(
-            f"this folder holds files that are not a gallery's: {few(there)}",
+            f"this folder holds files that are not a gallery's: {few(foreign)}",
             where=str(out),
             hint="Name a new or empty folder.",
         )
@@ -155,9 +137,40 @@ def write_gallery(
             _draw_sheet(title, there, originals, partial / f"{name}.png")
             sheets.append(out / f"{name}.png")
         (partial / FACTS_FILE).write_text(_facts(lists), encoding="utf-8")
+        (partial / _IGNORE).write_text("*\n", encoding="utf-8")  # wherever the folder is
         require_private(out)
         shutil.rmtree(out, ignore_errors=True)
     return Gallery(tuple(sheets), len(originals), missing)
+
+
+def _add(lists: dict[str, list[Shown]], title: str, images: Sequence[Shown]) -> None:
+    """Add a list if it has images; one of another table may have its title."""
+    if images:
+        same = sum(each.partition(" #")[0] == title for each in lists)
+        lists[f"{title} #{same + 1}" if same else title] = list(images[:MOST_SHOWN])
+
+
+def _mistake(each: Mistake, models: int) -> Shown:
+    says = f"{each.wrong} of {models} models: {each.said} ({100 * each.confidence:.1f} %)"
+    return Shown(each.id, (f"label {each.label}", says))
+
+
+def _turned(each: Turned) -> Shown:
+    before = f"before {each.before} ({100 * each.before_confidence:.1f} %)"
+    after = f"after {each.after} ({100 * each.after_confidence:.1f} %)"
+    return Shown(each.id, (f"label {each.label}", before, after))
+
+
+def _written(out: Path) -> set[str]:
+    """The names of what an earlier call wrote to a folder."""
+    try:
+        rows = list(csv.reader(io.StringIO((out / FACTS_FILE).read_text(encoding="utf-8"))))
+    except (OSError, ValueError, csv.Error):
+        return set()
+    if not rows or rows[0] != _HEADER:
+        return set()
+    names = {_file_name(row[0]) for row in rows[1:] if row}
+    return {FACTS_FILE, _IGNORE, *names, *(f"{name}.png" for name in names)}
 
 
 def _originals(
@@ -212,7 +225,8 @@ def _draw_sheet(
         for place in axes.flat:
             place.axis("off")
         for place, each in zip(axes.flat, images, strict=False):
-            place.imshow(thumbnails[each.id])
+            # On a square, so that captions stand in line.
+            place.imshow(ImageOps.pad(thumbnails[each.id], (_SIDE, _SIDE), color="white"))
             place.set_title("\n".join([each.id, *each.caption]), fontsize=6.5, loc="left")
         figure.savefig(path, dpi=110, metadata={"Software": None})
 
@@ -220,7 +234,7 @@ def _draw_sheet(
 def _facts(lists: Mapping[str, Iterable[Shown]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["list", "id", "caption"])
+    writer.writerow(_HEADER)
     for title, images in lists.items():
         writer.writerows([title, each.id, "; ".join(each.caption)] for each in images)
     return text.getvalue()

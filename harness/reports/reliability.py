@@ -71,7 +71,7 @@ def _draw(row: Row, answers: Answers, upper: Any, lower: Any, low: float) -> Non
         color="black",
         marker="o",
         markersize=4,
-        linewidth=1.0,
+        linestyle="none",
         elinewidth=0.8,
         capsize=2,
         clip_on=False,
@@ -96,7 +96,7 @@ def _draw(row: Row, answers: Answers, upper: Any, lower: Any, low: float) -> Non
     lower.set_xlabel("confidence (%)")
     error = 100 * expected_calibration_error(sure, asked.correct, _BINS)
     gap = 100 * (float(sure.mean()) - float(asked.correct.mean()))
-    text = f"ECE {error:.1f} points\nconfidence {gap:+.1f} points"
+    text = f"ECE {error:.1f} points\nconfidence minus accuracy {gap:+.1f}"
     if len(row.records) > 1:
         text += f"\nseed {row.first.cell.seed} of {len(row.records)}"
     upper.text(0.97, 0.05, text, transform=upper.transAxes, ha="right", va="bottom", fontsize=7.5)

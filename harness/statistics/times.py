@@ -1,7 +1,7 @@
 """How sure a time is: spreads of repeated measurements, ratios, and which times are tied."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -124,41 +124,3 @@ def spearman(first: Sequence[float], second: Sequence[float]) -> tuple[float, fl
     extreme = int(np.sum(np.abs(places[orders] @ others) >= abs(found) - 1e-12))
     p_value = extreme / len(orders) if exact else (extreme + 1) / (len(orders) + 1)
     return found, p_value
-
-
-# Stand-ins until the statistics of several seeds are merged.
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """The ranks of rows, their rank intervals, which tie with the best, and the family of tests."""
-
-    ranks: tuple[int | None, ...]
-    intervals: tuple[tuple[int, int] | None, ...]
-    tied_with_best: tuple[bool, ...]
-    family: str
-    tested: int
-
-
-def accuracy_interval(correct: NDArray[np.bool_]) -> Interval:
-    """The interval of the mean over seeds."""
-    return Interval(*wilson(round(correct.mean() * correct.shape[1]), correct.shape[1]), 0.95)
-
-
-def spread_over_seeds(accuracies: Sequence[float]) -> float | None:
-    """The standard deviation over seeds, None for one."""
-    return float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else None
-
-
-def rank_rows(
-    accuracies: Sequence[Sequence[float]], images: int, correct: Callable[[int], NDArray[np.bool_]]
-) -> Ranking:
-    """Rank rows."""
-    found = ranks([correct(number)[0] for number in range(len(accuracies))])
-    return Ranking(
-        tuple(found),
-        tuple((rank, len(found)) for rank in found),
-        tuple(rank == 1 for rank in found),
-        f"Exact McNemar tests, Holm over all pairs of the table ({images} images).",
-        len(found),
-    )
