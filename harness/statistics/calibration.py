@@ -80,8 +80,8 @@ def calibration_error(
     """The expected calibration error with what chance makes of it; seeded, so the same for the same data.
 
     `by_chance` and `limit` draw right and wrong anew by the confidences (Broecker and Smith 2007).  The
-    interval draws images anew and reflects the draws at the value (the basic bootstrap), so that the bias
-    that drawing adds once more is taken off rather than counted twice; it is cut at 0.
+    interval is 1.96 standard deviations (images drawn anew) about the value, its lower end lower by the
+    whole of `by_chance`: chance adds most to an error of 0, so the interval is wide rather than too short.
     """
     place, _ = _places(confidence, correct, bins, equal_mass)
     random = np.random.default_rng(seed)
@@ -98,12 +98,13 @@ def calibration_error(
         again_images = random.integers(images, size=(many, images)) + images * np.arange(many)[:, None]
         weights = np.bincount(again_images.ravel(), minlength=many * images).reshape(many, images)
         again[start : start + many] = _errors(place, weights * excess)
-    low, high = 2 * value - np.quantile(again, [0.975, 0.025])
+    half = 1.96 * float(again.std(ddof=1))
+    by_chance = float(chance.mean())
     return CalibrationError(
         value,
-        float(chance.mean()),
+        by_chance,
         float(np.quantile(chance, 0.95)),
-        Interval(max(0.0, float(low)), max(0.0, float(high)), 0.95),
+        Interval(max(0.0, value - by_chance - half), min(1.0, value + half), 0.95),
     )
 
 
@@ -143,8 +144,8 @@ def reliability(
 
 
 def _excess(confidence: NDArray[np.floating], correct: NDArray[np.bool_]) -> NDArray[np.float64]:
-    answers: NDArray[np.float64] = np.asarray(correct, dtype=float)
-    return answers - np.asarray(confidence, dtype=float)
+    excess: NDArray[np.float64] = np.subtract(correct, confidence, dtype=float)
+    return excess
 
 
 def _places(
@@ -163,7 +164,8 @@ def _places(
             edges = np.repeat(edges, 2)
     # A bin holds its upper end, and the first its lower end too.
     inner = np.searchsorted(edges, shares, side="left") - 1
-    return np.clip(inner, 0, len(edges) - 2), edges
+    places: NDArray[np.int64] = np.clip(inner, 0, len(edges) - 2)
+    return places, edges
 
 
 def _errors(place: NDArray[np.int64], excess: NDArray[np.float64]) -> NDArray[np.float64]:

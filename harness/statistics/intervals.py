@@ -145,7 +145,7 @@ def accuracy_interval(correct: NDArray[np.bool_], confidence: float = 0.95) -> I
     matter, so it stays within 0..1.  tests/statistics/test_coverage.py holds what it covers.
     """
     row = sample(correct)
-    quantile = float(stats.t.ppf(0.5 + confidence / 2, freedom(row.from_images + row.from_seeds, row.doubt)))
+    quantile = float(stats.t.ppf(0.5 + confidence / 2, freedom(row.from_images + row.from_seeds, row)))
     return Interval(*score_interval(row.accuracy, effective_images(row), quantile), confidence)
 
 
