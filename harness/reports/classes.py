@@ -33,8 +33,8 @@ def _of_table(table: Table, found: Standings) -> str:
             "that one class is harder than the other."
         )
     verdict = (
-        f"The share of a class's test images that are put in it, in %, with its 95 % interval. In {differ} of "
-        f"{of} the intervals of some two classes do not touch."
+        f"The share of a class's test images that are put in it, in %, with its 95 % interval. In {differ} "
+        f"of {of} the intervals of some two classes do not touch."
     )
     parts = [verdict, _recalls(rows, each_row)]
     if several:

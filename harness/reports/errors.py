@@ -18,9 +18,9 @@ __all__ = ["changes_section", "shared_section"]
 
 _MODELS = (
     "A model is a backbone at a depth: heads and seeds on the same features err alike, so they are one, and "
-    "it gets an image wrong where more than half of its cells do. Random bases are no models here. The "
-    "errors that models would share if each made its own at random, at its own rate, stand beside those that "
-    "they do share. An image that every model gets wrong is worth a look: its label may be wrong, it may show "
+    "it gets an image wrong where more than half of its cells do. Random bases are no models here. Beside "
+    "the errors that models share stands how many they would share if each made its own at random, at its "
+    "own rate. An image that every model gets wrong is worth a look: its label may be wrong, it may show "
     "several classes or none, or it is hard. The confidence is the mean of the cells that say so."
 )
 _CHANGES = (

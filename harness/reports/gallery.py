@@ -226,7 +226,7 @@ def _draw_sheet(
             place.axis("off")
         for place, each in zip(axes.flat, images, strict=False):
             # On a square, so that captions stand in line.
-            place.imshow(ImageOps.pad(thumbnails[each.id], (_SIDE, _SIDE), color="white"))
+            place.imshow(ImageOps.pad(thumbnails[each.id], (_SIDE, _SIDE), color="white", centering=(0.5, 0)))
             place.set_title("\n".join([each.id, *each.caption]), fontsize=6.5, loc="left")
         figure.savefig(path, dpi=110, metadata={"Software": None})
 

@@ -47,8 +47,9 @@ def reliability_figure(found: Standings) -> Figure | None:
         upper = figure.add_subplot(grid[2 * line, column])
         lower = figure.add_subplot(grid[2 * line + 1, column], sharex=upper)
         _draw(row, found.answers, upper, lower, low)
-        title = textwrap.fill(name_of(row, [each for each, _ in chosen]), 36)
-        upper.set_title(f"{title}\n{why}" if why else title, loc="left", fontsize=8.5)
+        name = textwrap.fill(name_of(row, [each for each, _ in chosen]), 42)
+        title = "\n".join(filter(None, [name, why, _numbers(row, found.answers)]))
+        upper.set_title(title, loc="left", fontsize=8)
         if column == 0:
             upper.set_ylabel("accuracy (%)")
             lower.set_ylabel("images")
@@ -94,15 +95,19 @@ def _draw(row: Row, answers: Answers, upper: Any, lower: Any, low: float) -> Non
     upper.set_xlim(100 * low - 2, 102)
     upper.tick_params(labelbottom=False)
     lower.set_xlabel("confidence (%)")
-    error = 100 * expected_calibration_error(sure, asked.correct, _BINS)
-    gap = 100 * (float(sure.mean()) - float(asked.correct.mean()))
-    text = f"ECE {error:.1f} points\nconfidence minus accuracy {gap:+.1f}"
-    if len(row.records) > 1:
-        text += f"\nseed {row.first.cell.seed} of {len(row.records)}"
-    upper.text(0.97, 0.05, text, transform=upper.transAxes, ha="right", va="bottom", fontsize=7.5)
     for axes in (upper, lower):
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=7.5)
+
+
+def _numbers(row: Row, answers: Answers) -> str:
+    """The numbers of what is drawn."""
+    asked = answers.of(row.first)
+    sure = confidence(asked)
+    error = 100 * expected_calibration_error(sure, asked.correct, _BINS)
+    excess = 100 * (float(sure.mean()) - float(asked.correct.mean()))
+    text = f"ECE {error:.1f}, confidence minus accuracy {round(excess, 1) + 0.0:+.1f}"
+    return f"seed {row.cell.seed} of {len(row.records)}: {text}" if len(row.records) > 1 else text
 
 
 def _name(figure: Figure, table: Table, shown: int) -> None:
@@ -114,7 +119,8 @@ def _name(figure: Figure, table: Table, shown: int) -> None:
         fontsize=11,
     )
     figure.supxlabel(
-        "Below the dashed line: overconfident. Bars: Wilson's 95 % interval. Images: logarithmic scale.",
+        "Below the dashed line: overconfident. Bars: Wilson's 95 % interval. Images: logarithmic scale. "
+        "ECE and differences in points.",
         x=0.01,
         ha="left",
         fontsize=8,

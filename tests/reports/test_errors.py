@@ -16,7 +16,7 @@ def test_counts_stand_beside_what_chance_would_give(tmp_path: Path):
     )
     # 4 images x 1/4 x 1/2 x 1/4
     (line,) = [line for line in text.splitlines() if line.startswith("| wrong by all 3 models")]
-    assert [part.strip() for part in line.split("|")[2:4]] == ["1", "0.13"]
+    assert [part.strip() for part in line.split("|")[2:4]] == ["1", "0.12"]
     assert "Wrong by all 3 models: 1 image\n" in text
 
 

@@ -100,7 +100,7 @@ def test_a_folder_with_other_files_is_refused_and_kept(run: RunFolder, tmp_path:
     out = tmp_path / "gallery"
     written(run, out)
     (out / "mine.txt").write_text("mine")
-    with pytest.raises(UserError, match="mine.txt"):
+    with pytest.raises(UserError, match=r"mine\.txt"):
         written(run, out)
     assert (out / "mine.txt").read_text() == "mine"
 
