@@ -4,7 +4,7 @@ Confidence is the probability of the class that was chosen, whether or not it is
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Literal
 
@@ -18,18 +18,22 @@ from harness.metrics import metric
 from harness.records import Predictions
 from harness.statistics import (
     Interval,
+    accuracy_interval,
     brier_score,
     calibration_error,
     expected_calibration_error,
     spread_over_seeds,
 )
 
-__all__ = ["MOST_PANELS", "Calibration", "calibrations", "confidence", "telling_rows"]
+__all__ = ["MOST_PANELS", "MOST_SEEDS", "Calibration", "calibrations", "confidence", "telling_rows"]
 
 MOST_PANELS = 12
 """Of how many rows `telling_rows` makes a choice at most."""
 
-_DRAWS = 1_000
+MOST_SEEDS = 5
+"""Of how many of a row's seeds: each takes a bootstrap of its own."""
+
+_DRAWS = 500
 _SLICE = 2_000_000
 
 
@@ -37,6 +41,7 @@ _SLICE = 2_000_000
 class Calibration:
     """How well a row knows when it is right; of several seeds the means.
 
+    `row` has those seeds that took part, the first `MOST_SEEDS`.
     `error` is the expected calibration error (0..1) with `interval`, from images drawn anew, and `spread`
     its standard deviation over seeds; `by_chance` is what a perfectly calibrated row with these confidences
     would show on average, and `proven` says whether it is more than that can be.  `brier` is the Brier score
@@ -82,6 +87,7 @@ def calibrations(rows: Sequence[Row], answers: Answers) -> tuple[Calibration, ..
     The ends of a row's interval are means of its seeds' (which draw the same images); it says nothing of
     other seeds, the spread does.
     """
+    rows = [_first_seeds(row, answers) for row in rows]
     distances = [np.mean([_distances(each) for each in _predictions(row, answers)], axis=0) for row in rows]
     found = []
     for row, interval in zip(rows, _mean_intervals(np.array(distances)), strict=True):
@@ -114,8 +120,8 @@ def telling_rows(rows: Sequence[Row], answers: Answers) -> list[tuple[Row, str]]
     The most accurate, the fastest of the Pareto front by inference time, the worst calibrated, and of the
     others the most accurate, up to `MOST_PANELS`.
     """
-    if not rows:
-        return []
+    if len(rows) < 2:
+        return [(row, "") for row in rows]
     costs = [row.value(metric("inference_ms")) for row in rows]
     errors = [_plain_error(row, answers) for row in rows]
     why: dict[int, list[str]] = {0: ["most accurate"]}
@@ -129,8 +135,17 @@ def telling_rows(rows: Sequence[Row], answers: Answers) -> list[tuple[Row, str]]
 
 def _plain_error(row: Row, answers: Answers) -> float:
     return fmean(
-        expected_calibration_error(confidence(each), each.correct) for each in _predictions(row, answers)
+        expected_calibration_error(confidence(each), each.correct)
+        for each in map(answers.of, row.records[:MOST_SEEDS])
     )
+
+
+def _first_seeds(row: Row, answers: Answers) -> Row:
+    """The row with its first seeds alone, and their interval."""
+    if len(row.records) <= MOST_SEEDS:
+        return row
+    first = row.records[:MOST_SEEDS]
+    return replace(row, records=first, interval=accuracy_interval(answers.correct(first)))
 
 
 def _predictions(row: Row, answers: Answers) -> list[Predictions]:

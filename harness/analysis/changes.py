@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.analysis.answers import Answers
-from harness.analysis.errors import most_said
+from harness.analysis.errors import MOST_SEEDS, most_said
 from harness.analysis.rows import Row, Table
 from harness.matrix import Cell
 from harness.strategies import NO_DEPTH
@@ -66,9 +66,9 @@ def changes(table: Table, answers: Answers) -> tuple[tuple[Change, ...], tuple[R
 
 
 def changes_of(tuned: Row, base: Row, answers: Answers) -> Change:
-    """The images that differ between two rows that were asked the same images."""
-    wrong_before = 1 - answers.correct(base.records).mean(axis=0)
-    wrong_after = 1 - answers.correct(tuned.records).mean(axis=0)
+    """The images that differ between two rows that were asked the same images, by their first seeds."""
+    wrong_before = 1 - answers.correct(base.records[:MOST_SEEDS]).mean(axis=0)
+    wrong_after = 1 - answers.correct(tuned.records[:MOST_SEEDS]).mean(axis=0)
     fixed = _turned(tuned, base, np.flatnonzero((wrong_before > 0.5) & (wrong_after < 0.5)), answers)
     broken = _turned(tuned, base, np.flatnonzero((wrong_before < 0.5) & (wrong_after > 0.5)), answers)
     fixed.sort(key=lambda each: (-each.before_confidence, each.id))
@@ -107,10 +107,10 @@ def _turned(tuned: Row, base: Row, places: NDArray[np.intp], answers: Answers) -
 
 
 class _Voices:
-    """What the seeds of a row say, image by image."""
+    """What the first seeds of a row say, image by image."""
 
     def __init__(self, row: Row, answers: Answers) -> None:
-        asked = [answers.of(record).probabilities for record in row.records]
+        asked = [answers.of(record).probabilities for record in row.records[:MOST_SEEDS]]
         self._says = np.stack([each.argmax(axis=1) for each in asked])
         self._sure = np.stack([each.max(axis=1) for each in asked])
 

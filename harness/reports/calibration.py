@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from harness.analysis.calibration import Calibration, calibrations
+from harness.analysis.calibration import MOST_SEEDS, Calibration, calibrations
 from harness.analysis.rows import Table
 from harness.analysis.standings import Standings
 from harness.reports.sections import each_table, names, table_of
@@ -35,8 +35,11 @@ def calibration_section(found: Standings) -> str:
     text = each_table(found, lambda table: _of_table(table, found))
     if not text:
         return ""
-    several = any(len(row.records) > 1 for table in found.tables for row in table.rows)
-    return "\n\n".join([_MEANING, *([_SEEDS] if several else []), text])
+    most = max(len(row.records) for table in found.tables for row in table.rows)
+    notes = [_MEANING, _SEEDS if most > 1 else ""]
+    if most > MOST_SEEDS:
+        notes.append(f"All figures here, accuracy too, are of the first {MOST_SEEDS} seeds of each row.")
+    return "\n\n".join(filter(None, [*notes, text]))
 
 
 def _of_table(table: Table, found: Standings) -> str:
@@ -48,6 +51,9 @@ def _of_table(table: Table, found: Standings) -> str:
 
 
 def _verdict(found: Sequence[Calibration]) -> str:
+    if len(found) == 1:
+        word = found[0].verdict
+        return f"The row is {word}." if word else "These test images do not prove it over- or underconfident."
     sentences = []
     for verdict in ("overconfident", "underconfident"):
         count = sum(each.verdict == verdict for each in found)

@@ -11,6 +11,7 @@ from harness.reports.text import counted
 
 __all__ = ["classes_section"]
 
+_APART = "classes whose 95 % intervals do not touch"
 _ROWS = 10
 _CLASSES = 8
 _CONFUSIONS = 15
@@ -26,15 +27,18 @@ def _of_table(table: Table, found: Standings) -> str:
     each_row = [recalls(row, found.answers) for row in rows]
     several = len(table.first.data.classes) > 2
     differ = sum(map(classes_differ, each_row))
+    alone = len(rows) == 1
     of = f"the first {len(rows)} rows" if len(rows) < len(table.rows) else counted(len(rows), "row")
     if not several and not differ:
-        return (
-            f"Of {of} none has classes whose 95 % intervals do not touch: these test images cannot tell "
-            "that one class is harder than the other."
-        )
+        touch = "The 95 % intervals of both classes touch" if alone else f"Of {of} none has {_APART}"
+        return f"{touch}: these test images cannot tell that one class is harder than the other."
+    if alone:
+        found_apart = f"The row has {_APART}." if differ else f"The row has no {_APART}."
+    else:
+        found_apart = f"Of {of} {differ or 'none'} {'has' if differ <= 1 else 'have'} {_APART}."
     verdict = (
-        f"The share of a class's test images that are put in it, in %, with its 95 % interval. In {differ} "
-        f"of {of} the intervals of some two classes do not touch."
+        "The share of a class's test images that are put in it, in %, with its 95 % interval. "
+        f"{found_apart}"
     )
     parts = [verdict, _recalls(rows, each_row)]
     if several:
@@ -50,7 +54,7 @@ def _recalls(rows: Sequence[Row], found: Sequence[Sequence[Recall]]) -> str:
     columns = names(rows)
     text = list(columns)
     for place in shown:
-        columns[f"{labels[place]} ({found[0][place].images:,} images)"] = [
+        columns[f"{labels[place]} ({counted(found[0][place].images, 'image')})"] = [
             _recall(each[place]) for each in found
         ]
     table = table_of(columns, right=[name for name in columns if name not in text])

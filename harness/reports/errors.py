@@ -37,15 +37,18 @@ def shared_section(found: Standings) -> str:
     parts = [_shared(each) for each in shared_errors(found)]
     if not parts:
         return ""
-    seeds = max(len(row.records) for table in found.tables for row in table.rows)
-    note = f" Of each row the first {MOST_SEEDS} seeds are read." if seeds > MOST_SEEDS else ""
-    return "\n\n".join([_MODELS + note, *parts])
+    return "\n\n".join([_MODELS + _seeds_read(found), *parts])
 
 
 def changes_section(found: Standings) -> str:
     """What fine-tuning fixed and broke against fast extraction; "" without such pairs of rows."""
     text = each_table(found, lambda table: _changes(table, found))
-    return f"{_CHANGES}\n\n{text}" if text else ""
+    return f"{_CHANGES}{_seeds_read(found)}\n\n{text}" if text else ""
+
+
+def _seeds_read(found: Standings) -> str:
+    most = max(len(row.records) for table in found.tables for row in table.rows)
+    return f" Images are told by the first {MOST_SEEDS} seeds of each row." if most > MOST_SEEDS else ""
 
 
 def _shared(found: SharedErrors) -> str:

@@ -7,6 +7,7 @@ Thumbnails are made anew from the pixels, so nothing that a file says of place o
 import csv
 import io
 import shutil
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,6 +25,7 @@ from harness.data.originals import Original, find_originals
 from harness.errors import UserError, few
 from harness.files import whole_folder
 from harness.reports.sections import name_of
+from harness.reports.text import counted
 from harness.running.folder import RunFolder
 
 __all__ = ["FACTS_FILE", "Gallery", "Shown", "errors_shown", "require_private", "write_gallery"]
@@ -218,15 +220,30 @@ def _draw_sheet(
     columns = min(_COLUMNS, max(4, len(images)))
     rows = -(-len(images) // columns)
     # Names of classes are no formulas.
-    with rc_context({"font.size": 7.5, "text.parse_math": False}):
-        figure = Figure(figsize=(1.75 * columns, 2.25 * rows + 0.5), layout="constrained")
-        figure.suptitle(f"{title}: {len(images)} image{'' if len(images) == 1 else 's'}", x=0.01, ha="left")
+    with rc_context({"font.size": 7.5, "text.parse_math": False}), warnings.catch_warnings():
+        # A class may be named in a script that the font lacks; the CSV has it.
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        # Laid out by hand: to let matplotlib do it takes a second a sheet.
+        width, height = 1.75 * columns, 2.3 * rows + 0.3
+        figure = Figure(figsize=(width, height))
+        figure.suptitle(
+            f"{title}: {counted(len(images), 'image')}", x=0.06 / width, y=1 - 0.06 / height, ha="left"
+        )
         axes = figure.subplots(rows, columns, squeeze=False)
+        figure.subplots_adjust(
+            left=0.06 / width,
+            right=1 - 0.06 / width,
+            bottom=0,
+            top=1 - 0.85 / height,
+            wspace=0.06,
+            hspace=0.4,
+        )
         for place in axes.flat:
             place.axis("off")
         for place, each in zip(axes.flat, images, strict=False):
             # On a square, so that captions stand in line.
             place.imshow(ImageOps.pad(thumbnails[each.id], (_SIDE, _SIDE), color="white", centering=(0.5, 0)))
+            place.set_anchor("N")
             place.set_title("\n".join([each.id, *each.caption]), fontsize=6.5, loc="left")
         figure.savefig(path, dpi=110, metadata={"Software": None})
 

@@ -48,7 +48,8 @@ def reliability_figure(found: Standings) -> Figure | None:
         lower = figure.add_subplot(grid[2 * line + 1, column], sharex=upper)
         _draw(row, found.answers, upper, lower, low)
         name = textwrap.fill(name_of(row, [each for each, _ in chosen]), 42)
-        title = "\n".join(filter(None, [name, why, _numbers(row, found.answers)]))
+        numbers = textwrap.fill(_numbers(row, found.answers), 42)
+        title = "\n".join(filter(None, [name, why, numbers]))
         upper.set_title(title, loc="left", fontsize=8)
         if column == 0:
             upper.set_ylabel("accuracy (%)")
@@ -107,7 +108,7 @@ def _numbers(row: Row, answers: Answers) -> str:
     error = 100 * expected_calibration_error(sure, asked.correct, _BINS)
     excess = 100 * (float(sure.mean()) - float(asked.correct.mean()))
     text = f"ECE {error:.1f}, confidence minus accuracy {round(excess, 1) + 0.0:+.1f}"
-    return f"seed {row.cell.seed} of {len(row.records)}: {text}" if len(row.records) > 1 else text
+    return f"seed {row.cell.seed} alone: {text}" if len(row.records) > 1 else text
 
 
 def _name(figure: Figure, table: Table, shown: int) -> None:
@@ -118,9 +119,12 @@ def _name(figure: Figure, table: Table, shown: int) -> None:
         ha="left",
         fontsize=11,
     )
-    figure.supxlabel(
+    note = (
         "Below the dashed line: overconfident. Bars: Wilson's 95 % interval. Images: logarithmic scale. "
-        "ECE and differences in points.",
+        "ECE and differences in points."
+    )
+    figure.supxlabel(
+        textwrap.fill(note, round(16 * figure.get_figwidth())),
         x=0.01,
         ha="left",
         fontsize=8,

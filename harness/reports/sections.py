@@ -49,8 +49,8 @@ def each_table(found: Standings, render: Callable[[Table], str]) -> str:
 
 def table_of(found: Mapping[str, Sequence[str]], *, right: Sequence[str] = ()) -> str:
     """Columns of texts as a markdown table."""
-    cells = {heading: [in_one_cell(text) for text in column] for heading, column in found.items()}
-    return markdown(pd.DataFrame(cells), right=right)
+    cells = {_cell(heading): [_cell(text) for text in column] for heading, column in found.items()}
+    return markdown(pd.DataFrame(cells), right=[_cell(heading) for heading in right])
 
 
 def listed(
@@ -69,6 +69,11 @@ def listed(
 def folded(title: str, text: str) -> str:
     """A text that a reader unfolds; the title is no markdown."""
     return f"<details><summary>{html.escape(title, quote=False)}</summary>\n\n{text}\n\n</details>"
+
+
+def _cell(text: str) -> str:
+    """A text as it is, in a cell: a class may have any name."""
+    return in_one_cell(text.replace("<", "&lt;"))
 
 
 def conditions(table: Table) -> str:

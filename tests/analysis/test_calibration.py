@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from fakes_said import cell, said, standings
 
-from harness.analysis.calibration import MOST_PANELS, Calibration, calibrations, confidence, telling_rows
+from harness.analysis.calibration import (
+    MOST_PANELS,
+    MOST_SEEDS,
+    Calibration,
+    calibrations,
+    confidence,
+    telling_rows,
+)
 from harness.records import Predictions, StepTimes
 
 BACKBONES = ("MobileNet", "VGG16", "Xception")
@@ -116,7 +123,14 @@ def test_the_telling_rows_are_the_best_the_fastest_the_worst_calibrated_and_then
     assert [row.cell.size for row, _ in chosen] == sorted(row.cell.size for row, _ in chosen)
 
 
-def test_a_single_row_is_all_of_them(tmp_path: Path):
+def test_a_single_row_needs_no_reason(tmp_path: Path):
     found = standings(tmp_path, cell(right(7)))
-    ((_, why),) = telling_rows(found.tables[0].rows, found.answers)
-    assert why == "most accurate, fastest on the front, worst calibrated"
+    assert telling_rows(found.tables[0].rows, found.answers) == [(found.tables[0].rows[0], "")]
+
+
+def test_of_many_seeds_the_first_ones_take_part_in_every_number(tmp_path: Path):
+    one = calibrated(tmp_path, *[right(9)] * MOST_SEEDS, right(1))
+    assert one.row.accuracy == pytest.approx(0.9)
+    assert one.excess == pytest.approx(0, abs=1e-6)
+    assert one.row.interval.low < 0.9 < one.row.interval.high
+    assert one.spread == pytest.approx(0, abs=1e-9)

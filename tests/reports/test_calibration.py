@@ -32,9 +32,13 @@ def test_what_is_proven_is_said_and_marked(tmp_path: Path):
 
 
 def test_where_nothing_is_proven_there_is_no_column_for_it(tmp_path: Path):
-    text = calibration_section(standings(tmp_path, cell(right(900))))
+    text = calibration_section(standings(tmp_path, cell(right(900)), cell(right(901), "Xception")))
     assert "prove no row over- or underconfident" in text
     assert "| proven" not in text
+
+
+def test_a_single_row_is_spoken_of_as_one(tmp_path: Path):
+    assert "The row is overconfident." in calibration_section(standings(tmp_path, cell(right(700))))
 
 
 def test_seeds_have_a_spread(tmp_path: Path):

@@ -63,7 +63,9 @@ def test_tables_that_are_not_compared_have_a_heading_each(tmp_path: Path):
 
 def test_two_classes_that_do_not_differ_are_one_sentence(tmp_path: Path):
     even = said([0, 0, 1, 1, 1, 0], [0, 0, 0, 1, 1, 1])
-    assert "none has classes" in classes_section(standings(tmp_path, cell(even)))
+    one, both = cell(even), (cell(even), cell(even, "Xception"))
+    assert "The 95 % intervals of both classes touch" in classes_section(standings(tmp_path / "one", one))
+    assert "Of 2 rows none has classes" in classes_section(standings(tmp_path / "two", *both))
 
 
 def test_two_classes_that_differ_have_a_table(tmp_path: Path):
@@ -79,3 +81,13 @@ def test_more_classes_have_their_confusions(tmp_path: Path):
     text = classes_section(standings(tmp_path, cell(said([0, 2, 2, 2], [0, 1, 1, 2], classes=3))))
     (line,) = [line for line in text.splitlines() if line.startswith("| bees")]
     assert [part.strip() for part in line.split("|")[1:-1]] == ["bees", "wasps", "2", "100.0", "2.0"]
+
+
+def test_names_of_classes_are_neither_columns_nor_markup(tmp_path: Path):
+    record, predictions = cell(said([0, 0, 1, 2], [0, 1, 1, 2], classes=3))
+    data = record.data.model_copy(update={"classes": ("a|b", "<b>x</b>", "猫")})
+    text = classes_section(standings(tmp_path, (record.model_copy(update={"data": data}), predictions)))
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    assert r"a\|b (1 image)" in tables[0]
+    assert "&lt;b>x&lt;/b>" in tables[0]
+    assert len({line.replace(r"\|", "").count("|") for line in tables[:3]}) == 1

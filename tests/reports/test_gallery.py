@@ -76,6 +76,19 @@ def test_images_that_are_nowhere_are_an_error_that_says_so(run: RunFolder, tmp_p
     assert not (tmp_path / "gallery").exists()
 
 
+def test_a_class_may_be_named_in_any_script(run: RunFolder, tmp_path: Path):
+    found = read(run)
+    rows = []
+    for record in found.records:
+        data = record.data.model_copy(update={"classes": ("猫", "$x")})
+        rows.append((record.model_copy(update={"data": data}), found.answers.of(record)))
+    manifest = run.manifest.read_bytes()
+    renamed = finished_run(tmp_path / "renamed", rows)
+    renamed.manifest.write_bytes(manifest)
+    written(renamed, tmp_path / "gallery")
+    assert "猫" in (tmp_path / "gallery" / FACTS_FILE).read_text(encoding="utf-8")
+
+
 def test_it_ignores_itself_wherever_it_is(run: RunFolder, tmp_path: Path):
     written(run, tmp_path / "gallery")
     assert (tmp_path / "gallery" / ".gitignore").read_text() == "*\n"
