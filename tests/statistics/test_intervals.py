@@ -149,6 +149,17 @@ def test_seeds_that_differ_widen_the_interval_of_the_same_mean():
     assert far.high - far.low > 3 * (near.high - near.low)
 
 
+def test_where_seeds_are_all_of_it_the_interval_is_students_over_them():
+    """Accuracies 0.50, 0.52 and 0.54 on a million images: t(2) = 4.3027, so 0.52 +- 4.3027 * 0.02 / sqrt(3).
+
+    A score interval is a little narrower, by the square root of 1 + (half / 0.5)^2.
+    """
+    places = np.arange(1_000_000)
+    found = accuracy_interval(np.array([places < share * 1_000_000 for share in (0.50, 0.52, 0.54)]))
+    half = 4.3027 * 0.02 / math.sqrt(3)
+    assert (found.high - found.low) / 2 == pytest.approx(half / math.sqrt(1 + (half / 0.5) ** 2), rel=0.01)
+
+
 def test_the_spread_over_seeds_on_a_worked_example():
     assert spread_over_seeds([0.90, 0.92, 0.94]) == pytest.approx(0.02)
     assert spread_over_seeds([0.9]) is None

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from harness.statistics import Ranking, compare, holm, mcnemar, rank_rows, ranks
+from harness.statistics import Ranking, compare, holm, rank_rows, ranks
 
 
 def table(accuracies: list[float], images: int, seed: int) -> list[NDArray]:
@@ -131,16 +131,39 @@ def test_pruning_never_changes_who_is_tied_with_the_best(rows: list[NDArray], le
     ]
 
 
-@given(st.integers(1, 40), st.data())
-def test_counts_alone_never_decide_a_pair_wrongly(images: int, data: st.DataObject):
-    """Every split of 40 images or fewer into right and wrong, at a level that the bounds come near to."""
-    kinds = data.draw(
-        st.lists(st.sampled_from([(1, 1), (1, 0), (0, 1), (0, 0)]), min_size=1, max_size=images)
+def decided_rightly(rows: Sequence[NDArray]) -> bool:
+    """Whether pruning gives the p-value's own answer at levels just below and just above it."""
+    p_value = compare(rows[0], rows[1]).p_value
+    levels = [p_value * (1 - 1e-6), p_value * (1 + 1e-6)]
+    return all(
+        all(ranked(rows, level=level, most_pairs=0).tied_with_best) == (p_value >= level) for level in levels
     )
-    first, second = (np.array(side, bool)[None, :] for side in zip(*kinds, strict=True))
-    level = data.draw(st.floats(0.001, 0.999))
-    found = ranked([first, second], level=level, most_pairs=0)
-    assert all(found.tied_with_best) == (mcnemar(first[0], second[0]) >= level)
+
+
+def test_counts_alone_never_decide_a_pair_of_single_seeds_wrongly():
+    """Every table of twelve images, at the levels where a bound that is off by one image shows."""
+    for both in range(13):
+        for first in range(13 - both):
+            for second in range(13 - both - first):
+                rows = pair(both, first, second, 12 - both - first - second)
+                if rows[0].sum() != rows[1].sum():
+                    assert decided_rightly([row[None, :] for row in rows])
+
+
+@pytest.mark.parametrize("seeds", [(1, 2), (2, 2), (3, 2), (5, 1)])
+def test_counts_alone_never_decide_a_pair_of_several_seeds_wrongly(seeds: tuple[int, int]):
+    """Seeds up to 30 points apart, whose variance is all but the whole of it."""
+    random = np.random.default_rng(4)
+    for _ in range(100):
+        difficulty = random.standard_normal(40)
+        agreement = random.choice([0.2, 0.999])
+        first, second = (
+            answers(
+                random, many, sign * difficulty, random.choice([0.3, 0.6]), spread=0.3, agreement=agreement
+            )
+            for many, sign in zip(seeds, (1, random.choice([-1, 1])), strict=True)
+        )
+        assert decided_rightly([first, second])
 
 
 def test_a_large_table_is_read_only_where_the_accuracies_leave_it_open():
