@@ -1,6 +1,8 @@
 """The project's tasks; `nox -l` lists them.  CI calls these and nothing else."""
 
 import argparse
+import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +16,7 @@ nox.needs_version = ">=2024.10.9"
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 RUN = "results/runs/smoke"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def groups(*names: str) -> list[str]:
@@ -69,6 +72,21 @@ def train_smoke_base(session: nox.Session) -> None:
     session.run("python", "bench/train_smoke_base.py", *session.posargs)
 
 
+@nox.session(venv_backend="none")
+def browser(session: nox.Session) -> None:
+    """Install Debian's Chromium, where root and apt-get are: without one the tests of the page skip."""
+    if any(shutil.which(name) for name in BROWSERS):
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        session.log("no Chromium, and no root with apt-get to install one: the tests of the page will skip")
+        return
+    try:
+        for words in (("update", "-q"), ("install", "-y", "-q", "--no-install-recommends", "chromium")):
+            session.run("apt-get", *words, external=True, env={"DEBIAN_FRONTEND": "noninteractive"})
+    except CommandFailed:
+        session.warn("Chromium could not be installed: the tests of the page will skip")
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests; those on real images need TRANSFERBENCH_DATA and TRANSFERBENCH_WEIGHTS."""
@@ -82,7 +100,11 @@ def tests_all(session: nox.Session) -> None:
     session.install("-e", ".", *groups("test"))
     listing = "from harness.backbones import BACKBONES; print(*BACKBONES)"
     names = str(session.run("python", "-c", listing, silent=True)).split()
-    of_backbones = ("tests/training/test_backbones.py", "tests/timing/test_subject.py")
+    of_backbones = (
+        "tests/training/test_backbones.py",
+        "tests/timing/test_subject.py",
+        "tests/explain/test_parts.py",
+    )
     # TensorFlow keeps what it traced: one process for all backbones grows beyond 17 GB.
     commands = {
         "the quick ones": ["pytest"],

@@ -213,11 +213,14 @@ def report(
         Path | None,
         typer.Option("--out", help="File to write; leaderboard.md or timing.md of the run by default."),
     ] = None,
+    html: Annotated[
+        bool, typer.Option("--html", help="Write page.html beside it: one file to open in a browser.")
+    ] = False,
 ) -> None:
     """Write the leaderboard of a run, or the report of a timing run, again: from its records alone."""
     from harness.reports.report import write_report
 
-    for path in write_report(run_folder, out):
+    for path in write_report(run_folder, out, html=html):
         typer.echo(path)
 
 

@@ -1,4 +1,4 @@
-"""The commands that use a trained model: `export` and `predict`; nothing is decided here either.
+"""The commands that use a trained model: `export`, `predict` and `explain`; nothing is decided here either.
 
 They import TensorFlow into this process, once everything that can be wrong without it has been
 looked at.
@@ -27,18 +27,20 @@ __all__ = ["commands"]
 
 commands = typer.Typer()
 
+CellArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="CELL",
+        help="A cell's name, a part of it or a pattern that means no other, or 'best': the "
+        "leaderboard's first row.",
+    ),
+]
+
 
 @commands.command(epilog="Example: transferbench export results/runs/cats-dogs best --out model.keras")
 def export(
     run_folder: RunArgument,
-    cell: Annotated[
-        str,
-        typer.Argument(
-            metavar="CELL",
-            help="A cell's name, a part of it or a pattern that means no other, or 'best': the "
-            "leaderboard's first row.",
-        ),
-    ],
+    cell: CellArgument,
     out: Annotated[Path, typer.Option("--out", help="The file to write; its name ends in .keras.")],
     data: Annotated[
         Path | None,
@@ -109,6 +111,61 @@ def predict(
     if predicted.unreadable:
         files = len(predicted.predictions) + len(predicted.unreadable)
         stop(unreadable_text(predicted.unreadable, files), EXIT_INCOMPLETE)
+
+
+@commands.command(epilog="Example: transferbench explain results/runs/cats-dogs best --most 12")
+def explain(
+    run_folder: RunArgument,
+    cell: CellArgument,
+    most: Annotated[
+        int, typer.Option("--most", min=1, max=200, help="How many images, the most confident first.")
+    ] = 24,
+    images: Annotated[
+        list[str] | None,
+        typer.Option("--images", metavar="ID", help="Test images by id instead; may be repeated."),
+    ] = None,
+    correct: Annotated[
+        bool, typer.Option("--correct", help="Images that were predicted right, instead of wrong.")
+    ] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            envvar="TRANSFERBENCH_DATA",
+            help="The folder of images, where it is no longer where the run read it.",
+        ),
+    ] = None,
+    cache: CacheOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder to write; explain/CELL in the run's by default.")
+    ] = None,
+) -> None:
+    """Draw where a cell looks in the test images that it gets wrong: Grad-CAM heat maps.
+
+    The run must have been made with --save-models. Beside each image stand the places that speak for the
+    predicted class and those that speak for the true one. The model predicts these images again first,
+    and must give what was recorded. The pictures show your images: they stay in the run's folder.
+    """
+    from harness.explain.explain import Question
+    from harness.explain.explain import explain as make_maps
+    from harness.explain.place import SHEET, require_place, write_explained
+    from harness.export.choice import choose_record
+    from harness.reports.heat_maps import render_explained
+    from harness.running.folder import RunFolder
+
+    if images and correct:
+        raise UserError("--images and --correct were both given", hint="Leave one of them out.")
+    folder = RunFolder(run_folder)
+    place = out or folder.explained(choose_record(folder, cell).file_stem)
+    require_place(place)
+    question = Question(
+        folder, cell, data, cache_folder(cache), most=most, correct=correct, ids=tuple(images or ())
+    )
+    with interruptible(NOTHING_WRITTEN):
+        with _bar("looking at the images") as progress:
+            explained = make_maps(question, progress)
+        write_explained(explained, place)
+    typer.echo(f"{render_explained(explained, place)}\n\n{place / SHEET}")
 
 
 @contextmanager

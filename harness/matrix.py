@@ -68,8 +68,8 @@ class Grid(_Strict):
 
     `backbones` takes names, patterns (`ResNet*`), "required", "table" and "all".  `depths` applies to the
     strategies that take one, `learning_rates` to those that have one (in place of the recipe's rate
-    for that strategy), `weights` to those that do not bring their own, and `seeds` where one decides
-    anything.
+    for that strategy), `weights` to those that do not bring their own, `train_images` (that many of the
+    training images, or "all") to those that train, and `seeds` where one decides anything.
     """
 
     backbones: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -81,6 +81,10 @@ class Grid(_Strict):
     recipes: Annotated[tuple[str, ...], Field(min_length=1)] = ("default",)
     learning_rates: tuple[Annotated[float, Field(gt=0, le=10)], ...] = ()
     weights: Annotated[tuple[Weights, ...], Field(min_length=1)] = ("imagenet",)
+    # A part has an image of every class, and there are two classes at least.
+    train_images: Annotated[
+        tuple[Annotated[int, Field(ge=2, strict=True)] | Literal["all"], ...], Field(min_length=1)
+    ] = ("all",)
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     devices: Annotated[tuple[Literal["cpu", "gpu"], ...], Field(min_length=1)] = ("cpu",)
     precisions: Annotated[
@@ -90,7 +94,11 @@ class Grid(_Strict):
 
 @dataclass(frozen=True)
 class Cell:
-    """One row of the matrix: everything that names one training.  `size` is in pixels."""
+    """One row of the matrix: everything that names one training.
+
+    `size` is in pixels.  `train_images` is how many of the training images take part (`harness.data.part`
+    says which), None for all of them.
+    """
 
     backbone: str
     weights: str
@@ -102,6 +110,7 @@ class Cell:
     device: str = "cpu"
     precision: str = "float32"
     learning_rate: float | None = None
+    train_images: int | None = None
 
     @property
     def name(self) -> str:
@@ -114,6 +123,7 @@ class Cell:
                 self.depth,
                 self.recipe,
                 *([] if self.learning_rate is None else [f"lr{self.learning_rate:g}"]),
+                *([] if self.train_images is None else [f"train{self.train_images}"]),
                 f"{self.size}px",
                 f"seed{self.seed}",
                 self.device,
@@ -224,22 +234,24 @@ def _expand(grid: Grid) -> Iterator[Cell]:
             # The ImageNet head knows the size that it was trained for.
             if size != "native" and adaptation.weights != "imagenet-top":
                 pixels = size
-            # Random weights are drawn from the seed, so there it has a part whatever the strategy.
-            seeds = grid.seeds if adaptation.seeded or own_weights == "random" else grid.seeds[:1]
-            for depth, rate, seed in itertools.product(
+            for depth, rate, images in itertools.product(
                 grid.depths if adaptation.takes_depth else (NO_DEPTH,),
                 grid.learning_rates if adaptation.schedule and grid.learning_rates else (None,),
-                seeds,
+                grid.train_images if adaptation.trains else ("all",),
             ):
-                yield Cell(
-                    backbone=name,
-                    weights=own_weights,
-                    strategy=adaptation.name,
-                    depth=depth,
-                    recipe=recipe,
-                    size=pixels,
-                    seed=seed,
-                    device=device,
-                    precision=precision,
-                    learning_rate=rate,
-                )
+                # Random weights and a part of the images are drawn from the seed, whatever the strategy.
+                drawn = own_weights == "random" or images != "all"
+                for seed in grid.seeds if adaptation.seeded or drawn else grid.seeds[:1]:
+                    yield Cell(
+                        backbone=name,
+                        weights=own_weights,
+                        strategy=adaptation.name,
+                        depth=depth,
+                        recipe=recipe,
+                        size=pixels,
+                        seed=seed,
+                        device=device,
+                        precision=precision,
+                        learning_rate=rate,
+                        train_images=None if images == "all" else images,
+                    )

@@ -205,12 +205,15 @@ def _explain(error: ValidationError, root: type[BaseModel], text: _Text) -> User
     return UserError(f"{'.'.join(names)}: {'; or '.join(messages)}{came}", where=place)
 
 
+_BRANCHES = ("int", "constrained-int")  # pydantic's names for the branch of a union that takes numbers
+
+
 def _names(location: tuple[int | str, ...]) -> list[str]:
     """The keys of a finding's place, without list positions and the branches of unions."""
     return [
         part
         for part in location
-        if isinstance(part, str) and part != "int" and not part.startswith("literal[")
+        if isinstance(part, str) and part not in _BRANCHES and not part.startswith("literal[")
     ]
 
 
@@ -250,6 +253,12 @@ def _check_grid(grid: Grid, matrix: Matrix, text: _Text) -> None:
         raise UserError(
             f"learning_rates means nothing for {', '.join(grid.strategies)}",
             where=text.at("learning_rates", key=True),
+            hint="Leave it out, or give it a grid of its own.",
+        )
+    if grid.train_images != ("all",) and not any(strategy(name).trains for name in grid.strategies):
+        raise UserError(
+            f"train_images means nothing for {', '.join(grid.strategies)}",
+            where=text.at("train_images", key=True),
             hint="Leave it out, or give it a grid of its own.",
         )
     for name in grid.recipes:

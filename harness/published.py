@@ -72,8 +72,10 @@ def published_training(record: Record) -> PublishedTraining | None:
     """The published training that this record repeats, or None.
 
     It has the published recipe or one derived from it, the same backbone, size, strategy and depth,
-    ImageNet weights, and tells cats from dogs.
+    ImageNet weights, all its training images, and tells cats from dogs.
     """
+    if record.cell.train_images is not None:
+        return None
     if record.weights.kind != "imagenet" or imagenet_classes(record.data.classes) is None:
         return None
     return next((each for each in PUBLISHED if _repeats(record, each)), None)

@@ -146,7 +146,8 @@ class Seconds(_Frozen):
 
     `decode` and `extraction` are what that work took when it was done, also where this cell
     found it done already (`extraction_reused` names those parts); so is `training` where a phase was
-    taken over from an earlier cell that had trained exactly it (`training_reused`).
+    taken over from an earlier cell that had trained exactly it (`training_reused`).  All images are decoded
+    at once: of a cell on a part of the training images, `decode` is the share of the images that it reads.
     """
 
     decode: float

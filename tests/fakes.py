@@ -212,7 +212,7 @@ def record(**changed: Any) -> Record:
     }
     named = {
         key: changed.pop(key)
-        for key in (*cell_facts, "device", "precision", "learning_rate")
+        for key in (*cell_facts, "device", "precision", "learning_rate", "train_images")
         if key in changed
     }
     cell = Cell(**(cell_facts | named))

@@ -67,7 +67,7 @@ def test_plan_report_and_help_import_neither_tensorflow_nor_keras(tmp_path: Path
 import sys
 from harness import cli
 runs = [f"{command} {folder}" for command in ("report", "publish") for folder in ("run", "timings")]
-for words in ("--help", "plan matrix.toml", "backbones", "curves run", *runs):
+for words in ("--help", "plan matrix.toml", "backbones", "curves run", "report run --html", *runs):
     sys.argv = ["transferbench", *words.split()]
     try:
         cli.main()
@@ -416,6 +416,29 @@ def test_report_writes_to_the_named_file(tmp_path: Path, command):
     finished_run(tmp_path / "run", [row(answers(90))])
     assert command("report", "run", "--out", "x/board.md").out == "x/board.md\n"
     assert (tmp_path / "x" / "board.md").is_file()
+
+
+def test_report_writes_the_page_too_where_it_is_asked_for(tmp_path: Path, command):
+    finished_run(tmp_path / "run", [row(answers(90))])
+    ended = command("report", "run", "--html")
+    assert (ended.code, ended.out) == (0, "run/leaderboard.md\nrun/page.html\n")
+    assert "90.0" in (tmp_path / "run" / "page.html").read_text()
+    assert command("report", "run", "--html", "--out", "x/board.md").out == "x/board.md\nx/page.html\n"
+
+
+def test_a_page_that_would_take_the_leaderboards_place_exits_with_2(tmp_path: Path, command):
+    finished_run(tmp_path / "run", [row(answers(90))])
+    ended = command("report", "run", "--html", "--out", "page.html")
+    assert ended.code == 2
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_a_page_of_a_timing_run_exits_with_2_and_writes_nothing(tmp_path: Path, command):
+    timing_run(tmp_path / "timings", both_passes())
+    ended = command("report", "timings", "--html")
+    assert ended.code == 2
+    assert "this is a timing run" in ended.err
+    assert not (tmp_path / "timings" / "timing.md").exists()
 
 
 def test_report_of_a_timing_run_writes_report_and_csv_again(tmp_path: Path, command):

@@ -1,4 +1,4 @@
-"""`run --save-models`, `export` and `predict` as they are typed; the model is a stand-in."""
+"""`run --save-models`, `export`, `predict` and `explain` as they are typed; the model is a stand-in."""
 
 import csv
 import io
@@ -41,7 +41,7 @@ def photo(tmp_path: Path) -> Path:
     return put(tmp_path / "photos" / "a.png", encoded(Image.new("RGB", (30, 20)), "PNG"))
 
 
-@pytest.mark.parametrize("name", ["export", "predict"])
+@pytest.mark.parametrize("name", ["export", "predict", "explain"])
 def test_the_help_has_an_example(name: str, command):
     assert f"Example: transferbench {name} " in command(name, "--help").out
 
@@ -119,3 +119,29 @@ def test_a_file_that_keras_cannot_load_is_a_message(photo: Path, tmp_path: Path,
     ended = command("predict", "bad.keras", photo)
     assert ended.code == 2
     assert "cannot load this model" in ended.err
+
+
+def test_explain_without_a_saved_model_says_what_to_do(tmp_path: Path, command):
+    finished_run(tmp_path / "run", [row(answers(90))])
+    ended = command("explain", "run", "best")
+    assert ended.code == 2
+    assert ended.err.endswith("transferbench run tiny.toml --save-models\n")
+    assert not Path("run/explain").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nonsense"], "unknown cell 'nonsense'"),
+        (["best", "--images", "id1", "--correct"], "--images and --correct were both given"),
+        (["best", "--out", "results/records/x"], "results/records is committed"),
+    ],
+)
+def test_explain_tells_a_mistake_before_it_looks_at_anything(
+    tmp_path: Path, words: list[str], said: str, command, monkeypatch: pytest.MonkeyPatch
+):
+    finished_run(tmp_path / "run", [row(answers(90))])
+    monkeypatch.setattr(loading, "load_model", lambda path: pytest.fail("was loaded"))
+    ended = command("explain", "run", *words)
+    assert (ended.code, ended.out) == (2, "")
+    assert said in ended.err

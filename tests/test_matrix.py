@@ -155,6 +155,11 @@ def test_a_mistake_in_the_file_is_told_with_its_line(tmp_path: Path, change: tup
         ('sizes = ["nativ"]', "grid.sizes: input should be a valid integer"),
         ("seeds = [-1]", "grid.seeds: input should be greater than or equal to 0, got -1"),
         ("minutes = 3", "unknown key 'minutes'\n"),
+        (
+            "train_images = [1]",
+            "grid.train_images: input should be greater than or equal to 2; or input should be 'all', got 1",
+        ),
+        ("train_images = []", "grid.train_images: list should have at least 1 item"),
         ('weights = ["smoke-base"]', "the small base of this project is a MobileNet-0.25, not a MobileNet\n"),
         ('[recipe]\nlong = "default"', None),
     ],
@@ -346,6 +351,34 @@ def test_on_random_weights_the_seed_changes_a_linear_probe_too(tmp_path: Path):
     text = GRID.replace('"fast-extraction"', '"linear-probe"')
     cells = matrix(tmp_path, text + 'seeds = [3, 4]\nweights = ["random"]').cells()
     assert [cell.seed for cell in cells] == [3, 4]
+
+
+def test_the_number_of_training_images_is_an_axis_and_all_of_them_are_no_part_of_a_name(tmp_path: Path):
+    loaded = matrix(tmp_path, GRID + 'train_images = [50, 2000, "all"]')
+    assert [cell.train_images for cell in loaded.cells()] == [50, 2000, None]
+    assert names(loaded) == [
+        "MobileNet/imagenet/fast-extraction/none/default/train50/224px/seed0/cpu/float32",
+        "MobileNet/imagenet/fast-extraction/none/default/train2000/224px/seed0/cpu/float32",
+        *names(matrix(tmp_path, GRID)),
+    ]
+
+
+def test_a_part_of_the_images_is_drawn_from_the_seed_so_a_linear_probe_has_every_seed(tmp_path: Path):
+    text = GRID.replace('"fast-extraction"', '"linear-probe"')
+    cells = matrix(tmp_path, text + 'seeds = [3, 4]\ntrain_images = [50, "all"]').cells()
+    assert [(cell.train_images, cell.seed) for cell in cells] == [(50, 3), (50, 4), (None, 3)]
+
+
+def test_what_trains_nothing_has_no_part_of_the_images(tmp_path: Path):
+    text = GRID.replace('"fast-extraction"', '"zero-shot", "fast-extraction"') + "train_images = [50, 60]"
+    cells = matrix(tmp_path, text).cells()
+    assert [(cell.strategy, cell.train_images) for cell in cells] == [
+        ("zero-shot", None),
+        ("fast-extraction", 50),
+        ("fast-extraction", 60),
+    ]
+    alone = problem(tmp_path, text.replace(', "fast-extraction"', ""))
+    assert alone.startswith("matrix.toml:6: train_images means nothing for zero-shot")
 
 
 def test_from_scratch_and_zero_shot_bring_their_own_weights(tmp_path: Path):

@@ -56,6 +56,9 @@ class FakeSession:
     def log(self, message: str) -> None:
         self.logged.append(message)
 
+    def warn(self, message: str) -> None:
+        self.logged.append(message)
+
     def error(self, message: str) -> NoReturn:
         raise EndedError(message)
 
@@ -260,6 +263,43 @@ def test_an_argument_of_a_command_that_a_session_lacks_is_refused(sessions: Modu
         sessions.bench_cpu(FakeSession("--data", "photos"))
 
 
+# A browser
+
+
+def on_a_machine(monkeypatch: pytest.MonkeyPatch, *programs: str, user: int = 0) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: name if name in programs else None)
+    monkeypatch.setattr("os.geteuid", lambda: user)
+
+
+def test_a_browser_is_installed_where_there_is_none_and_root_may(
+    noxfile: ModuleType, monkeypatch: pytest.MonkeyPatch
+):
+    on_a_machine(monkeypatch, "apt-get")
+    session = FakeSession()
+    noxfile.browser(session)
+    assert [words[:2] for words in session.ran] == [("apt-get", "update"), ("apt-get", "install")]
+    assert session.ran[-1][-1] == "chromium"
+
+
+@pytest.mark.parametrize(("programs", "user"), [(("apt-get", "chromium"), 0), (("apt-get",), 1000), ((), 0)])
+def test_no_browser_is_installed_where_one_is_or_nobody_may(
+    noxfile: ModuleType, programs: tuple[str, ...], user: int, monkeypatch: pytest.MonkeyPatch
+):
+    on_a_machine(monkeypatch, *programs, user=user)
+    session = FakeSession()
+    noxfile.browser(session)
+    assert session.ran == []
+
+
+def test_a_browser_that_cannot_be_installed_is_told_and_stops_nothing(
+    noxfile: ModuleType, monkeypatch: pytest.MonkeyPatch
+):
+    on_a_machine(monkeypatch, "apt-get")
+    session = FakeSession(failing=("update",))
+    noxfile.browser(session)
+    assert session.logged == ["Chromium could not be installed: the tests of the page will skip"]
+
+
 # What calls the sessions
 
 
@@ -281,7 +321,7 @@ def test_every_session_that_is_called_exists(path: Path):
 
 def test_calls_are_found_where_there_are_some():
     text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert named_sessions(text) == {"tests", "lint", "types", "smoke"}
+    assert named_sessions(text) == {"browser", "tests", "lint", "types", "smoke"}
     assert named_sessions("`nox -s bench-gpu -- --backbones VGG16`") == {"bench-gpu"}
     assert named_sessions("# Command:  nox -s one   (or: other)") == {"one"}
 

@@ -92,6 +92,7 @@ def test_a_cell_of_a_published_recipe_finds_its_training(cell: dict[str, Any]):
         {"depth": "blocks:2"},
         {"strategy": "linear-probe", "depth": "none"},
         {"weights": "random"},
+        {"train_images": 500},
     ],
 )
 def test_a_cell_that_differs_finds_none(other: dict[str, Any]):

@@ -93,6 +93,12 @@ def test_an_unknown_field_is_refused():
         Record.model_validate({**record().model_dump(), "speed": 3})
 
 
+def test_a_record_from_before_there_were_parts_of_the_training_images_is_read():
+    document = record().model_dump()
+    del document["cell"]["train_images"]
+    assert Record.model_validate(document) == record()
+
+
 def test_a_record_cannot_be_changed():
     with pytest.raises(ValidationError, match="frozen"):
         record().status = "crashed"

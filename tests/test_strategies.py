@@ -110,6 +110,11 @@ def test_only_fine_tuning_takes_a_depth():
     assert [name for name, each in STRATEGIES.items() if each.takes_depth] == ["fine-tuning"]
 
 
+def test_the_training_images_have_a_part_in_whatever_has_phases():
+    for each in STRATEGIES.values():
+        assert each.trains is bool(each.phases(RECIPE, "blocks:1")), each.name
+
+
 def test_an_unknown_strategy_is_refused_with_near_names():
     with pytest.raises(UserError) as caught:
         strategy("finetuning", where="m.toml:9")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.data.pixels import Pixels
 from harness.environment import usable_cores
 
 __all__ = ["feature_batches", "image_batches", "shuffled"]
@@ -21,7 +22,7 @@ def shuffled(rows: NDArray[np.int64], *, seed: int, phase: int, epoch: int) -> N
 
 
 def image_batches(
-    pixels: NDArray[np.uint8],
+    pixels: Pixels,
     order: NDArray[np.int64],
     batch: int,
     *,

@@ -24,9 +24,36 @@ from harness.environment import code_sha256, current_environment
 from harness.errors import UserError
 from harness.files import FACTS, require_space, whole_folder
 
-__all__ = ["PixelCache", "build_pixels", "find_pixels"]
+__all__ = ["PixelCache", "PixelRows", "Pixels", "build_pixels", "find_pixels"]
 
 _SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class PixelRows:
+    """Some images of an array, in the order of `rows`, each read only when it is asked for.
+
+    Indexing the array itself would copy them all into memory.
+    """
+
+    array: NDArray[np.uint8]
+    rows: NDArray[np.int64]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """What the array's shape would be with these images alone."""
+        return (len(self.rows), *self.array.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, wanted: slice | NDArray[np.int64]) -> NDArray[np.uint8]:
+        found: NDArray[np.uint8] = self.array[self.rows[wanted]]
+        return found
+
+
+Pixels = NDArray[np.uint8] | PixelRows
+"""Images as training reads them: shape (images, size, size, 3), rows by slices or by numbers."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Which cell of a run is meant: by its name, by a part or a pattern that no other has, or as the best."""
 
+from pathlib import Path
 from typing import Final
 
 from harness.analysis.standings import leaders
@@ -8,7 +9,7 @@ from harness.records import Record
 from harness.running.command import recorded
 from harness.running.folder import RunFolder, named_cells
 
-__all__ = ["BEST", "choose_record"]
+__all__ = ["BEST", "choose_record", "saved_model"]
 
 BEST: Final = "best"
 """The word for the first row of the leaderboard."""
@@ -39,6 +40,25 @@ def choose_record(folder: RunFolder, wanted: str) -> Record:
             f"the cell {name} has no result: {record.status}: {record.reason}", where=str(folder.path)
         )
     return record
+
+
+def saved_model(folder: RunFolder, record: Record) -> Path:
+    """Return the file of a cell's saved model.
+
+    Raises `UserError` if it was not saved, which says how to have it.
+    """
+    model = folder.model(record.file_stem)
+    if model.is_file():
+        return model
+    command = folder.facts().command
+    flag = "--save-models"
+    again = command if flag in command.split() else f"{command} {flag}"
+    raise UserError(
+        f"the model of {record.name} was not saved",
+        where=str(folder.path),
+        hint=f"Run the matrix again with {flag}; cells without a saved model are then trained again. "
+        f"{recorded(again)}",
+    )
 
 
 def _name(wanted: str, names: list[str], where: str) -> str:

@@ -9,13 +9,11 @@ from pathlib import Path
 
 from harness.data.sources import Progress
 from harness.errors import UserError
-from harness.export.choice import choose_record
+from harness.export.choice import choose_record, saved_model
 from harness.export.loading import load_model
 from harness.export.model_file import ModelFacts, read_facts
 from harness.export.verification import TOLERANCE, Verification, verify
 from harness.files import PARTIAL_SUFFIX
-from harness.records import Record
-from harness.running.command import recorded
 from harness.running.folder import RunFolder
 
 __all__ = ["Exported", "export_model"]
@@ -48,8 +46,7 @@ def export_model(
     """
     _require_free(out, force=force)
     record = choose_record(folder, cell)
-    model = folder.model(record.file_stem)
-    _require_saved(folder, record, model)
+    model = saved_model(folder, record)
     facts = read_facts(model)
     loaded = load_model(model)
     recorded = folder.records.predictions(record)
@@ -78,20 +75,6 @@ def _require_free(out: Path, *, force: bool) -> None:
         raise UserError("expected a file to write, found a folder", where=str(out))
     if out.exists() and not force:
         raise UserError("this file exists", where=str(out), hint="Replace it with --force, or name another.")
-
-
-def _require_saved(folder: RunFolder, record: Record, model: Path) -> None:
-    if model.is_file():
-        return
-    command = folder.facts().command
-    flag = "--save-models"
-    again = command if flag in command.split() else f"{command} {flag}"
-    raise UserError(
-        f"the model of {record.name} was not saved",
-        where=str(folder.path),
-        hint=f"Run the matrix again with {flag}; cells without a saved model are then trained again. "
-        f"{recorded(again)}",
-    )
 
 
 def _copy(model: Path, out: Path) -> None:

@@ -4,7 +4,7 @@ It is asked about the very test images of the run: from their files, at their ow
 its resizing takes part; where those cannot be reached, from the decoded-pixel cache.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,23 @@ from harness.export.model_file import ModelFacts
 from harness.records import Predictions
 from harness.running.folder import RunFolder
 
-__all__ = ["TOLERANCE", "Verification", "verify"]
+__all__ = [
+    "OTHER_IMAGES",
+    "TOLERANCE",
+    "UNREACHABLE",
+    "Verification",
+    "Way",
+    "compare",
+    "verify",
+    "ways_to_images",
+]
 
 TOLERANCE = 1e-3
 """How far a probability may be from the recorded one."""
+
+OTHER_IMAGES = "the run's manifest is now one of other images"
+"""Why nothing can be said: ids would mean other files."""
+UNREACHABLE = "the images are not where the run read them, nor in the cache (--data DIR names their folder)"
 
 _TOGETHER = 32
 
@@ -66,23 +79,56 @@ def verify(
     """
     manifest = Manifest.load(folder.manifest)
     if manifest.sha256 != facts.manifest_sha256:
-        return Verification(0, reason="the run's manifest is now one of other images")
-    entries = {entry.id: entry for entry in manifest.split("test")}
-    wanted = [entries[each] for each in recorded.ids.tolist()]
-    reason = "the images are not where the run read them, nor in the cache (--data DIR names their folder)"
-    root = _root(wanted, manifest, folder.facts().data, data, cache)
-    if root is not None:
+        return Verification(0, reason=OTHER_IMAGES)
+    reason = UNREACHABLE
+    ids = recorded.ids.tolist()
+    for way in ways_to_images(manifest, facts, folder.facts().data, ids, data=data, cache=cache):
         try:
-            batches = _from_files(FolderSource(root, cache), wanted)
-            return _compare(model, batches, recorded, f"the files in {root}", progress)
+            return compare(_predicted(model, way, len(ids), progress), recorded.probabilities, way.source)
         except UserError as error:  # a file that has changed since
             reason = str(error).partition("\n")[0]
+    return Verification(0, reason=reason)
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to test images: where they come from, and batches of them in the order that was asked for.
+
+    Images of a batch have one size: their own, one an image, or in the cache the cell's.
+    """
+
+    source: str
+    batches: Iterator[NDArray[np.uint8]]
+
+
+def ways_to_images(
+    manifest: Manifest, facts: ModelFacts, kind: str, ids: Sequence[str], *, data: Path | None, cache: Path
+) -> Iterator[Way]:
+    """Yield the ways to test images by id, the best first: their files, then the decoded-pixel cache.
+
+    `kind` is the run's source of images.  Reading a way's batches raises `UserError` for a file that has
+    changed since the images were listed.
+    """
+    entries = {entry.id: entry for entry in manifest.split("test")}
+    wanted = [entries[each] for each in ids]
+    root = _root(wanted, manifest, kind, data, cache)
+    if root is not None:
+        yield Way(f"the files in {root}", _from_files(FolderSource(root, cache), wanted))
     pixels = find_pixels(manifest, facts.size, facts.resize, cache)
-    if pixels is None:
-        return Verification(0, reason=reason)
-    rows = {entry.id: row for row, entry in enumerate(manifest.entries)}
-    batches = _from_cache(pixels.open(), [rows[entry.id] for entry in wanted])
-    return _compare(model, batches, recorded, "the decoded images in the cache", progress)
+    if pixels is not None:
+        rows = {entry.id: row for row, entry in enumerate(manifest.entries)}
+        numbers = [rows[entry.id] for entry in wanted]
+        yield Way("the decoded images in the cache", _from_cache(pixels.open(), numbers))
+
+
+def compare(probabilities: NDArray[np.float32], recorded: NDArray[np.float32], source: str) -> Verification:
+    """Compare probabilities with the recorded ones of the same images, both (images, classes)."""
+    return Verification(
+        images=len(probabilities),
+        source=source,
+        largest=float(np.abs(probabilities - recorded).max()),
+        moved=int((probabilities.argmax(axis=1) != recorded.argmax(axis=1)).sum()),
+    )
 
 
 def _root(wanted: list[Entry], manifest: Manifest, kind: str, data: Path | None, cache: Path) -> Path | None:
@@ -107,23 +153,13 @@ def _from_cache(pixels: NDArray[np.uint8], rows: list[int]) -> Iterator[NDArray[
         yield pixels[rows[start : start + _TOGETHER]]
 
 
-def _compare(
-    model: Any,
-    batches: Iterator[NDArray[np.uint8]],
-    recorded: Predictions,
-    source: str,
-    progress: Callable[[int, int], None],
-) -> Verification:
+def _predicted(
+    model: Any, way: Way, images: int, progress: Callable[[int, int], None]
+) -> NDArray[np.float32]:
     found: list[NDArray[np.float32]] = []
     done = 0
-    for batch in batches:
+    for batch in way.batches:
         found.append(model.predict_on_batch(batch))
         done += len(batch)
-        progress(done, len(recorded.ids))
-    probabilities = np.concatenate(found)
-    return Verification(
-        images=len(probabilities),
-        source=source,
-        largest=float(np.abs(probabilities - recorded.probabilities).max()),
-        moved=int((probabilities.argmax(axis=1) != recorded.probabilities.argmax(axis=1)).sum()),
-    )
+        progress(done, images)
+    return np.concatenate(found)

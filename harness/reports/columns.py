@@ -1,54 +1,80 @@
 """The columns of a table of rows: what a row is, how accurate it is and how sure, and its metrics."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from harness.analysis.rows import Row
 from harness.metrics import METRICS, Metric
 from harness.published import published_training
-from harness.records import Record, StepTimes
+from harness.reports.device_times import STEP_METRICS, Reading, anywhere, doubt
 from harness.reports.tables import number
-from harness.reports.timing_doubts import disturbances
 
-__all__ = ["columns", "numeric"]
+__all__ = ["Column", "columns", "detailed", "numeric"]
 
-_TIMES = {"train_ms": "train_step", "inference_ms": "inference_step"}
+Devices = Mapping[str, Mapping[tuple[str, str], Reading]]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table of rows, a text and a value a row.
+
+    `values` are what the texts show, in full precision and whatever unit: for sorting; None where there is
+    none.  `metric` is what it shows, where that is one, and `best` the places of the rows that are best in
+    it, as it is shown.
+    """
+
+    heading: str
+    texts: tuple[str, ...]
+    values: tuple[float | str | None, ...]
+    metric: Metric | None = None
+    best: frozenset[int] = frozenset()
 
 
 def columns(
-    rows: Sequence[Row], *, beside: Iterable[Record] = (), marked: bool = False
+    rows: Sequence[Row], *, devices: Devices | None = None, marked: bool = False
 ) -> dict[str, list[str]]:
     """The columns of these rows by their headings, without those that tell no rows apart.
 
-    Where `beside` holds the same configurations on other devices, the times on each stand beside each other.
+    Where `devices` (of `on_devices`) has more than one, the times on each stand beside each other.
     `marked` sets the best value of a column in bold.
     """
-    found = {heading: [text(row) for row in rows] for heading, text in _IDENTITY.items()}
+    return {
+        each.heading: [
+            f"**{text}**" if marked and place in each.best else text for place, text in enumerate(each.texts)
+        ]
+        for each in detailed(rows, devices=devices)
+    }
+
+
+def detailed(rows: Sequence[Row], *, devices: Devices | None = None, every: bool = False) -> list[Column]:
+    """The same columns with the values behind their texts; `every` adds the metrics that no column has."""
     several = any(len(row.records) > 1 for row in rows)
-    found["seeds" if several else "seed"] = [
-        str(len(row.records)) if several else str(row.cell.seed) for row in rows
-    ]
+    shown: dict[str, Callable[[Row], str]] = _IDENTITY | {
+        "seeds" if several else "seed": lambda row: str(len(row.records) if several else row.cell.seed)
+    }
     if any(row.rank is not None for row in rows):
-        places = {"rank interval": [_places(row) for row in rows]} if len(rows) > 1 else {}
-        found = {"rank": [_rank(row) for row in rows], **places, **found}
-    devices = _devices(rows, beside)
+        places = {"rank interval": _places} if len(rows) > 1 else {}
+        shown = {"rank": _rank, **places, **shown}
+    found = [_told(heading, text, rows) for heading, text in shown.items()]
+    several_devices = devices if devices and len(devices) > 1 else {}
     for each in METRICS:
-        if not each.column:
+        if not each.column and not every:
             continue
-        if each.name in _TIMES and len(devices) > 1:
-            for device, twins in devices.items():
+        if each.name in STEP_METRICS and several_devices:
+            for device, readings in several_devices.items():
                 heading = f"{each.label} on {device} ({each.unit})"
-                there = [tuple(twins.get(_anywhere(row.first), ())) for row in rows]
-                found[heading] = _texts(each, there, marked=marked)
+                there = [readings.get((each.name, anywhere(row.first)), Reading()) for row in rows]
+                found.append(_measured(heading, each, there))
         else:
-            found[each.heading] = _texts(each, [row.records for row in rows], marked=marked)
-        found |= {heading: [text(row) for row in rows] for heading, text in _AFTER.get(each.name, {}).items()}
-    return {heading: column for heading, column in found.items() if not _idle(heading, column)}
+            found.append(_measured(each.heading, each, [_own(each, row) for row in rows]))
+        found += [_told(heading, text, rows) for heading, text in _AFTER.get(each.name, {}).items()]
+    return [each for each in found if not _idle(each.heading, each.texts)]
 
 
 def numeric(heading: str) -> bool:
     """Whether a column of that heading is set flush right."""
-    return "(" in heading or any(word in heading for word in ("seed", "loss", "epoch", "rank"))
+    return "(" in heading or any(word in heading for word in ("seed", "loss", "epoch", "rank", "images"))
 
 
 def _rank(row: Row) -> str:
@@ -68,11 +94,16 @@ def _interval(row: Row) -> str:
 
 def _published(row: Row) -> str:
     training = published_training(row.first)
-    if training is None:
-        return "-"
-    if training.test_accuracy is not None:
-        return number(training.test_accuracy, 1, 100)
-    return f"{number(training.last_validation_accuracy, 1, 100)} val."
+    last = "" if training is None or training.test_accuracy is not None else " val."
+    return number(_published_share(row), 1, 100) + last
+
+
+def _published_share(row: Row) -> float | None:
+    """Test accuracy, or where none is published the last validation accuracy."""
+    training = published_training(row.first)
+    if training is None or training.test_accuracy is not None:
+        return training.test_accuracy if training else None
+    return training.last_validation_accuracy
 
 
 def _published_loss(row: Row) -> str:
@@ -80,6 +111,13 @@ def _published_loss(row: Row) -> str:
     return number(training.test_loss if training else None, 3)
 
 
+def _train_images(row: Row) -> str:
+    if row.cell.train_images is not None:
+        return f"{row.cell.train_images:,}"
+    return f"{sum(row.first.data.counts.get('train', {}).values()):,}{_WHOLE}"
+
+
+_WHOLE = " (all)"
 _IDENTITY: dict[str, Callable[[Row], str]] = {
     "backbone": lambda row: row.cell.backbone,
     "weights": lambda row: row.first.weights.kind,
@@ -88,6 +126,7 @@ _IDENTITY: dict[str, Callable[[Row], str]] = {
     "device": lambda row: row.cell.device,
     "precision": lambda row: row.cell.precision,
     "size (px)": lambda row: str(row.cell.size),
+    "train images": _train_images,
 }
 # What stands behind a metric.
 _AFTER: dict[str, dict[str, Callable[[Row], str]]] = {
@@ -98,6 +137,14 @@ _AFTER: dict[str, dict[str, Callable[[Row], str]]] = {
     },
     "test_loss": {"published loss": _published_loss},
 }
+# What sorts a column whose text does not say it in full.
+_VALUES: dict[str, Callable[[Row], float | None]] = {
+    "rank interval": lambda row: row.rank_interval[0] if row.rank_interval else None,
+    "95 % interval": lambda row: row.interval.low,
+    "spread (points)": lambda row: row.spread,
+    "published (%)": _published_share,
+}
+_NUMBER = re.compile(r"-?\d[\d,]*(\.\d+)?")
 _WHERE_THEY_DIFFER = ("weights", "recipe", "device", "precision")
 _WHERE_THERE_IS_ONE = ("published (%)", "published loss", "spread (points)")
 
@@ -106,42 +153,39 @@ def _idle(heading: str, column: Sequence[str]) -> bool:
     same = set(column)
     if heading in _WHERE_THEY_DIFFER:
         return len(same) == 1
+    if heading == "train images":  # the header tells the whole split
+        return all(value.endswith(_WHOLE) for value in same)
     return heading in _WHERE_THERE_IS_ONE and same == {"-"}
 
 
-def _texts(each: Metric, rows: Sequence[tuple[Record, ...]], *, marked: bool) -> list[str]:
-    values = [each.of(records) for records in rows]
-    doubts = [_doubt(each, records) for records in rows]
+def _told(heading: str, text: Callable[[Row], str], rows: Sequence[Row]) -> Column:
+    texts = tuple(map(text, rows))
+    if heading in _VALUES:
+        return Column(heading, texts, tuple(map(_VALUES[heading], rows)))
+    leading = [_NUMBER.match(each) for each in texts]
+    if all(found or each == "-" for found, each in zip(leading, texts, strict=True)):
+        return Column(
+            heading, texts, tuple(float(found[0].replace(",", "")) if found else None for found in leading)
+        )
+    return Column(heading, texts, tuple(None if each == "-" else each for each in texts))
+
+
+def _own(each: Metric, row: Row) -> Reading:
+    return Reading(row.value(each), doubt(each.name, row.records) if each.name in STEP_METRICS else "")
+
+
+def _measured(heading: str, each: Metric, readings: Sequence[Reading]) -> Column:
+    texts = [each.text(one.value) for one in readings]
     # A time that cannot be compared is not the best.
-    sound = [value for value, doubt in zip(values, doubts, strict=True) if not doubt]
-    best = each.best(sound) if marked else None
-    texts = []
-    for value, doubt in zip(values, doubts, strict=True):
-        text = each.text(value)
-        texts.append(f"**{text}**" if text == best and not doubt else f"{text}{doubt}")
-    return texts
-
-
-def _doubt(each: Metric, records: Sequence[Record]) -> str:
-    if each.name not in _TIMES:
-        return ""
-    found: list[StepTimes | None] = [getattr(record.measured, _TIMES[each.name]) for record in records]
-    times = [step for step in found if step is not None]
-    if any(any(disturbances(step.state)) for step in times):
-        return " (disturbed)"
-    return "" if all(step.stable for step in times) else " (unstable)"
-
-
-def _devices(rows: Sequence[Row], beside: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:
-    """By device, the results of these configurations on it, by their name on any device."""
-    wanted = {_anywhere(row.first) for row in rows}
-    found: dict[str, dict[str, list[Record]]] = {}
-    for record in beside:
-        if record.status == "ok" and _anywhere(record) in wanted:
-            found.setdefault(record.cell.device, {}).setdefault(_anywhere(record), []).append(record)
-    return dict(sorted(found.items()))
-
-
-def _anywhere(record: Record) -> str:
-    """The name of a configuration on whatever device."""
-    return replace(record.cell, device="", seed=0).name
+    best = each.best([one.value for one in readings if not one.doubt])
+    return Column(
+        heading,
+        tuple(f"{text}{one.doubt}" for text, one in zip(texts, readings, strict=True)),
+        tuple(one.value for one in readings),
+        each,
+        frozenset(
+            place
+            for place, (text, one) in enumerate(zip(texts, readings, strict=True))
+            if text == best and not one.doubt
+        ),
+    )

@@ -15,12 +15,14 @@ from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings, read_standings
 from harness.records import Record
 from harness.reports.columns import columns, numeric
-from harness.reports.legend import legend, shortened_epochs, verdict
+from harness.reports.device_times import on_devices
+from harness.reports.legend import legend, shortened_epochs, title, verdict
 from harness.reports.tables import commits, in_one_cell, machine, markdown
 from harness.reports.text import counted
+from harness.reports.timing_rows import TimingRow
 from harness.running.folder import RunFacts, RunFolder
 
-__all__ = ["MOST_ROWS", "leaderboard", "render_leaderboard"]
+__all__ = ["MOST_ROWS", "against_random", "header", "leaderboard", "render_leaderboard"]
 
 MOST_ROWS = 200
 """How many rows of a table a leaderboard shows; the exports have all."""
@@ -31,10 +33,10 @@ def render_leaderboard(folder: RunFolder) -> str:
     return leaderboard(read_standings(folder))
 
 
-def leaderboard(found: Standings) -> str:
-    """The leaderboard of a run that has been read."""
+def leaderboard(found: Standings, timings: Sequence[TimingRow] = ()) -> str:
+    """The leaderboard of a run that has been read; `timings` give the times on other devices."""
     parts = [_header(found.facts, found.records)]
-    parts += [_ranked(each, found, named=len(found.tables) > 1) for each in found.tables]
+    parts += [_ranked(each, found, timings, named=len(found.tables) > 1) for each in found.tables]
     if found.controls:
         ranked = [row for table in found.tables for row in table.rows]
         parts.append(_controls(found.controls, ranked))
@@ -47,6 +49,14 @@ def leaderboard(found: Standings) -> str:
 
 
 def _header(facts: RunFacts, records: Sequence[Record]) -> str:
+    lines = [
+        f"- {name}: {f'`{text}`' if name == 'command' else text}" for name, text in header(facts, records)
+    ]
+    return "\n".join([f"# Leaderboard: {facts.matrix}", "", *lines])
+
+
+def header(facts: RunFacts, records: Sequence[Record]) -> list[tuple[str, str]]:
+    """What was run, where and on what, as names and texts."""
     first = records[0]
     counts = first.data.counts
     images = ", ".join(f"{sum(counts[split].values()):,} {split}" for split in counts)
@@ -63,44 +73,38 @@ def _header(facts: RunFacts, records: Sequence[Record]) -> str:
         if record.weights.name
     }
     recipes = {record.recipe.name: record.recipe.summary for record in records}
-    lines = [
-        f"# Leaderboard: {facts.matrix}",
-        "",
-        f"- command: `{facts.command}`",
-        f"- machine: {'; '.join(machines)}",
-        f"- harness commit: {commits(record.commit for record in records)}; first cell started {started}",
+    harness = f"{commits(record.commit for record in records)}; first cell started {started}"
+    return [
+        ("command", facts.command),
+        ("machine", "; ".join(machines)),
+        ("harness commit", harness),
         (
-            f"- images ({facts.data}): {images}; {len(first.data.classes)} classes "
+            f"images ({facts.data})",
+            f"{images}; {len(first.data.classes)} classes "
             f"({', '.join(first.data.classes[:8])}"
             f"{', ...' if len(first.data.classes) > 8 else ''}); "
-            f"{counted(first.data.left_out, 'file')} left out; manifest {first.data.manifest_sha256[:12]}"
+            f"{counted(first.data.left_out, 'file')} left out; manifest {first.data.manifest_sha256[:12]}",
         ),
-        *(f"- recipe {name}: {summary}" for name, summary in recipes.items()),
-        f"- weights: {', '.join(weights) or 'no file'}",
+        *((f"recipe {name}", summary) for name, summary in recipes.items()),
+        ("weights", ", ".join(weights) or "no file"),
     ]
-    return "\n".join(lines)
 
 
 def _unlike(record: Record) -> str:
     return ", not the file that Keras publishes" if record.weights.published is False else ""
 
 
-def _ranked(table: Table, found: Standings, *, named: bool) -> str:
-    first = table.first
-    title = "## Ranked by test accuracy"
-    if named:
-        title += (
-            f" (environment {first.environment.fingerprint}, {first.cell.device}, {first.cell.precision})"
-        )
+def _ranked(table: Table, found: Standings, timings: Sequence[TimingRow] = (), *, named: bool) -> str:
     shown = table.rows[:MOST_ROWS]
+    firsts = [row.first for row in shown]
     short = [f"- {line}" for line in shortened_epochs(record for row in table.rows for record in row.records)]
     more = len(table.rows) - len(shown)
     rest = f"The first {len(shown)} of {len(table.rows):,} rows; `transferbench export-table` writes all."
     parts = (
-        title,
+        f"## {title(table, named=named)}",
         verdict(table),
         "\n".join(short),
-        _table(columns(shown, beside=found.records, marked=True)),
+        _table(columns(shown, devices=on_devices(firsts, found.records, timings), marked=True)),
         rest if more else "",
     )
     return "\n\n".join(filter(None, parts))
@@ -108,7 +112,7 @@ def _ranked(table: Table, found: Standings, *, named: bool) -> str:
 
 def _controls(random: Sequence[Row], ranked: Sequence[Row]) -> str:
     lines = ["## Controls: random base, never ranked", ""]
-    told = _against_random(random, ranked)
+    told = [f"- {line}" for line in against_random(random, ranked)]
     told += [f"- {line}" for line in shortened_epochs(record for row in random for record in row.records)]
     if told:
         lines += [*told, ""]
@@ -116,8 +120,11 @@ def _controls(random: Sequence[Row], ranked: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def _against_random(random: Sequence[Row], ranked: Sequence[Row]) -> list[str]:
-    """What pretrained weights are worth: the same cell with and without them, on the same images."""
+def against_random(random: Sequence[Row], ranked: Sequence[Row]) -> list[str]:
+    """What pretrained weights are worth: the same cell with and without them, on the same images.
+
+    A sentence for each pair.
+    """
 
     def identity(row: Row) -> tuple[object, ...]:
         return replace(row.cell, weights="", seed=0), row.seeds, row.first.data.manifest_sha256
@@ -126,7 +133,7 @@ def _against_random(random: Sequence[Row], ranked: Sequence[Row]) -> list[str]:
     for row in ranked:
         trained[identity(row)].append(row)
     return [
-        f"- {row.cell.backbone}, {row.cell.label}: weights {other.first.weights.kind!r} are "
+        f"{row.cell.backbone}, {row.cell.label}: weights {other.first.weights.kind!r} are "
         f"{100 * (other.accuracy - row.accuracy):+.1f} points against a random base"
         for row in random
         for other in trained[identity(row)]

@@ -8,7 +8,7 @@ from harness.published import published_training
 from harness.records import Record
 from harness.reports.timing_doubts import OTHERS_SHARE, disturbances
 
-__all__ = ["legend", "shortened_epochs", "verdict"]
+__all__ = ["legend", "notes", "shortened_epochs", "title", "verdict"]
 
 _MEMORY = "anonymous memory (resident memory where the system does not tell it)"
 
@@ -42,6 +42,14 @@ _KINDS: tuple[tuple[Callable[[Record], bool], str], ...] = (
         "distance to them is what pretrained weights are worth.",
     ),
     (
+        lambda record: record.cell.train_images is not None,
+        "Train images: a row on a part of them was trained on that many, every class in its share. The part "
+        "is drawn by the seed; it is the same for all rows of one seed, and a smaller one lies inside a "
+        "larger one. Validation and test images are all of them, so the epoch is chosen on more images than "
+        "someone with so few may have. To result counts the part's own extraction, and of decoding the "
+        "share of the images that were read.",
+    ),
+    (
         _disturbed,
         "A time marked disturbed is not to be compared: other processes took more than "
         f"{100 * OTHERS_SHARE:.0f} % of the cores while it was measured, or the device was slowed down. "
@@ -57,6 +65,13 @@ _KINDS: tuple[tuple[Callable[[Record], bool], str], ...] = (
 )
 
 
+def title(table: Table, *, named: bool) -> str:
+    """What a ranked table is called; `named` with its conditions, where a run has several."""
+    first = table.first
+    conditions = f"environment {first.environment.fingerprint}, {first.cell.device}, {first.cell.precision}"
+    return f"Ranked by test accuracy{f' ({conditions})' if named else ''}"
+
+
 def verdict(table: Table) -> str:
     """Whether the test images can tell the first row from the others, as a sentence; "" of one row."""
     ties, rows = len(table.tied), len(table.rows)
@@ -70,17 +85,24 @@ def verdict(table: Table) -> str:
 
 
 def legend(found: Standings) -> str:
-    """How to read the leaderboard of a run."""
+    """How to read the leaderboard of a run, as markdown."""
+    return "\n".join(["## How to read this", "", *(f"- {note}" for note in notes(found))])
+
+
+def notes(found: Standings) -> tuple[str, ...]:
+    """How to read the leaderboard of a run, sentence by sentence; names of values stand in backticks."""
     records = found.records
     inherited = max((record.memory.inherited_bytes for record in records if record.memory), default=0)
     last = sorted({record.recipe.name for record in records if record.recipe.select == "last"})
     exception = f" (recipe {', '.join(last)}: the last epoch)" if last else ""
     done = [record for record in records if record.status == "ok"]
-    notes = (
+    return (
         "A row's rank is one plus the number of rows that are significantly better, its rank interval goes "
         "from there to the last place that it can have. Rows of rank 1 cannot be told apart from the best. "
-        "In bold: the best value of a column as it is shown; of accuracies that are tied it means nothing.",
-        *dict.fromkeys(table.family for table in found.tables if table.family),
+        "In bold: the best value of a column as it is shown; ranks tell whether an accuracy is better.",
+        "Rows are compared on the same test images: by exact McNemar tests where both have one seed, else by "
+        "Student's t over images and seeds together.",
+        *dict.fromkeys(f"Ranks come from {table.family}." for table in found.tables if table.family),
         *_intervals(found),
         f"Epochs are chosen on validation loss{exception}; the test images are read once, after that.",
         "The gap is training minus validation accuracy at the chosen epoch; training accuracy is a "
@@ -95,31 +117,30 @@ def legend(found: Standings) -> str:
         "before it began (Keras and TensorFlow).",
         *(text for is_one, text in _KINDS if any(is_one(record) for record in done)),
     )
-    return "\n".join(["## How to read this", "", *(f"- {note}" for note in notes)])
 
 
 def _intervals(found: Standings) -> list[str]:
     rows = [row for table in found.tables for row in table.rows] + [*found.controls, *found.partial]
-    notes = []
+    told = []
     if any(len(row.records) == 1 for row in rows):
-        notes.append(
+        told.append(
             "The interval of a single seed is Wilson's, from the number of test images alone; it does not "
             "include the spread over seeds, and very near 100 % it covers less than 95 %."
         )
     if any(len(row.records) > 1 for row in rows):
-        notes.append(
+        told.append(
             "Rows of several seeds show their mean (accuracy, loss, gap), median (epochs, times) or largest "
             "value (memory). Their interval holds the chance of the test images and of the seeds together; "
             "the spread is the standard deviation over seeds."
         )
-    return notes
+    return told
 
 
 def shortened_epochs(records: Iterable[Record]) -> list[str]:
-    """A sentence for each recipe and phase whose epochs hold fewer images than the training split."""
+    """A sentence for each recipe and phase whose epochs hold fewer images than there are to train on."""
     found: dict[tuple[str, str, int, int], None] = {}
     for record in records:
-        split = sum(record.data.counts.get("train", {}).values())
+        split = record.cell.train_images or sum(record.data.counts.get("train", {}).values())
         for epoch in record.measured.history:
             if epoch.images < split:
                 found[record.cell.recipe, epoch.phase, epoch.images, split] = None

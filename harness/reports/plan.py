@@ -44,11 +44,12 @@ _SAID: dict[str, Callable[[str], str]] = {
     "weights": "{} weights".format,
     "recipe": "recipe {}".format,
     "size": str,
+    "train images": "{} train images".format,
     "seed": "seed {}".format,
     "device": str,
     "precision": str,
 }
-_FOLDED = ("seed", "strategy", "size", "weights", "recipe", "precision", "device")
+_FOLDED = ("seed", "train images", "strategy", "size", "weights", "recipe", "precision", "device")
 
 
 def plan_facts(plan: Sequence[Planned]) -> list[dict[str, Any]]:
@@ -73,16 +74,17 @@ def render_plan(
     notes = _notes(plan, weights_dir)
     numbers = {note: f"[{number}]" for number, note in enumerate(dict.fromkeys(notes.values()), 1)}
     marks = {cell: numbers[note] for cell, note in notes.items()}
-    every = _folded([_row(each, marks.get(each.cell.name, "")) for each in plan])
+    by_images = any(each.cell.train_images is not None for each in plan)
+    every = _folded([_row(each, marks.get(each.cell.name, ""), by_images=by_images) for each in plan])
     rows = [{column: few(value.split(", ")) for column, value in row.items()} for row in every]
     same = {column for column in every[0] if len({row[column] for row in every}) == 1}
     said = [say(rows[0][column]) for column, say in _SAID.items() if column in same & rows[0].keys()]
     shown = [column for column in rows[0] if column == "backbone" or column not in same]
     table = text_table(
         {column: [row[column] for row in rows] for column in shown},
-        right=("size", "seed"),
+        right=("size", "train images", "seed"),
         width=width,
-        wrapped=("strategy", "size", "seed"),
+        wrapped=("strategy", "size", "train images", "seed"),
     )
     note = rows[0]["note"]
     noted = f"; all: {note}" if "note" in same and note.endswith("]") else ""
@@ -112,7 +114,7 @@ def told_epochs(phases: Sequence[AnyPhase]) -> str:
     )
 
 
-def _row(each: Planned, number: str) -> _Row:
+def _row(each: Planned, number: str, *, by_images: bool) -> _Row:
     cell = each.cell
     note = "skipped" if each.skip else "download" if _to_download(each) else "other file" if number else ""
     return {
@@ -122,6 +124,7 @@ def _row(each: Planned, number: str) -> _Row:
         "epochs": told_epochs(each.phases),
         "recipe": cell.recipe,
         "size": f"{cell.size} px",
+        **({"train images": f"{cell.train_images or 'all'}"} if by_images else {}),
         "seed": str(cell.seed),
         "device": cell.device,
         "precision": cell.precision,
@@ -134,6 +137,8 @@ def _folded(rows: list[_Row]) -> list[_Row]:
     for axis in _FOLDED:
         if len(rows) <= _ROWS:
             break
+        if axis not in rows[0]:
+            continue
         if axis == "strategy":
             # The epochs are those of a strategy and go where it goes.
             rows = [

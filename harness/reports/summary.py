@@ -5,16 +5,17 @@ from collections.abc import Sequence
 from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings
 from harness.reports.columns import columns
-from harness.reports.legend import verdict
+from harness.reports.legend import title, verdict
 from harness.reports.text import paragraph, sentences, text_table
 
 __all__ = ["render_summary"]
 
-# The leaderboard's headings that stand here, and how: broken, for a terminal is narrow.
+# The leaderboard's headings that stand here, where it has them, and how: broken, for a terminal is narrow.
 _ALWAYS = {
     "rank": "rank",
     "backbone": "backbone",
     "strategy": "strategy",
+    "train images": "train\nimages",
     "test accuracy (%)": "test\naccuracy\n(%)",
     "95 % interval": "95 %\ninterval",
     "to result (s)": "to\nresult\n(s)",
@@ -28,6 +29,7 @@ _WHERE_THEY_DIFFER = {
     "seed": "seed",
     "seeds": "seeds",
 }
+_NUMBERS = ("rank", "seed", "seeds", "train\nimages")
 _CELLS = 8
 _ROWS = 40
 
@@ -51,16 +53,10 @@ def render_summary(found: Standings, *, width: int | None = None) -> str:
 
 
 def _ranked(table: Table, *, named: bool, width: int | None) -> str:
-    first = table.first
-    title = "Ranked by test accuracy"
-    if named:
-        title += (
-            f" (environment {first.environment.fingerprint}, {first.cell.device}, {first.cell.precision})"
-        )
     shown = table.rows[:_ROWS]
     more = len(table.rows) - len(shown)
     rest = f"and {more:,} more rows, in the leaderboard's file" if more else ""
-    parts = (title, _filled(verdict(table), width), _table(shown, width), rest)
+    parts = (title(table, named=named), _filled(verdict(table), width), _table(shown, width), rest)
     return "\n\n".join(filter(None, parts))
 
 
@@ -72,7 +68,7 @@ def _table(rows: Sequence[Row], width: int | None) -> str:
         if name in _ALWAYS or (name in _WHERE_THEY_DIFFER and len(set(column)) > 1)
     }
     shown = {heading: every[name] for name, heading in headings.items()}
-    right = [heading for heading in shown if heading.endswith(")") or heading in ("rank", "seed", "seeds")]
+    right = [heading for heading in shown if heading.endswith(")") or heading in _NUMBERS]
     return text_table(shown, right=right, width=width, wrapped=("strategy",))
 
 

@@ -59,6 +59,9 @@ _FIGURES: dict[str, Callable[[TimingRow], Any]] = {
     "device_peak_bytes": lambda row: row.device_peak_bytes,
     "joules_per_step": lambda row: row.joules_per_step,
     "images_per_joule": lambda row: row.images_per_joule,
+    "others_share": lambda row: row.others_share,
+    "clock_mhz": lambda row: row.clock_mhz,
+    "temperature_c": lambda row: row.temperature_c,
     "published_cpu_ms": lambda row: row.published.cpu_ms if row.published else None,
     "published_gpu_ms": lambda row: row.published.gpu_ms if row.published else None,
 }

@@ -29,6 +29,7 @@ INPUT_BOUND = 0.10
 """How much slower than its resident step a step must be when fed, to be called input-bound."""
 
 Value = TypeVar("Value")
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -216,6 +217,22 @@ class TimingRow:
         return self.cell.batch / self.joules_per_step if self.joules_per_step else None
 
     @property
+    def others_share(self) -> float | None:
+        """What others took of the cores (0..1) in the pass in which they took most."""
+        return _highest(each.step.state.others_share for each in self.timed)
+
+    @property
+    def clock_mhz(self) -> float | None:
+        """The median of the device's clock over the samples of all passes."""
+        sampled = [clock for each in self.timed for clock in each.step.state.clocks_mhz]
+        return median(sampled) if sampled else None
+
+    @property
+    def temperature_c(self) -> float | None:
+        """The highest temperature of the device in any pass, in degrees Celsius."""
+        return _highest(degrees for each in self.timed for degrees in each.step.state.temperatures_c)
+
+    @property
     def published(self) -> Published | None:
         """The backbone's row of the published table."""
         known = BACKBONES.get(self.cell.backbone)
@@ -313,5 +330,5 @@ def _same(values: Iterable[Value | None]) -> Value | None:
     return known.pop() if len(known) == 1 else None
 
 
-def _highest(values: Iterable[int | None]) -> int | None:
+def _highest(values: Iterable[Number | None]) -> Number | None:
     return max((value for value in values if value is not None), default=None)

@@ -58,7 +58,11 @@ def run_cell(job: Job, report: Callable[[Progress], None]) -> Outcome:
     keras.config.set_dtype_policy(cell.precision)
     keras.utils.set_random_seed(cell.seed)
     manifest = Manifest.load(job.manifest)
-    train, validation, test = open_splits(manifest, PixelCache(job.pixels, job.decode_seconds).open())
+    pixels = PixelCache(job.pixels, job.decode_seconds).open()
+    train, validation, test = open_splits(manifest, pixels, train_images=cell.train_images, seed=cell.seed)
+    # All images were decoded at once; those that take no part here are no cost of this result.
+    used = len(train.ids) + len(validation.ids) + len(test.ids)
+    decode_seconds = job.decode_seconds * (used / len(manifest.entries))
     row = backbone(cell.backbone)
     zero_shot = None
     if not planned.phases:
@@ -91,7 +95,7 @@ def run_cell(job: Job, report: Callable[[Progress], None]) -> Outcome:
 
     def measured(**more: Any) -> Measured:
         seconds = Seconds(
-            decode=job.decode_seconds,
+            decode=decode_seconds,
             extraction=sum(
                 part.seconds for name, part in trainer.extraction.items() if not name.startswith("test")
             ),
@@ -175,7 +179,11 @@ def _timed(step: Step, batch: int, device: str) -> StepTimes:
 
 def _feature_facts(job: Job, manifest: Manifest) -> dict[str, Any]:
     planned, cell = job.planned, job.planned.cell
-    random = {"seed": cell.seed, "calibration": _CALIBRATION_IMAGES} if cell.weights == "random" else {}
+    random = (
+        {"seed": cell.seed, "calibration": _CALIBRATION_IMAGES, "train_images": cell.train_images}
+        if cell.weights == "random"
+        else {}
+    )
     return {
         "backbone": cell.backbone,
         "weights": planned.weights.sha256 if planned.weights else "",

@@ -101,6 +101,10 @@ class RunFolder:
         """Where a worker writes it, until its record is stored; Keras insists on how the name ends."""
         return self.models / f"{stem}{PARTIAL_SUFFIX}.keras"
 
+    def explained(self, stem: str) -> Path:
+        """The folder of the heat maps of the cell whose record has that `file_stem`."""
+        return self.path / "explain" / stem
+
     @property
     def leaderboard(self) -> Path:
         """The markdown leaderboard."""

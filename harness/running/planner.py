@@ -5,14 +5,23 @@ import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from harness.data.manifest import Manifest
 from harness.environment import code_sha256, library_versions, settings, usable_cores
+from harness.errors import UserError
 from harness.matrix import Cell, Matrix
 from harness.recipes import Recipe
 from harness.records import SCHEMA_VERSION
 from harness.strategies import AnyPhase, strategy
 from harness.weights import WeightsRef, find_weights, missing_reason
 
-__all__ = ["Planned", "effective_recipe", "input_key", "make_plan", "without_unsuited"]
+__all__ = [
+    "Planned",
+    "effective_recipe",
+    "input_key",
+    "make_plan",
+    "require_parts",
+    "without_unsuited",
+]
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,20 @@ def without_unsuited(plan: list[Planned], classes: tuple[str, ...]) -> list[Plan
     return [replace(each, skip=reasons[each.cell.strategy] or each.skip) for each in plan]
 
 
+def require_parts(plan: list[Planned], manifest: Manifest) -> None:
+    """Raise `UserError` for a part of the training images that is too large, or too small for the classes."""
+    there, classes = len(manifest.split("train")), len(manifest.classes)
+    asked = {each.cell.train_images for each in plan}
+    wrong = sorted(images for images in asked if images is not None and not classes <= images <= there)
+    if wrong:
+        raise UserError(
+            f"train_images asks for {' and for '.join(f'{images:,}' for images in wrong)}; the training "
+            f"split has {there:,} images of {classes:,} classes",
+            where=manifest.source,
+            hint=f'Choose numbers from {classes:,} (one image of each class) to {there:,}, or "all".',
+        )
+
+
 def input_key(planned: Planned, manifest_sha256: str) -> str:
     """The hash of everything that a cell's result depends on; resume and caches trust it.
 
@@ -68,9 +91,11 @@ def input_key(planned: Planned, manifest_sha256: str) -> str:
     recipe, the images, the weights' content, library versions, this package's own code, the settings
     and cores that move the last digits, and the schema have.
     """
+    # A cell on all training images has the key that it had before there were parts of them.
+    idle = ("recipe", *(["train_images"] if planned.cell.train_images is None else []))
     facts = {
         "schema": SCHEMA_VERSION,
-        "cell": {key: value for key, value in planned.cell.as_dict().items() if key != "recipe"},
+        "cell": {key: value for key, value in planned.cell.as_dict().items() if key not in idle},
         "recipe": planned.recipe.model_dump(exclude={"name", "summary", "base"}),
         "phases": [asdict(phase) for phase in planned.phases],
         "manifest": manifest_sha256,

@@ -19,7 +19,7 @@ from harness.records import DataFacts, Measured, Memory, Record, WeightsFacts, f
 from harness.running.executor import Executor
 from harness.running.folder import PlannedCell, RunFacts, RunFolder
 from harness.running.job import Job, Outcome
-from harness.running.planner import Planned, input_key, make_plan, without_unsuited
+from harness.running.planner import Planned, input_key, make_plan, require_parts, without_unsuited
 from harness.running.prefetch import fetch_missing
 from harness.running.view import RunView
 
@@ -73,6 +73,7 @@ def run_matrix(request: Request, executor: Executor, view: RunView) -> list[Reco
     folder = RunFolder(request.out)
     plan = make_plan(request.matrix, request.weights_dir, offline=request.offline)
     plan = without_unsuited(plan, manifest.classes)
+    require_parts(plan, manifest)
     facts = _facts(request, manifest, plan)
     with folder.claim(facts):
         manifest.save(folder.manifest)

@@ -72,7 +72,8 @@ class Strategy:
     `adapt` makes of a matrix's recipe the one that takes effect.  `weights` is the kind that the
     strategy starts from whatever the matrix says, "" where the matrix decides.  `schedule` is the part
     of the recipe that a learning-rate axis changes, None where there is no rate.  `seeded` is false
-    where no seed has a part in training, so that more seeds would be the same numbers again.
+    where no seed has a part in training, so that more seeds would be the same numbers again (unless they
+    draw the base or the images), and `trains` where the training images have none.
     `unsuited(classes)` says why it cannot be used on these classes, "" where it can.
     """
 
@@ -84,4 +85,5 @@ class Strategy:
     weights: Literal["", "imagenet-top", "scratch"] = ""
     schedule: Literal["fast_extraction", "augmented_extraction", "fine_tuning", "from_scratch"] | None = None
     seeded: bool = True
+    trains: bool = True
     unsuited: Callable[[tuple[str, ...]], str] = _any_classes

@@ -35,5 +35,6 @@ STRATEGY = Strategy(
     adapt=lambda recipe: recipe.model_copy(update={"preprocessing": "native", "drop_blocks": 0}),
     weights="imagenet-top",
     seeded=False,
+    trains=False,
     unsuited=_unsuited,
 )

@@ -20,6 +20,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.data.pixels import Pixels
 from harness.files import FACTS, is_whole, require_space, whole_folder
 from harness.timing.memory import held_bytes
 
@@ -50,7 +51,7 @@ def feature_key(**facts: object) -> str:
 
 def extract(
     trunk: Any,
-    pixels: NDArray[np.uint8],
+    pixels: Pixels,
     ids: Sequence[str],
     folder: Path,
     *,
@@ -74,7 +75,7 @@ def extract(
 
 def _compute(
     trunk: Any,
-    pixels: NDArray[np.uint8],
+    pixels: Pixels,
     ids: Sequence[str],
     folder: Path,
     batch: int,

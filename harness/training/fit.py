@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from harness.backbones import Backbone
 from harness.data.augmentation import draw_transforms
 from harness.data.batches import feature_batches, image_batches, shuffled
+from harness.data.pixels import Pixels
 from harness.depth import parse_depth
 from harness.recipes import Recipe
 from harness.records import Epoch
@@ -216,6 +217,7 @@ class Trainer:
         recipe = self.recipe
         settings = {"head", "dropout", "optimizer", "batch", "select", *(["augmentation"] * phase.augmented)}
         facts = recipe.model_dump(include=settings) | {"phase": asdict(phase), "seed": self.seed}
+        facts["images"] = self.train.ids  # a part of the manifest's, it may be
         return self.cache / "heads" / feature_key(base=self.feature_facts, **facts)
 
     def _probe(self, phase: Probe, cut: Cut, head: Any) -> Fitted:
@@ -323,12 +325,13 @@ class Trainer:
         )
 
     def _features(
-        self, model: Classifier, split: str, pixels: NDArray[np.uint8], ids: tuple[str, ...]
-    ) -> tuple[NDArray[Any], ...]:
+        self, model: Classifier, split: str, pixels: Pixels, ids: tuple[str, ...]
+    ) -> tuple[Any, ...]:
         """A split as the classifier takes it: cached frontier tensors, or pixels without a trunk."""
         if model.trunk is None:
             return (pixels,)
-        key = feature_key(**self.feature_facts, split=split, boundary=model.cut.boundary)
+        # A part of the training images has features, and seconds, of its own.
+        key = feature_key(**self.feature_facts, split=split, images=ids, boundary=model.cut.boundary)
         found = extract(
             model.trunk,
             pixels,

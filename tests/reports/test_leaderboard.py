@@ -294,8 +294,8 @@ def test_a_record_without_a_commit_says_why(tmp_path: Path):
 
 
 def test_the_legend_names_the_tests_behind_the_ranks(tmp_path: Path):
-    legend = section(rendered(tmp_path, BEST), "How to read this")
-    assert all(word in legend for word in ("Holm", "Wilson", "seeds"))
+    legend = section(rendered(tmp_path, BEST, SAME, WORST), "How to read this")
+    assert all(word in legend for word in ("McNemar", "Holm", "Wilson", "seeds"))
 
 
 # What is never ranked together
@@ -385,6 +385,7 @@ KINDS = {
     "A linear probe": row(answers(90), strategy="linear-probe"),
     "Zero-shot": row(answers(90), strategy="zero-shot", weights="imagenet-top"),
     "From-scratch": row(answers(90), strategy="from-scratch", weights="scratch"),
+    "Train images: a row": row(answers(90), train_images=50),
     "Published is": FAST,
 }
 
@@ -420,6 +421,24 @@ def test_epochs_that_hold_fewer_images_than_the_split_are_told(weights: str, tit
     text = section(rendered(tmp_path, short), title)
     assert "- Recipe default, fine-tuning: trains on 40 of 100 images an epoch." in text
     assert "head: trains" not in text
+
+
+def test_an_epoch_on_a_part_is_short_only_if_it_is_shorter_than_the_part(tmp_path: Path):
+    whole = with_history(row(answers(90), train_images=50), epoch(1, images=50))
+    assert "images an epoch" not in rendered(tmp_path / "whole", whole)
+    short = with_history(row(answers(90), train_images=50), epoch(1, images=40))
+    assert "head: trains on 40 of 50 images an epoch" in rendered(tmp_path / "short", short)
+
+
+def test_rows_on_parts_of_the_training_images_say_on_how_many(tmp_path: Path):
+    rows = [row(answers(right), train_images=images) for right, images in ((90, None), (80, 5000), (70, 50))]
+    lines = table(section(rendered(tmp_path / "several", *rows), "Ranked"))
+    assert [line["train images"] for line in lines] == ["100 (all)", "5,000", "50"]
+    # The header counts the whole split, so even what all rows share is said.
+    (line,) = table(section(rendered(tmp_path / "one", rows[2]), "Ranked"))
+    assert line["train images"] == "50"
+    (line,) = table(section(rendered(tmp_path / "all", rows[0]), "Ranked"))
+    assert "train images" not in line
 
 
 def test_whole_epochs_are_not_remarked_on(tmp_path: Path):

@@ -90,6 +90,14 @@ def test_zero_shot_alone_has_no_epochs_and_a_size_of_its_own(tmp_path: Path):
     assert "Zero-shot" not in told(planned(tmp_path))
 
 
+def test_parts_of_the_training_images_have_a_column_or_are_said_once(tmp_path: Path):
+    header, *cells = rows(told(planned(tmp_path, MATRIX + 'train_images = [4, "all"]\n')))
+    assert header == ["backbone", "strategy", "epochs", "train", "images", "seed"]
+    assert [each[-2:] for each in cells] == 2 * [["4", "0"], ["4", "1"], ["all", "0"], ["all", "1"]]
+    text = " ".join(told(planned(tmp_path, MATRIX + "train_images = [4]\n")).split())
+    assert "recipe default, 32 px, 4 train images, cpu, float32" in text
+
+
 def test_a_cell_on_a_gpu_is_ready_if_there_is_one(tmp_path: Path):
     text = told(planned(tmp_path, MATRIX + 'devices = ["cpu", "gpu"]\n'))
     assert "`transferbench doctor --require-gpu` tells" in text
@@ -190,7 +198,7 @@ def test_another_reason_stands_whole(tmp_path: Path):
 # Widths
 
 
-@pytest.mark.parametrize("name", ["published", "controls", "cats-dogs", "smoke"])
+@pytest.mark.parametrize("name", ["published", "controls", "cats-dogs", "data-size", "smoke"])
 @pytest.mark.parametrize("offline", [True, False])
 def test_the_committed_matrices_fit_into_80_columns(name: str, offline: bool, tmp_path: Path):
     path = Path(__file__).parents[2] / "bench" / "matrices" / f"{name}.toml"

@@ -59,6 +59,14 @@ def test_rows_with_unequal_numbers_of_seeds_say_how_many(tmp_path: Path):
     assert head
 
 
+def test_a_row_on_a_part_of_the_training_images_says_on_how_many(tmp_path: Path):
+    rows = [row(answers(90 - images), train_images=images) for images in (2, 20)]
+    text = render_summary(read_standings(finished_run(tmp_path, rows)))
+    shown = [line.split() for line in text.splitlines()]
+    assert [line[3] for line in shown if "fast-extraction" in line] == ["2", "20"]
+    assert ["images", "accuracy", "interval", "result"] in shown
+
+
 def test_cells_without_a_result_stand_with_their_reason_once(tmp_path: Path):
     text = render_summary(standings(tmp_path))
     assert text.count("no GPU is visible") == 1

@@ -226,6 +226,16 @@ def test_energy_that_one_pass_does_not_tell_is_unknown(tmp_path: Path):
     assert one_row(tmp_path, *records).joules_per_step is None
 
 
+def test_the_state_of_the_device_is_told_over_all_passes(tmp_path: Path):
+    states = [
+        DeviceState(others_share=0.01, clocks_mhz=(1000.0, 1020.0), temperatures_c=(60.0, 71.0)),
+        DeviceState(others_share=0.04, clocks_mhz=(1010.0,), temperatures_c=(65.0,)),
+    ]
+    records = [timing_record(in_pass=number, state=state) for number, state in enumerate(states, 1)]
+    row = one_row(tmp_path, *records)
+    assert (row.others_share, row.clock_mhz, row.temperature_c) == (0.04, 1010.0, 71.0)
+
+
 # Doubts
 
 

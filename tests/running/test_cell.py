@@ -202,6 +202,42 @@ def test_zero_shot_trains_nothing_and_predicts_every_test_image(
     np.testing.assert_allclose(outcome.predictions.probabilities.sum(axis=1), 1, rtol=1e-5)
 
 
+def on_part(job: Job, images: int) -> Job:
+    cell = replace(job.planned.cell, train_images=images)
+    return replace(job, planned=replace(job.planned, cell=cell))
+
+
+def test_a_cell_on_a_part_trains_on_it_and_pays_for_what_it_reads(
+    tmp_path: Path, progress: list[Progress]
+) -> None:
+    measured = run(on_part(make_job(tmp_path, "fine-tuning", "blocks:1"), 4), progress).measured
+
+    assert {epoch.images for epoch in measured.history} == {4}
+    assert measured.test_images == COUNTS["test"]
+    # 4 + 8 + 10 of the 30 images that were decoded.
+    assert measured.seconds.decode == pytest.approx(1.5 * 22 / 30)
+    assert {step.all_images for step in progress if step.phase == "train features"} == {4}
+
+
+def test_a_random_base_on_a_part_is_calibrated_on_it_and_shares_no_features(
+    tmp_path: Path, progress: list[Progress], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calibrated, calibrate = [], cell_module.calibrate
+
+    def noting(base: object, images: np.ndarray) -> None:
+        calibrated.append(len(images))
+        calibrate(base, images)
+
+    monkeypatch.setattr(cell_module, "calibrate", noting)
+    job = make_job(tmp_path, "fast-extraction")
+
+    run(job, progress)
+    reused = run(on_part(job, 4), progress).measured.seconds.extraction_reused
+
+    assert calibrated == [COUNTS["train"], 4]
+    assert reused == ()
+
+
 def test_a_recipe_may_leave_out_the_last_blocks(tmp_path: Path, progress: list[Progress]) -> None:
     job = make_job(tmp_path, "fast-extraction")
     whole = run(job, progress).measured.parameters

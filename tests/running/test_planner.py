@@ -10,10 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.backbones import backbone
+from harness.data.manifest import SPLITS, build_manifest
+from harness.errors import UserError
 from harness.matrix import Cell
 from harness.recipes import RECIPES, Augmentation, Recipe, Schedule
 from harness.running import planner
-from harness.running.planner import Planned, effective_recipe, input_key, make_plan, without_unsuited
+from harness.running.planner import (
+    Planned,
+    effective_recipe,
+    input_key,
+    make_plan,
+    require_parts,
+    without_unsuited,
+)
 from harness.strategies import STRATEGIES, strategy
 from harness.weights import WeightsRef
 
@@ -155,10 +164,20 @@ def test_a_key_is_the_same_in_another_process():
         {"device": "gpu"},
         {"precision": "mixed_float16"},
         {"learning_rate": 1e-4},
+        {"train_images": 50},
     ],
 )
 def test_the_key_differs_when_the_cell_does(changed: dict):
     assert input_key(plan(replace(CELL, **changed)), MANIFEST) != input_key(plan(), MANIFEST)
+
+
+def test_a_cell_on_all_images_has_the_key_that_it_had_before_there_were_parts(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    key = input_key(plan(), MANIFEST)
+    before = {name: value for name, value in CELL.as_dict().items() if name != "train_images"}
+    monkeypatch.setattr(Cell, "as_dict", lambda _: dict(before))
+    assert input_key(plan(), MANIFEST) == key
 
 
 CHANGES = [
@@ -280,6 +299,43 @@ def test_each_weights_file_is_hashed_once(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(planner, "find_weights", lambda name, *_: asked.append(name))
     make_plan(matrix(tmp_path, TEXT), None, offline=False)
     assert asked == ["MobileNet", "MobileNet-0.25"]
+
+
+# Parts of the training images
+
+ANIMALS = build_manifest(
+    "photos",
+    [
+        (split, label, f"{split}/{label}/{number}", f"{split}{label}{number}")
+        for split in SPLITS
+        for label in ("cats", "dogs", "foxes")
+        for number in range(5)
+    ],
+    (),
+)
+
+
+def of_sizes(*sizes: int | None) -> list[Planned]:
+    return [plan(replace(CELL, train_images=images)) for images in sizes]
+
+
+def test_parts_from_an_image_of_each_class_up_to_the_whole_split_are_planned():
+    require_parts(of_sizes(None, 3, 15), ANIMALS)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "asked"),
+    [((2,), "2"), ((16,), "16"), ((None, 2, 10, 16, 5000, 16), "2 and for 16 and for 5,000")],
+)
+def test_parts_that_the_split_cannot_give_are_refused_with_what_there_is(
+    sizes: tuple[int | None, ...], asked: str
+):
+    with pytest.raises(UserError) as caught:
+        require_parts(of_sizes(*sizes), ANIMALS)
+    assert str(caught.value) == (
+        f"photos: train_images asks for {asked}; the training split has 15 images of 3 classes\n"
+        'Choose numbers from 3 (one image of each class) to 15, or "all".'
+    )
 
 
 # What takes effect

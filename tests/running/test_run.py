@@ -102,6 +102,14 @@ def test_the_time_limit_of_the_matrix_reaches_the_executor_in_seconds(tmp_path: 
     assert set(executor.limits) == {90}
 
 
+def test_a_part_larger_than_the_split_is_refused_before_anything_runs(tmp_path: Path):
+    asked, executor = request(tmp_path, MATRIX + "train_images = [2, 5]\n"), FakeExecutor()
+    with pytest.raises(UserError, match="asks for 5; the training split has 4 images"):
+        go(asked, executor)
+    assert executor.ran == []
+    assert not asked.out.exists()
+
+
 # Failures
 
 

@@ -19,8 +19,10 @@ from fakes_training import (
     trained_from,
 )
 
+from harness.data.pixels import PixelRows
 from harness.strategies import Phase
 from harness.training import fit
+from harness.training.features import feature_key
 from harness.training.fit import DivergedError, Fitted, Trainer
 from harness.training.freezing import compile_at_depth
 from harness.training.scoring import predict, score
@@ -388,6 +390,57 @@ def test_a_phase_that_is_the_whole_strategy_is_always_trained(tmp_path: Path) ->
     again.fit((HEAD,))
 
     assert again.reused == []
+
+
+# A part of the training images --------------------------------------------------------------
+
+
+def on_part(*, copied: bool = False) -> tuple[Split, Split, TestSplit]:
+    """The splits of every test, with a part of the training images, seen through their rows or copied."""
+    train, validation, test = draw_splits(TINY_SIZE)
+    rows = np.array([1, 2, 6, 7, 10, 13, 15, 16, 19])
+    pixels = train.pixels[rows] if copied else PixelRows(train.pixels, rows)
+    return Split(pixels, train.labels[rows], tuple(train.ids[row] for row in rows)), validation, test
+
+
+@pytest.mark.parametrize("phase", [HEAD, AUGMENTED], ids=["cached", "live"])
+def test_a_part_is_trained_on_as_if_there_were_no_other_images(phase: Phase, tmp_path: Path) -> None:
+    seen = make_trainer(tiny_base(), tmp_path / "a", splits=on_part())
+    alone = make_trainer(tiny_base(), tmp_path / "b", splits=on_part(copied=True))
+
+    for trainer in (seen, alone):
+        trainer.fit((phase,))
+
+    assert [epoch.images for epoch in seen.history] == [9] * phase.epochs
+    losses = [[epoch.loss for epoch in trainer.history] for trainer in (seen, alone)]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
+
+
+def check_parts_stay_apart(cache: Path) -> None:
+    """Fail if a cell on a part takes over what a cell on all training images has left in the cache."""
+    make_trainer(tiny_base(), cache).fit((HEAD,))
+    trainer = make_trainer(tiny_base(), cache, splits=on_part())
+    trainer.fit((HEAD, TUNING))
+    assert trainer.reused == [], "the head was trained on other images"
+    assert {epoch.images for epoch in trainer.history} == {9}
+    assert not trainer.extraction["train@output"].reused
+    assert trainer.extraction["validation@output"].reused
+
+
+def test_the_check_refuses_caches_that_overlook_which_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overlooking(**facts: object) -> str:
+        return feature_key(**{name: fact for name, fact in facts.items() if name != "images"})
+
+    monkeypatch.setattr(fit, "feature_key", overlooking)
+
+    with pytest.raises(AssertionError, match="the head was trained on other images"):
+        check_parts_stay_apart(tmp_path)
+
+
+def test_a_part_has_features_and_heads_of_its_own_and_shares_what_is_validated_on(tmp_path: Path) -> None:
+    check_parts_stay_apart(tmp_path)
 
 
 # From scratch -------------------------------------------------------------------------------

@@ -46,6 +46,33 @@ def test_splits_are_views_of_the_pixels(pixels: NDArray[np.uint8]) -> None:
         assert np.shares_memory(split.pixels, pixels)
 
 
+def test_a_part_of_the_training_split_has_its_own_rows_and_the_others_stay_whole(
+    pixels: NDArray[np.uint8],
+) -> None:
+    parts = [open_splits(manifest(), pixels, train_images=2, seed=seed) for seed in range(8)]
+
+    for train, validation, test in parts:
+        (rows,) = {(0, 2), (1, 2)} & {tuple(train.pixels[:][:, 0, 0, 0].tolist())}
+        assert train.labels.tolist() == [0, 1]
+        assert train.ids == tuple(f"id-{row}" for row in rows)
+        assert len(train.pixels) == 2
+        assert (validation.ids, test.ids) == (("id-3", "id-4"), ("id-5", "id-6"))
+    assert len({train.ids for train, _, _ in parts}) == 2
+
+
+def test_a_part_is_read_from_the_file_when_it_is_asked_for_and_not_before(
+    pixels: NDArray[np.uint8],
+) -> None:
+    changing = pixels.copy()
+    train, _, _ = open_splits(manifest(), changing, train_images=2)
+
+    changing[:] = 77
+
+    assert train.pixels.shape == (2, 2, 2, 3)
+    assert train.pixels[np.array([1, 0, 1])].shape == (3, 2, 2, 3)
+    assert set(train.pixels[0:1].ravel().tolist()) == {77}
+
+
 def test_class_numbers_follow_the_manifests_order_of_classes(pixels: NDArray[np.uint8]) -> None:
     turned = Manifest("by hand", ("dog", "cat"), manifest().entries, ())
 

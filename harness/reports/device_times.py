@@ -1,0 +1,83 @@
+"""Times of the same configurations on other devices, to stand beside each other; never ranked together.
+
+They come from a run's own records on those devices, or from a timing run of the same machine or another:
+the configuration decides, not who measured it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from harness.metrics import metric
+from harness.records import Record, StepTimes
+from harness.reports.timing_doubts import disturbances
+from harness.reports.timing_rows import TimingRow
+from harness.timing.cell import INFERENCE, RECIPE
+
+__all__ = ["STEP_METRICS", "Reading", "anywhere", "doubt", "on_devices"]
+
+STEP_METRICS = {"train_ms": "train_step", "inference_ms": "inference_step"}
+"""The metrics that depend on the device, and where a record has their blocks."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A number, None where there is none, and a word on what is wrong with it, "" if nothing."""
+
+    value: float | None = None
+    doubt: str = ""
+
+
+def on_devices(
+    configurations: Iterable[Record], records: Iterable[Record], timings: Iterable[TimingRow] = ()
+) -> dict[str, Mapping[tuple[str, str], Reading]]:
+    """By device: the times of these configurations by metric and by their name on any device.
+
+    A record's own time goes before that of a timing run, which is taken where backbone, step, depth, image
+    size, precision, batch and recipe are the same.
+    """
+    wanted = {anywhere(record): record for record in configurations}
+    found: dict[str, dict[tuple[str, str], Reading]] = defaultdict(dict)
+    for row in timings:
+        for name, record in wanted.items():
+            for which in STEP_METRICS:
+                if _same_step(row, record, which):
+                    doubted = " (doubtful)" if row.doubts else ""
+                    found[row.cell.device][which, name] = Reading(row.milliseconds, doubted)
+    seeds: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for record in records:
+        if record.status == "ok" and anywhere(record) in wanted:
+            seeds[record.cell.device, anywhere(record)].append(record)
+    for (device, name), each in seeds.items():
+        for which in STEP_METRICS:
+            value = metric(which).of(each)
+            if value is not None:
+                found[device][which, name] = Reading(value, doubt(which, each))
+    return dict(sorted(found.items()))
+
+
+def doubt(which: str, records: Iterable[Record]) -> str:
+    """What speaks against a step's time in these records, as it stands behind the number; "" if nothing."""
+    found: list[StepTimes | None] = [getattr(record.measured, STEP_METRICS[which]) for record in records]
+    times = [step for step in found if step is not None]
+    if any(any(disturbances(step.state)) for step in times):
+        return " (disturbed)"
+    return "" if all(step.stable for step in times) else " (unstable)"
+
+
+def anywhere(record: Record) -> str:
+    """The name of a record's configuration on whatever device."""
+    return replace(record.cell, device="", seed=0).name
+
+
+def _same_step(row: TimingRow, record: Record, which: str) -> bool:
+    cell, timed = record.cell, row.cell
+    step: StepTimes | None = getattr(record.measured, STEP_METRICS[which])
+    if step is None or timed.jit or timed.protocol != "blocks" or cell.recipe != RECIPE.name:
+        return False
+    asked = (INFERENCE, timed.depth) if which == "inference_ms" else (cell.strategy, cell.depth)
+    return (
+        (timed.step, timed.depth) == asked
+        and (timed.backbone, timed.size) == (cell.backbone, cell.size)
+        and (timed.precision, timed.batch) == (cell.precision, step.batch)
+    )

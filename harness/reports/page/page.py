@@ -1,0 +1,167 @@
+"""The page of a run: one HTML file that holds everything it needs and loads nothing.
+
+Its Content-Security-Policy forbids whatever is not the style, the script and the pictures that stand in it,
+so that a name or a reason from a record is text even where a browser would read it otherwise.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from harness.analysis.rows import Row, Table
+from harness.analysis.standings import Standings
+from harness.files import write_whole
+from harness.metrics import metric
+from harness.reports.leaderboard import header
+from harness.reports.legend import notes, title, verdict
+from harness.reports.page.section import sections
+from harness.reports.text import counted
+
+__all__ = ["FIRST_ROWS", "PAGE", "render_page", "write_page"]
+
+PAGE = "page.html"
+"""What the page's file is called; it lies beside the leaderboard."""
+
+FIRST_ROWS = 200
+"""How many rows of a table stand in the page as HTML, and how many more the script draws at a time."""
+
+_HERE = Path(__file__).parent
+_QUOTED = re.compile(r"`([^`]+)`")
+# What ends a script, or a line of one, written so that it does neither.
+_UNSAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
+
+
+def write_page(found: Standings, path: Path, *, plots: Sequence[tuple[str, str]] = ()) -> Path:
+    """Write the page of a run; `plots` are titles and SVG texts.  Returns where it was written."""
+    write_whole(path, render_page(found, plots=plots))
+    return path
+
+
+def render_page(found: Standings, *, plots: Sequence[tuple[str, str]] = ()) -> str:
+    """The page of a run as HTML; `plots` are titles and SVG texts.
+
+    A plot is set as a picture, a document of its own: its identifiers and styles cannot meet those of another
+    plot, and nothing in it runs or loads.
+    """
+    tables = sections(found)
+    data = {"first": FIRST_ROWS, "sections": [each.as_dict() for each in tables]}
+    style, script = _asset("page.css"), _asset("page.js")
+    return (
+        _templates()
+        .get_template("page.html")
+        .render(
+            matrix=found.facts.matrix,
+            policy=_policy(style, script),
+            style=Markup(style),
+            script=Markup(script),
+            data=_embedded(data),
+            answers=_answers(found),
+            facts=header(found.facts, found.records),
+            sections=tables,
+            first=FIRST_ROWS,
+            backbones=sorted({name for each in tables for name in each.backbones} - {""}),
+            strategies=sorted({name for each in tables for name in each.strategies} - {""}),
+            plots=[(name, base64.b64encode(svg.encode()).decode()) for name, svg in plots],
+            notes=[_with_code(note) for note in notes(found)],
+        )
+    )
+
+
+def _answers(found: Standings) -> list[tuple[str, str]]:
+    """For each ranked table its conditions, where there are several, and its verdict."""
+    several = len(found.tables) > 1
+    if found.tables:
+        return [(title(each, named=True) if several else "", _answer(each)) for each in found.tables]
+    others = (
+        (len(found.controls), "control"),
+        (len(found.partial), "row that lacks a seed", "rows that lack a seed"),
+        (len(found.failed) + len(found.missing), "cell without a result", "cells without a result"),
+    )
+    told = [
+        counted(count, *names) if len(names) == 1 else f"{count:,} {names[count != 1]}"
+        for count, *names in others
+        if count
+    ]
+    return [("", f"No row could be ranked. The run has {', '.join(told)}.")]
+
+
+def _answer(table: Table) -> str:
+    """Which row is first, how sure that is, and which of those it is tied with is the quickest."""
+    best = table.rows[0]
+    tested = counted(best.images, "test image")
+    low, high = (metric("test_accuracy").text(end) for end in (best.interval.low, best.interval.high))
+    told = [f"{_named(best)} is first: {_accuracy(best)} of {tested} (95 % interval {low} to {high} %)."]
+    told.append(verdict(table))
+    soon = metric("to_result_s")
+    timed = [(value, row) for row in table.tied if (value := row.value(soon)) is not None]
+    if timed:
+        seconds, row = min(timed, key=lambda each: each[0])
+        cost = f"{soon.text(seconds)} s from files to result"
+        if row is best:
+            told.append(
+                f"It is also the quickest of those: {cost}." if len(timed) > 1 else f"It takes {cost}."
+            )
+        else:
+            told.append(f"Quickest of those is {_named(row)}: {_accuracy(row)}, {cost}.")
+    return " ".join(filter(None, told))
+
+
+def _named(row: Row) -> str:
+    return f"{row.cell.backbone} with {row.cell.label}"
+
+
+def _accuracy(row: Row) -> str:
+    return f"{metric('test_accuracy').text(row.accuracy)} %"
+
+
+def _with_code(note: str) -> Markup:
+    """A sentence whose words in backticks are set as code."""
+    return Markup(_QUOTED.sub(r"<code>\1</code>", str(escape(note))))
+
+
+def _embedded(data: Any) -> Markup:
+    """Data as strict JSON that can stand in a script element: no sign in it ends one."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Markup(text.translate(_UNSAFE))
+
+
+def _policy(style: str, script: str) -> str:
+    """Forbid everything but this very style and script, and pictures that stand in the page."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "img-src data:",
+            f"style-src '{_hash(style)}'",
+            f"script-src '{_hash(script)}'",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+@cache
+def _asset(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

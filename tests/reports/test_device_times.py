@@ -1,0 +1,81 @@
+"""Times of one configuration on several devices, side by side."""
+
+from pathlib import Path
+
+import pytest
+from fakes import answers, finished_run, measured, row
+from fakes_timing import timing_record, timing_run
+from tables import section, table
+
+from harness.analysis.standings import read_standings
+from harness.records import DeviceState, Record
+from harness.reports.device_times import on_devices
+from harness.reports.leaderboard import leaderboard, render_leaderboard
+from harness.reports.timing_rows import TimingRow, read_timings
+
+GPU = row(answers(90), device="gpu")
+
+
+def faster(factor: float, **changed: object) -> tuple[Record, object]:
+    """The same cell, its steps so many times as fast."""
+    record, predictions = row(answers(90), **changed)
+    step = record.measured.train_step
+    assert step is not None
+    quick = step.model_copy(update={"block_seconds": tuple(each / factor for each in step.block_seconds)})
+    changes = {"train_step": quick, "inference_step": quick}
+    return record.model_copy(
+        update={"measured": measured(predictions).model_copy(update=changes)}
+    ), predictions
+
+
+def timings(folder: Path, **changed: object) -> tuple[TimingRow, ...]:
+    usual: dict[str, object] = {"backbone": "MobileNet-0.25", "batch": 32, "device": "cpu"}
+    records = [timing_record(in_pass=number, **(usual | changed)) for number in (1, 2)]
+    return read_timings(timing_run(folder, records)).rows
+
+
+def test_times_on_two_devices_stand_beside_each_other_and_rank_apart(tmp_path: Path):
+    folder = finished_run(tmp_path, [faster(10, device="gpu"), row(answers(80))])
+    text = render_leaderboard(folder)
+    parts = [part for part in text.split("\n## ") if part.startswith("Ranked by test accuracy (")]
+    lines = [table(part)[0] for part in parts]
+    assert len(lines) == 2
+    for line in lines:
+        assert (line["train on cpu (ms/step)"], line["train on gpu (ms/step)"]) == ("20.0", "2.0")
+        assert (line["inference on cpu (ms/step)"], line["inference on gpu (ms/step)"]) == ("20.0", "2.0")
+        assert line["rank"] == "1"
+
+
+def test_a_run_on_one_device_names_none(tmp_path: Path):
+    (line,) = table(section(render_leaderboard(finished_run(tmp_path, [GPU])), "Ranked"))
+    assert "train (ms/step)" in line
+
+
+def test_a_timing_run_gives_the_other_device(tmp_path: Path):
+    found = read_standings(finished_run(tmp_path / "run", [GPU]))
+    rows = timings(tmp_path / "timings")
+    (line,) = table(section(leaderboard(found, rows), "Ranked"))
+    assert line["inference on cpu (ms/step)"] == f"{rows[0].milliseconds:.1f}"
+    assert line["train on cpu (ms/step)"] == "-"
+    assert line["inference on gpu (ms/step)"] == "20.0"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"batch": 8}, {"size": 224}, {"backbone": "VGG16"}, {"precision": "mixed_float16"}, {"jit": True}],
+)
+def test_a_timing_of_another_step_is_not_taken(other: dict[str, object], tmp_path: Path):
+    found = on_devices([GPU[0]], [GPU[0]], timings(tmp_path, **other))
+    assert list(found) == ["gpu"]
+
+
+def test_a_doubtful_timing_is_marked(tmp_path: Path):
+    rows = timings(tmp_path, state=DeviceState(others_share=0.9))
+    found = on_devices([GPU[0]], [GPU[0]], rows)
+    assert {reading.doubt for reading in found["cpu"].values()} == {" (doubtful)"}
+
+
+def test_the_records_own_time_goes_before_a_timing_runs(tmp_path: Path):
+    rows = timings(tmp_path, device="gpu")
+    found = on_devices([GPU[0]], [GPU[0]], rows)
+    assert {reading.value for reading in found["gpu"].values()} == {20.0}
