@@ -37,8 +37,7 @@ def _of_table(table: Table, found: Standings) -> str:
     else:
         found_apart = f"Of {of} {differ or 'none'} {'has' if differ <= 1 else 'have'} {_APART}."
     verdict = (
-        "The share of a class's test images that are put in it, in %, with its 95 % interval. "
-        f"{found_apart}"
+        f"The share of a class's test images that are put in it, in %, with its 95 % interval. {found_apart}"
     )
     parts = [verdict, _recalls(rows, each_row)]
     if several:

@@ -13,7 +13,7 @@ from harness.reports.tables import in_one_cell, markdown
 __all__ = ["conditions", "each_table", "folded", "listed", "name_of", "names", "table_of"]
 
 _ALWAYS = ("backbone", "strategy")
-_WHERE_THEY_DIFFER = ("weights", "recipe", "device", "precision")
+_WHERE_THEY_DIFFER = ("weights", "recipe", "device", "precision", "train images")
 _SIZE = "size (px)"
 _AT_ONCE = 10
 
@@ -35,8 +35,8 @@ def names(rows: Sequence[Row]) -> dict[str, list[str]]:
 def name_of(row: Row, among: Sequence[Row]) -> str:
     """A row in words: backbone, strategy, and what else tells it from the others."""
     found = {heading: column[among.index(row)] for heading, column in names(among).items()}
-    size = found.pop(_SIZE, "")
-    return ", ".join([*found.values(), *([f"{size} px"] if size else [])])
+    units = {_SIZE: " px", "train images": " train images"}
+    return ", ".join(f"{text}{units.get(heading, '')}" for heading, text in found.items())
 
 
 def each_table(found: Standings, render: Callable[[Table], str]) -> str:

@@ -54,6 +54,15 @@ def test_other_seeds_are_no_counterpart(tmp_path: Path):
     assert (pairs, len(alone)) == ((), 1)
 
 
+def test_a_part_of_the_training_images_stands_against_the_same_part(tmp_path: Path):
+    rows = [cell(wrong_on("a")), cell(wrong_on("b"), train_images=20), tuned("", train_images=20), tuned("")]
+    pairs, _ = found(tmp_path, *rows)
+    assert {pair.tuned.cell.train_images: [each.id for each in pair.fixed] for pair in pairs} == {
+        20: ["b"],
+        None: ["a"],
+    }
+
+
 def test_of_several_seeds_most_decide(tmp_path: Path):
     before = [cell(wrong_on(wrong), seed=seed) for seed, wrong in enumerate(("ab", "ac", "a"))]
     after = [tuned(wrong, seed=seed) for seed, wrong in enumerate(("d", "d", "a"))]

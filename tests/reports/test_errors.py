@@ -47,6 +47,20 @@ def test_changes_are_counted_and_listed_by_row(tmp_path: Path):
     ]
 
 
+def test_rows_are_named_by_what_tells_them_apart(tmp_path: Path):
+    rows = [
+        each
+        for images in (20, None)
+        for each in (
+            cell(wrong_on("a"), train_images=images),
+            cell(wrong_on("b"), train_images=images, strategy="fine-tuning", depth="blocks:1"),
+        )
+    ]
+    text = changes_section(standings(tmp_path, *rows))
+    assert "MobileNet, fine-tuning blocks:1, 20 train images: 1 fixed" in text
+    assert "MobileNet, fine-tuning blocks:1, 100 (all) train images: 1 fixed" in text
+
+
 def test_tables_that_are_not_compared_have_a_heading_each(tmp_path: Path):
     rows = []
     for device in ("cpu", "gpu"):
