@@ -10,7 +10,7 @@ from harness.metrics import Metric
 from harness.records import Record
 from harness.statistics import Interval
 
-__all__ = ["Row", "Table", "accuracies", "comparable", "rows_of"]
+__all__ = ["Row", "Table", "accuracies", "comparable", "conditions", "rows_of"]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def rows_of(records: Iterable[Record]) -> list[tuple[Record, ...]]:
     """Records by row, in the order of their first; the seeds of each in order."""
     found: dict[tuple[str, ...], list[Record]] = defaultdict(list)
     for record in records:
-        found[record.cell.configuration, *_conditions(record)].append(record)
+        found[record.cell.configuration, *conditions(record)].append(record)
     return [tuple(sorted(each, key=lambda record: record.cell.seed)) for each in found.values()]
 
 
@@ -103,11 +103,12 @@ def comparable(rows: Sequence[tuple[Record, ...]]) -> list[list[tuple[Record, ..
     """Rows by what must be equal for a comparison to mean anything."""
     groups: dict[tuple[str, ...], list[tuple[Record, ...]]] = defaultdict(list)
     for records in rows:
-        groups[_conditions(records[0])].append(records)
+        groups[conditions(records[0])].append(records)
     return list(groups.values())
 
 
-def _conditions(record: Record) -> tuple[str, ...]:
+def conditions(record: Record) -> tuple[str, ...]:
+    """What must be equal for a comparison: machine and versions, device, precision, and images."""
     return (
         record.environment.fingerprint,
         record.cell.device,

@@ -53,7 +53,7 @@ def _of_table(table: Table, found: Standings) -> str:
 def _verdict(found: Sequence[Calibration]) -> str:
     if len(found) == 1:
         word = found[0].verdict
-        return f"The row is {word}." if word else "These test images do not prove it over- or underconfident."
+        return f"The row is {word}." if word else "Neither over- nor underconfidence is proven."
     sentences = []
     for verdict in ("overconfident", "underconfident"):
         count = sum(each.verdict == verdict for each in found)
@@ -64,7 +64,7 @@ def _verdict(found: Sequence[Calibration]) -> str:
     left = sum(not each.verdict for each in found)
     if left:
         whose = "the other" if sentences else "the"
-        sentences.append(f"Of {whose} {counted(left, 'row')} these test images cannot tell it.")
+        sentences.append(f"Of {whose} {counted(left, 'row')} it cannot be told.")
     if left == len(found):
         sentences = ["These test images prove no row over- or underconfident."]
     return " ".join(sentences)

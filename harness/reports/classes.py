@@ -11,7 +11,10 @@ from harness.reports.text import counted
 
 __all__ = ["classes_section"]
 
-_APART = "classes whose 95 % intervals do not touch"
+_MEANING = (
+    "The share of a class's test images that are put in it, in %, with its 95 % interval. Classes of a row "
+    "differ where the intervals of some two of them do not touch."
+)
 _ROWS = 10
 _CLASSES = 8
 _CONFUSIONS = 15
@@ -19,7 +22,8 @@ _CONFUSIONS = 15
 
 def classes_section(found: Standings) -> str:
     """Accuracy by class and the most frequent confusions, of the most accurate rows."""
-    return each_table(found, lambda table: _of_table(table, found))
+    text = each_table(found, lambda table: _of_table(table, found))
+    return f"{_MEANING}\n\n{text}" if text else ""
 
 
 def _of_table(table: Table, found: Standings) -> str:
@@ -27,19 +31,12 @@ def _of_table(table: Table, found: Standings) -> str:
     each_row = [recalls(row, found.answers) for row in rows]
     several = len(table.first.data.classes) > 2
     differ = sum(map(classes_differ, each_row))
-    alone = len(rows) == 1
     of = f"the first {len(rows)} rows" if len(rows) < len(table.rows) else counted(len(rows), "row")
-    if not several and not differ:
-        touch = "The 95 % intervals of both classes touch" if alone else f"Of {of} none has {_APART}"
-        return f"{touch}: these test images cannot tell that one class is harder than the other."
-    if alone:
-        found_apart = f"The row has {_APART}." if differ else f"The row has no {_APART}."
+    if not differ:
+        verdict = "No two classes differ (their 95 % intervals touch)."
     else:
-        found_apart = f"Of {of} {differ or 'none'} {'has' if differ <= 1 else 'have'} {_APART}."
-    verdict = (
-        f"The share of a class's test images that are put in it, in %, with its 95 % interval. {found_apart}"
-    )
-    parts = [verdict, _recalls(rows, each_row)]
+        verdict = f"Of {of} {differ:,} {'has' if differ == 1 else 'have'} classes that differ."
+    parts = [verdict, _recalls(rows, each_row) if several or differ else ""]
     if several:
         parts.append(_confusions(table.rows[0], rows, found))
     return "\n\n".join(filter(None, parts))

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.rows import Row
+from harness.analysis.step_times import STEP_TIMES, doubt
 from harness.metrics import METRICS, Metric
 from harness.published import published_training
-from harness.reports.device_times import STEP_METRICS, Reading, anywhere, doubt
+from harness.reports.device_times import Reading, anywhere
 from harness.reports.tables import number
 
 __all__ = ["Column", "columns", "detailed", "numeric"]
@@ -61,7 +62,7 @@ def detailed(rows: Sequence[Row], *, devices: Devices | None = None, every: bool
     for each in METRICS:
         if not each.column and not every:
             continue
-        if each.name in STEP_METRICS and several_devices:
+        if each.name in STEP_TIMES and several_devices:
             for device, readings in several_devices.items():
                 heading = f"{each.label} on {device} ({each.unit})"
                 there = [readings.get((each.name, anywhere(row.first)), Reading()) for row in rows]
@@ -171,7 +172,7 @@ def _told(heading: str, text: Callable[[Row], str], rows: Sequence[Row]) -> Colu
 
 
 def _own(each: Metric, row: Row) -> Reading:
-    return Reading(row.value(each), doubt(each.name, row.records) if each.name in STEP_METRICS else "")
+    return Reading(row.value(each), doubt(row.records, each.name))
 
 
 def _measured(heading: str, each: Metric, readings: Sequence[Reading]) -> Column:
@@ -180,7 +181,9 @@ def _measured(heading: str, each: Metric, readings: Sequence[Reading]) -> Column
     best = each.best([one.value for one in readings if not one.doubt])
     return Column(
         heading,
-        tuple(f"{text}{one.doubt}" for text, one in zip(texts, readings, strict=True)),
+        tuple(
+            f"{text} ({one.doubt})" if one.doubt else text for text, one in zip(texts, readings, strict=True)
+        ),
         tuple(one.value for one in readings),
         each,
         frozenset(

@@ -4,7 +4,6 @@ Widths and markers tell the lines apart without colour.  Published curves stand,
 the phases that repeat them.
 """
 
-import io
 import math
 import textwrap
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from harness.published import PublishedEpoch, published_phases
 from harness.records import Epoch, Record
 from harness.running.folder import RunFolder, named_cells
 
-__all__ = ["CELLS", "Curves", "Panel", "Stretch", "draw_curves", "find_curves", "panel"]
+__all__ = ["CELLS", "Curves", "Panel", "Stretch", "curves_figure", "draw_curves", "find_curves", "panel"]
 
 CELLS = 24
 """How many cells one picture shows."""
@@ -129,11 +128,17 @@ def draw_curves(curves: Curves, path: Path) -> None:
             f"expected a picture that ends in {' or '.join(_FORMATS)}, got {path.name!r}",
             hint="For example: --out curves.png",
         )
-    import matplotlib as mpl
+    from harness.reports.plots.style import rendered
 
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
+    title = f"Learning curves: {curves.run}"
+    write_whole(path, rendered(curves_figure(curves), path.suffix.removeprefix("."), title=title))
+
+
+def curves_figure(curves: Curves) -> Any:
+    """The curves as one figure, a panel a cell; it need not become a file."""
     import seaborn as sns
+
+    from harness.reports.plots.style import new_figure, readable, styled
 
     panels = [panel(record) for record in curves.records]
     columns = min(_COLUMNS, math.ceil(math.sqrt(len(panels))))
@@ -142,12 +147,10 @@ def draw_curves(curves: Curves, path: Path) -> None:
     colours = sns.color_palette("colorblind")
     lines = {name: {"color": colour} for name, colour in zip(_LINES, (colours[1], colours[0]), strict=False)}
     lines = {name: lines.get(name, {}) | style for name, style in _LINES.items()}
-    # Names are no formulas, and the same records give the same bytes.
-    settings = {"font.size": 8, "axes.titlesize": 8.5, "text.parse_math": False, "svg.hashsalt": "curves"}
-    with mpl.rc_context(settings):
-        figure = plt.figure(figsize=(max(6.8, 3.4 * columns), 3.7 * rows + 1.1), layout="constrained")
+    with styled():
+        figure = new_figure(max(6.8, 3.4 * columns), 3.7 * rows + 1.1)
         grid = figure.add_gridspec(2 * rows, columns)
-        titles = _titles(curves.records)
+        titles = [readable(title) for title in _titles(curves.records)]
         for number, each in enumerate(panels):
             row, column = divmod(number, columns)
             upper = figure.add_subplot(grid[2 * row, column])
@@ -159,11 +162,7 @@ def draw_curves(curves: Curves, path: Path) -> None:
                 lower.set_ylabel("loss (nats)")
         sns.despine(figure)
         _draw_frame(figure, curves, panels, lines, scales)
-        drawn = io.BytesIO()
-        kind = path.suffix.removeprefix(".")
-        figure.savefig(drawn, dpi=120, format=kind, metadata={"Date": None} if kind == "svg" else None)
-        plt.close(figure)
-    write_whole(path, drawn.getvalue())
+    return figure
 
 
 @dataclass(frozen=True)

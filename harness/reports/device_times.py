@@ -8,16 +8,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from harness.analysis.step_times import STEP_TIMES, doubt
 from harness.metrics import metric
 from harness.records import Record, StepTimes
-from harness.reports.timing_doubts import disturbances
 from harness.reports.timing_rows import TimingRow
 from harness.timing.cell import INFERENCE, RECIPE
 
-__all__ = ["STEP_METRICS", "Reading", "anywhere", "doubt", "on_devices"]
-
-STEP_METRICS = {"train_ms": "train_step", "inference_ms": "inference_step"}
-"""The metrics that depend on the device, and where a record has their blocks."""
+__all__ = ["Reading", "anywhere", "on_devices"]
 
 
 @dataclass(frozen=True)
@@ -40,29 +37,20 @@ def on_devices(
     found: dict[str, dict[tuple[str, str], Reading]] = defaultdict(dict)
     for row in timings:
         for name, record in wanted.items():
-            for which in STEP_METRICS:
+            for which in STEP_TIMES:
                 if _same_step(row, record, which):
-                    doubted = " (doubtful)" if row.doubts else ""
+                    doubted = "doubtful" if row.doubts else ""
                     found[row.cell.device][which, name] = Reading(row.milliseconds, doubted)
     seeds: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in records:
         if record.status == "ok" and anywhere(record) in wanted:
             seeds[record.cell.device, anywhere(record)].append(record)
     for (device, name), each in seeds.items():
-        for which in STEP_METRICS:
+        for which in STEP_TIMES:
             value = metric(which).of(each)
             if value is not None:
-                found[device][which, name] = Reading(value, doubt(which, each))
+                found[device][which, name] = Reading(value, doubt(each, which))
     return dict(sorted(found.items()))
-
-
-def doubt(which: str, records: Iterable[Record]) -> str:
-    """What speaks against a step's time in these records, as it stands behind the number; "" if nothing."""
-    found: list[StepTimes | None] = [getattr(record.measured, STEP_METRICS[which]) for record in records]
-    times = [step for step in found if step is not None]
-    if any(any(disturbances(step.state)) for step in times):
-        return " (disturbed)"
-    return "" if all(step.stable for step in times) else " (unstable)"
 
 
 def anywhere(record: Record) -> str:
@@ -72,7 +60,7 @@ def anywhere(record: Record) -> str:
 
 def _same_step(row: TimingRow, record: Record, which: str) -> bool:
     cell, timed = record.cell, row.cell
-    step: StepTimes | None = getattr(record.measured, STEP_METRICS[which])
+    step: StepTimes | None = getattr(record.measured, STEP_TIMES[which])
     if step is None or timed.jit or timed.protocol != "blocks" or cell.recipe != RECIPE.name:
         return False
     asked = (INFERENCE, timed.depth) if which == "inference_ms" else (cell.strategy, cell.depth)

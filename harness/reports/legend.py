@@ -6,16 +6,11 @@ from harness.analysis.rows import Table
 from harness.analysis.standings import Standings
 from harness.published import published_training
 from harness.records import Record
-from harness.reports.timing_doubts import OTHERS_SHARE, disturbances
+from harness.reports.timing_doubts import OTHERS_SHARE, disturbed
 
 __all__ = ["legend", "notes", "shortened_epochs", "title", "verdict"]
 
 _MEMORY = "anonymous memory (resident memory where the system does not tell it)"
-
-
-def _disturbed(record: Record) -> bool:
-    times = (record.measured.train_step, record.measured.inference_step)
-    return any(any(disturbances(each.state)) for each in times if each)
 
 
 # Sentences for rows of one kind, and what tells such a row.
@@ -50,7 +45,7 @@ _KINDS: tuple[tuple[Callable[[Record], bool], str], ...] = (
         "share of the images that were read.",
     ),
     (
-        _disturbed,
+        disturbed,
         "A time marked disturbed is not to be compared: other processes took more than "
         f"{100 * OTHERS_SHARE:.0f} % of the cores while it was measured, or the device was slowed down. "
         "Accuracies do not depend on it.",

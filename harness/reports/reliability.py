@@ -8,8 +8,6 @@ import math
 import textwrap
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from harness.analysis.answers import Answers
 from harness.analysis.calibration import confidence, telling_rows
 from harness.analysis.rows import Row, Table
@@ -26,7 +24,7 @@ _COLUMNS = 4
 _BINS = 15
 
 
-def reliability_figure(found: Standings) -> Figure | None:
+def reliability_figure(found: Standings) -> Any | None:
     """The reliability of the telling rows of the first table; None without ranked rows.
 
     Of a row of several seeds the first is drawn: its seeds were asked the same images, so that together
@@ -34,6 +32,8 @@ def reliability_figure(found: Standings) -> Figure | None:
     """
     if not found.tables:
         return None
+    from matplotlib.figure import Figure
+
     table: Table = found.tables[0]
     rows = table.rows[:MOST_LOOKED_AT]
     chosen = telling_rows(rows, found.answers)
@@ -111,7 +111,7 @@ def _numbers(row: Row, answers: Answers) -> str:
     return f"seed {row.cell.seed} alone: {text}" if len(row.records) > 1 else text
 
 
-def _name(figure: Figure, table: Table, shown: int) -> None:
+def _name(figure: Any, table: Table, shown: int) -> None:
     of = f"{shown} of {len(table.rows):,} rows" if shown < len(table.rows) else f"{shown} rows"
     figure.suptitle(
         f"Reliability: {of if shown > 1 else '1 row'}, {table.rows[0].images:,} test images",

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from harness.records import DeviceState
+from harness.records import DeviceState, Record
 from harness.timing.records import Ceiling, Timed, TimingRecord
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "apart",
     "best_ceiling",
     "disturbances",
+    "disturbed",
     "doubts",
     "misplaced",
     "results",
@@ -80,6 +81,12 @@ def disturbances(state: DeviceState) -> Iterable[str]:
         yield f"clocks varied by {100 * apart(state.clocks_mhz):.0f} %"
     if state.others_share is not None and state.others_share > OTHERS_SHARE:
         yield f"others took {100 * state.others_share:.0f} % of the cores"
+
+
+def disturbed(record: Record) -> bool:
+    """Whether something disturbed the steps that a training's record timed."""
+    times = (record.measured.train_step, record.measured.inference_step)
+    return any(any(disturbances(each.state)) for each in times if each)
 
 
 def misplaced(record: TimingRecord) -> bool:

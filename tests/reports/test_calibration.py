@@ -24,7 +24,7 @@ def cells_of(text: str, start: str) -> list[str]:
 
 def test_what_is_proven_is_said_and_marked(tmp_path: Path):
     text = calibration_section(standings(tmp_path, cell(right(700)), cell(right(900), "Xception")))
-    assert "1 of 2 rows is overconfident. Of the other 1 row these test images cannot tell it." in text
+    assert "1 of 2 rows is overconfident. Of the other 1 row it cannot be told." in text
     found = cells_of(text, "MobileNet")
     assert found[2:6] == ["70.0", "90.0", "+20.0", "overconfident"]
     assert "**20.0**" in found

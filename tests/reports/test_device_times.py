@@ -72,7 +72,7 @@ def test_a_timing_of_another_step_is_not_taken(other: dict[str, object], tmp_pat
 def test_a_doubtful_timing_is_marked(tmp_path: Path):
     rows = timings(tmp_path, state=DeviceState(others_share=0.9))
     found = on_devices([GPU[0]], [GPU[0]], rows)
-    assert {reading.doubt for reading in found["cpu"].values()} == {" (doubtful)"}
+    assert {reading.doubt for reading in found["cpu"].values()} == {"doubtful"}
 
 
 def test_the_records_own_time_goes_before_a_timing_runs(tmp_path: Path):

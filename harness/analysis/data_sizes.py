@@ -1,0 +1,168 @@
+"""Data-size curves: rows that differ in the number of training images alone, and what more would give."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+from harness.analysis.contests import Contest, Setup, contests, setups
+from harness.analysis.rows import Row
+from harness.analysis.standings import Standings
+from harness.statistics import CurvePoint, LearningCurve, Prediction, fit_learning_curve
+
+__all__ = ["TIMES", "Crossing", "Outlook", "SizeCurves", "Winner", "outlook", "size_curves"]
+
+TIMES = (2, 4)
+"""To how many times the largest number of training images the accuracy is extrapolated."""
+
+_Z = 1.959964  # half the width of a 95 % interval, in standard errors
+
+
+@dataclass(frozen=True)
+class Winner:
+    """Who leads at one size: the most accurate row, those that cannot be told from it, those not tested."""
+
+    images: int
+    row: Row
+    tied: tuple[Row, ...]
+    untested: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Two rows' strategies that change places beyond doubt.
+
+    `few` is significantly better at every size of `at_few`, `many` at every one of `at_many`.
+    """
+
+    few: Row
+    many: Row
+    at_few: tuple[int, ...]
+    at_many: tuple[int, ...]
+
+    @property
+    def once(self) -> bool:
+        """Whether all of the one lie below all of the other, so that there is one crossing between them."""
+        return max(self.at_few) < min(self.at_many)
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """The learning curve of one strategy: at the largest size that was measured, and beyond."""
+
+    row: Row
+    here: Prediction
+    beyond: tuple[Prediction, ...]
+
+    @property
+    def helps(self) -> bool | None:
+        """Whether the farthest interval lies above the curve at the largest size; None without a curve."""
+        farthest = self.beyond[-1]
+        if farthest.interval is None or self.here.accuracy is None:
+            return None
+        return farthest.interval.low > self.here.accuracy
+
+
+@dataclass(frozen=True)
+class SizeCurves:
+    """All strategies of one backbone and setting at several numbers of training images.
+
+    `strategies` holds for each its rows by size; `sizes` are ascending.
+    """
+
+    setups: tuple[Setup, ...]
+    contests: tuple[Contest, ...]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The numbers of training images."""
+        return tuple(setup.images for setup in self.setups)
+
+    @property
+    def first(self) -> Row:
+        """A row, for what all have in common."""
+        return self.setups[-1].first
+
+    @property
+    def strategies(self) -> list[dict[int, Row]]:
+        """The rows of each strategy by size, in the order of what trains."""
+        found: dict[str, dict[int, Row]] = {}
+        for setup in reversed(self.setups):
+            for row in setup.rows:
+                found.setdefault(_at_any_size(row), {})[setup.images] = row
+        return list(found.values())
+
+    def winner(self, setup: Setup) -> Winner:
+        """Who leads at one size, and whom the tests cannot tell from it."""
+        best = max(setup.rows, key=lambda row: row.accuracy)
+        against = {
+            id(_rival(each, best)): each for each in self.contests if best is each.base or best is each.other
+        }
+        others = [row for row in setup.rows if row is not best]
+        return Winner(
+            images=setup.images,
+            row=best,
+            tied=tuple(row for row in others if id(row) in against and not against[id(row)].told_apart),
+            untested=tuple(row for row in others if id(row) not in against),
+        )
+
+    def crossings(self) -> list[Crossing]:
+        """The pairs of strategies of which each is significantly better at some size."""
+        better: dict[tuple[str, str], list[int]] = defaultdict(list)
+        rows = {_at_any_size(row): row for setup in self.setups for row in setup.rows}
+        for each in self.contests:
+            if each.better is not None:
+                loser = _at_any_size(_rival(each, each.better))
+                better[_at_any_size(each.better), loser].append(_images(self.setups, each.base))
+        found = []
+        for one, other in combinations(rows, 2):
+            ahead, behind = sorted(better[one, other]), sorted(better[other, one])
+            if ahead and behind:
+                crossing = Crossing(rows[one], rows[other], tuple(ahead), tuple(behind))
+                if ahead[0] > behind[0]:
+                    crossing = Crossing(rows[other], rows[one], tuple(behind), tuple(ahead))
+                found.append(crossing)
+        return found
+
+
+def size_curves(found: Standings) -> list[SizeCurves]:
+    """The curves of a run: of each backbone and setting with a strategy at two sizes or more."""
+    series: dict[tuple[object, ...], list[Setup]] = defaultdict(list)
+    for setup in setups(found):
+        series[setup.series].append(setup)
+    if all(len(each) < 2 for each in series.values()):
+        return []
+    told: dict[tuple[object, ...], list[Contest]] = defaultdict(list)
+    for setup, own in contests(found).by_setup:
+        told[setup.series] += own
+    curves = [
+        SizeCurves(tuple(sorted(each, key=lambda setup: setup.images)), tuple(told[name]))
+        for name, each in series.items()
+    ]
+    return [curve for curve in curves if any(len(rows) > 1 for rows in curve.strategies)]
+
+
+def outlook(rows: dict[int, Row]) -> Outlook:
+    """Extrapolate one strategy's rows, by size, to `TIMES` the largest; reasons where that cannot be done."""
+    sizes = sorted(rows)
+    curve: LearningCurve = fit_learning_curve([_point(images, rows[images]) for images in sizes])
+    largest = sizes[-1]
+    return Outlook(
+        rows[largest], curve.predict(largest), tuple(curve.predict(times * largest) for times in TIMES)
+    )
+
+
+def _point(images: int, row: Row) -> CurvePoint:
+    return CurvePoint(images, row.accuracy, (row.interval.high - row.interval.low) / (2 * _Z))
+
+
+def _at_any_size(row: Row) -> str:
+    return replace(row.cell, train_images=None, seed=0).name
+
+
+def _rival(contest: Contest, row: Row) -> Row:
+    return contest.other if row is contest.base else contest.base
+
+
+def _images(setups: Iterable[Setup], row: Row) -> int:
+    return next(setup.images for setup in setups if any(each is row for each in setup.rows))

@@ -1,0 +1,269 @@
+"""Machine against machine: the step times of the same cells in other environments or on other devices.
+
+Times only: which machine is faster says nothing of accuracy.  What is not to be compared (disturbed steps,
+other batches, XLA on one side) has a reason in its place.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from harness.environment import Environment
+from harness.records import Record, StepTimes
+from harness.reports.timing_doubts import disturbances
+from harness.reports.timing_rows import TimingRow
+from harness.statistics import Interval, median_interval, ratio_interval, spearman
+
+__all__ = [
+    "Clocked",
+    "Duel",
+    "Kind",
+    "Place",
+    "duels",
+    "environment_differences",
+    "of_records",
+    "of_timing_rows",
+    "places",
+]
+
+INFERENCE = "inference step"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something was timed: an environment and a device."""
+
+    environment: Environment
+    device: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What is equal only for the same place."""
+        return self.environment.fingerprint, self.device
+
+
+@dataclass(frozen=True)
+class Clocked:
+    """One kind of step of one cell at one place.
+
+    `name` is that of the cell on any device, `label` what people read.  `milliseconds` holds a time a step
+    for each repeat (seed, or pass) in a process of its own; `interval` is that of the median over the blocks
+    of all repeats.  `width` is the smallest difference that the place can tell, as a share, where that is
+    known.  `setting` must be equal on both sides.  `doubt` says why the time is not to be compared.
+    """
+
+    place: Place
+    kind: str
+    name: str
+    label: str
+    milliseconds: tuple[float, ...]
+    interval: Interval
+    setting: tuple[tuple[str, str], ...] = ()
+    width: float | None = None
+    doubt: str = ""
+
+    @property
+    def typical(self) -> float:
+        """Milliseconds a step: the geometric mean over the repeats."""
+        return math.exp(float(np.mean(np.log(self.milliseconds))))
+
+
+@dataclass(frozen=True)
+class Duel:
+    """One step of one cell at two places; `doubt` is why the two are not compared, "" where they are.
+
+    `ratio` is the second time over the first.
+    """
+
+    first: Clocked
+    second: Clocked
+    doubt: str
+
+    @property
+    def ratio(self) -> float:
+        """How many times the first one's time the second takes."""
+        return self.second.typical / self.first.typical
+
+    @property
+    def interval(self) -> tuple[Interval, str]:
+        """The interval of the ratio, and what it rests on: "resolution", "repeats" or "blocks".
+
+        From what each machine's passes and A/A test say that it resolves; else by Student's t from the
+        repeats; else from the ends of both medians' intervals over blocks, which hold both at least as
+        often as two intervals together do (Bonferroni) but nothing of what another process would give.
+        """
+        one, other = self.first, self.second
+        if one.width is not None and other.width is not None:
+            # A width is that of a difference of two means on one machine; here one mean comes from each.
+            half = math.sqrt((math.log1p(one.width) ** 2 + math.log1p(other.width) ** 2) / 2)
+            return Interval(self.ratio * math.exp(-half), self.ratio * math.exp(half), 0.95), "resolution"
+        if min(len(one.milliseconds), len(other.milliseconds)) > 1:
+            return ratio_interval(other.milliseconds, one.milliseconds), "repeats"
+        both = max(0.0, one.interval.confidence + other.interval.confidence - 1)
+        ends = other.interval.low / one.interval.high, other.interval.high / one.interval.low
+        return Interval(*ends, both), "blocks"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """The duels of one kind of step that are compared, and what they amount to.
+
+    `spread` is the factor that one standard deviation of the ratios' logarithms is, None for one.
+    `ranks` is the rank correlation of the cells with its p-value, None for fewer than three.
+    """
+
+    name: str
+    duels: tuple[Duel, ...]
+
+    @property
+    def ratio(self) -> float:
+        """The geometric mean of the ratios."""
+        return math.exp(float(np.mean(self._logs)))
+
+    @property
+    def spread(self) -> float | None:
+        """How much the ratios differ, as a factor."""
+        return math.exp(float(np.std(self._logs, ddof=1))) if len(self.duels) > 1 else None
+
+    @property
+    def ranks(self) -> tuple[float, float] | None:
+        """Spearman's rank correlation of the cells' times at the two places."""
+        return spearman(
+            [each.first.typical for each in self.duels], [each.second.typical for each in self.duels]
+        )
+
+    @property
+    def _logs(self) -> list[float]:
+        return [math.log(each.ratio) for each in self.duels]
+
+
+def of_records(records: Iterable[Record]) -> list[Clocked]:
+    """The step times of trainings that ended ok.
+
+    An inference step is that of backbone and head, whatever strategy trained them: the cells of one size,
+    recipe and number of parameters are repeats of it, and disturbed ones among them are left out.
+    """
+    steps: dict[tuple[object, ...], list[tuple[Record, StepTimes]]] = defaultdict(list)
+    for record in records:
+        cell, found = record.cell, record.measured
+        if record.status != "ok":
+            continue
+        here = record.environment.fingerprint, cell.device, cell.precision
+        if found.train_step is not None:
+            steps["", *here, cell.configuration].append((record, found.train_step))
+        if found.inference_step is not None:
+            model = cell.backbone, cell.size, cell.recipe, found.parameters
+            steps[INFERENCE, *here, *model].append((record, found.inference_step))
+    return [_clocked(str(name[0]), each) for name, each in steps.items()]
+
+
+def of_timing_rows(rows: Iterable[TimingRow]) -> list[Clocked]:
+    """The rows of a timing run; their doubts are those of its report."""
+    return [
+        Clocked(
+            place=Place(row.environment, row.cell.device),
+            kind=f"{row.cell.label} step",
+            name=replace(row.cell, device="").name,
+            label=f"{row.cell.backbone} at {row.cell.size} px, batch {row.cell.batch}",
+            milliseconds=row.pass_milliseconds,
+            interval=row.interval,
+            width=row.tie_width,
+            doubt="; ".join(row.doubts),
+        )
+        for row in rows
+    ]
+
+
+def places(clocked: Iterable[Clocked]) -> list[Place]:
+    """The places of these times, each once, in their order."""
+    return list({each.place.key: each.place for each in clocked}.values())
+
+
+def duels(first: Sequence[Clocked], second: Sequence[Clocked]) -> tuple[list[Kind], list[Duel]]:
+    """What was timed at two places, by kind of step; and the duels with a doubt.
+
+    Each side's times must be of one place.
+    """
+    there = {(each.kind, each.name): each for each in second}
+    pairs = [(each, there[each.kind, each.name]) for each in first if (each.kind, each.name) in there]
+    every = [Duel(one, other, _doubt(one, other)) for one, other in pairs]
+    kinds: dict[str, list[Duel]] = defaultdict(list)
+    for each in every:
+        if not each.doubt:
+            kinds[each.first.kind].append(each)
+    return [Kind(name, tuple(own)) for name, own in kinds.items()], [each for each in every if each.doubt]
+
+
+def environment_differences(first: Environment, second: Environment) -> list[str]:
+    """In what two environments differ, a phrase each: machine, library versions, settings."""
+    machine = {
+        name: (str(getattr(first, name)), str(getattr(second, name)))
+        for name in ("processor", "cores", "system", "python")
+    }
+    machine["memory"] = _gibibytes(first), _gibibytes(second)
+    machine["GPUs"] = ", ".join(first.gpus), ", ".join(second.gpus)
+    told = {
+        "": machine,
+        "library versions: ": _both(first.libraries, second.libraries),
+        "settings: ": _both(first.settings, second.settings),
+    }
+    return [
+        what + ", ".join(f"{name} {one or 'none'} and {other or 'none'}" for name, one, other in changed)
+        for what, values in told.items()
+        if (changed := [(name, *both) for name, both in values.items() if both[0] != both[1]])
+    ]
+
+
+def _gibibytes(environment: Environment) -> str:
+    return f"{environment.memory_bytes / 2**30:.0f} GiB"
+
+
+def _both(first: dict[str, str], second: dict[str, str]) -> dict[str, tuple[str, str]]:
+    return {name: (first.get(name, ""), second.get(name, "")) for name in sorted({*first, *second})}
+
+
+def _clocked(kind: str, steps: Sequence[tuple[Record, StepTimes]]) -> Clocked:
+    cell = steps[0][0].cell
+    sound = [each for each in steps if not _disturbance(each[1])]
+    used = sound or steps
+    doubts = dict.fromkeys(_disturbance(step) for _, step in steps) if not sound else {}
+    trained = "" if kind == INFERENCE else f", {cell.label}"
+    several = kind != INFERENCE and cell.train_images is not None
+    part = f", {cell.train_images:,} images" if several else ""
+    name = f"{cell.backbone}/{cell.size}px/{cell.recipe}/{cell.precision}/{steps[0][0].measured.parameters}"
+    blocks = [1000 * seconds for _, step in used for seconds in step.block_seconds]
+    return Clocked(
+        place=Place(steps[0][0].environment, cell.device),
+        kind=kind or f"train step of {cell.strategy}",
+        name=name if kind == INFERENCE else replace(cell, device="", seed=0).name,
+        label=f"{cell.backbone} at {cell.size} px{trained}{part}",
+        milliseconds=tuple(step.milliseconds for _, step in used),
+        interval=median_interval(blocks),
+        setting=(
+            ("batch", ", ".join(sorted({str(step.batch) for _, step in used}))),
+            ("XLA", ", ".join(sorted({_jit(record.measured.jit) for record, _ in used}))),
+        ),
+        doubt="; ".join(doubts),
+    )
+
+
+def _disturbance(step: StepTimes) -> str:
+    told = list(disturbances(step.state))
+    return "; ".join([*told, *([] if step.stable else ["warm-up did not settle"])])
+
+
+def _jit(jit: bool | None) -> str:
+    return {True: "on", False: "off", None: "not known"}[jit]
+
+
+def _doubt(one: Clocked, other: Clocked) -> str:
+    doubts = [f"first: {one.doubt}"] if one.doubt else []
+    doubts += [f"second: {other.doubt}"] if other.doubt else []
+    theirs = dict(other.setting)
+    doubts += [
+        f"{what} {own} against {theirs[what]}" for what, own in one.setting if theirs.get(what, own) != own
+    ]
+    return "; ".join(doubts)

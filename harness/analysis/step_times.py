@@ -1,0 +1,57 @@
+"""The time of a step of a row: its median over blocks, the interval of that, and what speaks against it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.metrics import metric
+from harness.records import Record, StepTimes
+from harness.reports.timing_doubts import disturbances
+from harness.statistics import Interval, median_interval
+
+__all__ = ["STEP_TIMES", "StepTime", "doubt", "step_time"]
+
+STEP_TIMES = {"train_ms": "train_step", "inference_ms": "inference_step"}
+"""The metrics that are times of a step, and where a record has their blocks."""
+
+
+@dataclass(frozen=True)
+class StepTime:
+    """Milliseconds a step, and the interval of that in milliseconds.
+
+    Of several seeds it is the median of their medians, and the interval goes from the lowest to the highest
+    end of the seeds' own, so that it covers what they disagree on; its confidence is that of the least sure.
+    `doubt` says in a word why the time cannot be compared, "" where nothing is known against it.
+    """
+
+    milliseconds: float
+    interval: Interval
+    doubt: str = ""
+
+
+def step_time(records: Sequence[Record], name: str) -> StepTime | None:
+    """The time of one of `STEP_TIMES` of a row's records; None where no seed has one."""
+    own = [median_interval(each.block_seconds) for each in _times(records, name)]
+    value = metric(name).of(records)
+    if value is None or not own:
+        return None
+    interval = Interval(
+        1000 * min(each.low for each in own),
+        1000 * max(each.high for each in own),
+        min(each.confidence for each in own),
+    )
+    return StepTime(value, interval, doubt(records, name))
+
+
+def doubt(records: Sequence[Record], name: str) -> str:
+    """Why a metric of these records is not to be compared: "disturbed", "unstable" (its warm-up), or ""."""
+    times = _times(records, name)
+    if any(any(disturbances(each.state)) for each in times):
+        return "disturbed"
+    return "" if all(each.stable for each in times) else "unstable"
+
+
+def _times(records: Sequence[Record], name: str) -> list[StepTimes]:
+    if name not in STEP_TIMES:
+        return []
+    found: list[StepTimes | None] = [getattr(record.measured, STEP_TIMES[name]) for record in records]
+    return [each for each in found if each is not None]

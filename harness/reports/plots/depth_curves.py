@@ -1,0 +1,223 @@
+"""Depth curves: accuracy and cost against the share of the base that is trained, a line a backbone."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import seaborn as sns
+from matplotlib.lines import Line2D
+
+from harness.analysis.rows import Row, Table
+from harness.analysis.standings import Standings
+from harness.backbones import BACKBONES
+from harness.matrix import Cell
+from harness.metrics import metric
+from harness.reports.plots.names import Name, anywhere, group_titles, names, run_title
+from harness.reports.plots.style import (
+    COLOURS,
+    colours,
+    headline,
+    log_axis,
+    new_figure,
+    note,
+    percent_axis,
+    styled,
+)
+from harness.reports.text import counted
+from harness.strategies import NO_DEPTH
+
+__all__ = ["DepthLine", "depth_lines", "draw_depth_curves", "unfrozen_share"]
+
+_PANELS = 3
+_MOST = 40
+_COST = metric("to_result_s")
+_DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
+_MARKS = ("o", "s", "^", "D", "v", "P", "X")
+
+
+@dataclass(frozen=True)
+class DepthLine:
+    """One backbone under one recipe, by depth: the rows, and the share (0..1) of the base that each trains.
+
+    The first is extraction, at 0, where the run has it.
+    """
+
+    cell: Cell
+    shares: tuple[float, ...]
+    rows: tuple[Row, ...]
+
+
+def unfrozen_share(row: Row) -> float | None:
+    """The share (0..1) of the base's parameters that the row trains, the head counted in neither.
+
+    The head is what the whole model has beyond the table's count of the base.  Batch norm stays frozen, so
+    `all` is a little below 1.  None where the base is not the table's: unknown, or cut by the recipe.
+    """
+    known, measured = BACKBONES.get(row.cell.backbone), row.first.measured
+    if (
+        known is None
+        or row.first.recipe.drop_blocks
+        or None in (measured.parameters, measured.parameters_trainable)
+    ):
+        return None
+    head = (measured.parameters or 0) - known.parameters
+    share = ((measured.parameters_trainable or 0) - head) / known.parameters
+    return share if 0 <= share <= 1 else None
+
+
+def depth_lines(table: Table) -> list[DepthLine]:
+    """The backbones of a table that were fine-tuned, most accurate first; a line has two depths at least.
+
+    Depth 0 is the extraction that fine-tuning starts from; for fine-tuning from a random head, which is one
+    phase on augmented images, augmented extraction.
+    """
+    tuned: dict[Cell, list[Row]] = defaultdict(list)
+    frozen: dict[Cell, Row] = {}
+    for row in table.rows:
+        if row.cell.strategy == "fine-tuning":
+            tuned[_line(row.cell)].append(row)
+        elif row.cell.strategy == _start(row):
+            frozen.setdefault(replace(_line(row.cell), learning_rate=None), row)
+    found = []
+    for cell, rows in tuned.items():
+        start = frozen.get(replace(cell, learning_rate=None))
+        shared = [(unfrozen_share(row), row) for row in [*([start] if start else []), *rows]]
+        points = sorted(
+            ((share, row) for share, row in shared if share is not None),
+            key=lambda each: (each[0], each[1].name),
+        )
+        if len(points) > 1:
+            shares, ordered = zip(*points, strict=True)
+            found.append(DepthLine(cell, shares, ordered))
+    return sorted(found, key=lambda line: (_best(line), line.cell.name))
+
+
+def _start(row: Row) -> str:
+    start = row.first.recipe.fine_tuning_start
+    return "augmented-extraction" if start == "random-head" else start
+
+
+def _line(cell: Cell) -> Cell:
+    """What all depths of a line have in common."""
+    return replace(anywhere(cell), strategy="fine-tuning", depth=NO_DEPTH)
+
+
+@styled()
+def draw_depth_curves(found: Standings) -> Any | None:
+    """Draw accuracy above time to result, by unfrozen share, a column for each table.
+
+    None where no backbone of the run has two depths.
+    """
+    every = [(table, lines) for table in found.tables if (lines := depth_lines(table))]
+    if not every:
+        return None
+    panels = every[:_PANELS]
+    figure = new_figure(3.6 + 4.4 * len(panels), 6.6)
+    grid = figure.subplots(2, len(panels), sharex=True, sharey="row", squeeze=False)
+    lines = [line for _, own in panels for line in own]
+    cells = list(dict.fromkeys(line.cell for line in sorted(lines, key=_best)))
+    drawn = cells[:_MOST]
+    styles = {cell: _style(place, len(cells)) for place, cell in enumerate(drawn)}
+    titles = group_titles([table.first for table, _ in panels])
+    farthest = 100 * max(share for line in lines for share in line.shares)
+    for (_, own), (upper, lower), title in zip(panels, grid.T, titles, strict=True):
+        for line in reversed(own):
+            if line.cell in styles:
+                _draw_line(upper, lower, line, styles[line.cell])
+        upper.set_xlim(-0.03 * farthest, 1.05 * farthest)
+        lower.set_xlabel("unfrozen share of the base's parameters (%)")
+        if len(panels) > 1:
+            upper.set_title(title, loc="left")
+    grid[0, 0].set_ylabel("test accuracy (%)")
+    percent_axis(grid[0, 0])
+    grid[1, 0].set_ylabel("time to result (s), log scale")
+    costs = [cost for line in lines for row in line.rows if (cost := row.value(_COST))]
+    if costs:
+        log_axis(grid[1, 0], costs, vertical=True)
+    sns.despine(figure)
+    _draw_key(figure, drawn, styles)
+    counts = [(table.first, sum(len(line.rows) for line in own)) for table, own in panels]
+    headline(figure, run_title("Accuracy and cost by unfrozen share", found.facts.matrix, counts))
+    told = list(_notes(found, lines, tables=(len(panels), len(every))))
+    if len(cells) > len(drawn):
+        told.append(f"{counted(len(cells) - len(drawn), 'less accurate line')} not drawn.")
+    note(figure, told)
+    return figure
+
+
+def _draw_line(upper: Any, lower: Any, line: DepthLine, style: dict[str, Any]) -> None:
+    places = [100 * share for share in line.shares]
+    middle = [100 * row.accuracy for row in line.rows]
+    below = [max(0.0, each - 100 * row.interval.low) for each, row in zip(middle, line.rows, strict=True)]
+    above = [max(0.0, 100 * row.interval.high - each) for each, row in zip(middle, line.rows, strict=True)]
+    if style["zorder"] > 1:
+        upper.errorbar(
+            places, middle, yerr=[below, above], elinewidth=0.8, capsize=2.2, capthick=0.8, **style
+        )
+    else:
+        upper.plot(places, middle, **style)
+    costs = [row.value(_COST) for row in line.rows]
+    lower.plot(places, [math.nan if cost is None else cost for cost in costs], **style)
+
+
+def _best(line: DepthLine) -> float:
+    return -max(row.accuracy for row in line.rows)
+
+
+def _style(place: int, count: int) -> dict[str, Any]:
+    """Colour, dashes and marker of the line of that place; light grey for those beyond the colours."""
+    if place >= COLOURS:
+        return {"color": "0.8", "linewidth": 0.8, "marker": ".", "markersize": 3, "zorder": 1}
+    return {
+        "color": colours(count, lightest=0.85)[place],
+        "linestyle": _DASHES[place % len(_DASHES)],
+        "linewidth": 1.4,
+        "marker": _MARKS[place % len(_MARKS)],
+        "markersize": 5,
+        "markeredgecolor": "black",
+        "markeredgewidth": 0.5,
+        "zorder": 3,
+    }
+
+
+def _draw_key(figure: Any, cells: Sequence[Cell], styles: dict[Cell, dict[str, Any]]) -> None:
+    called = [_called(name) for name in names(cells)]
+    entries = [(Line2D([], [], **styles[cell]), name) for cell, name in zip(cells, called, strict=True)][
+        :COLOURS
+    ]
+    if (others := len(cells) - COLOURS) > 0:
+        entries.append((Line2D([], [], **styles[cells[-1]]), counted(others, "other line")))
+    figure.legend(
+        *zip(*entries, strict=True),
+        loc="outside right upper",
+        frameon=False,
+        handlelength=3.4,
+        title="most accurate first",
+    )
+
+
+def _called(name: Name) -> str:
+    """The backbone, and what tells this line from others of it; that it is fine-tuned all lines share."""
+    backbone, rest = name
+    apart = rest.removeprefix("fine-tuning").strip(" ,")
+    return f"{backbone},\n{apart}" if apart else backbone
+
+
+def _notes(found: Standings, lines: Sequence[DepthLine], tables: tuple[int, int]) -> Iterable[str]:
+    yield (
+        "Share: parameters of the base that train, of all that it has; the head is counted in neither. "
+        "At 0 the base is frozen (extraction). Batch norm is always frozen, so all of the base is a little "
+        "less than 100 %. Bars: 95 % interval of test accuracy."
+    )
+    drawn = {row.name for line in lines for row in line.rows}
+    tuned = [row for table in found.tables for row in table.rows if row.cell.strategy == "fine-tuning"]
+    unknown = [row for row in tuned if unfrozen_share(row) is None]
+    alone = [row for row in tuned if row.name not in drawn and row not in unknown]
+    if unknown:
+        yield f"{counted(len(unknown), 'row')} not shown: how large the base is, is not known."
+    if alone and tables[0] == tables[1]:
+        yield f"{counted(len(alone), 'row')} not shown: the only depth of the backbone."
+    if tables[0] < tables[1]:
+        yield f"The first {tables[0]} of {tables[1]} tables."

@@ -1,0 +1,360 @@
+"""Accuracy against cost: every row with its interval, and the Pareto front, drawn and labelled."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import seaborn as sns
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from numpy.typing import NDArray
+
+from harness.analysis.front import front
+from harness.analysis.rows import Row, Table
+from harness.analysis.standings import Standings
+from harness.analysis.step_times import STEP_TIMES, doubt
+from harness.metrics import Metric, metric
+from harness.reports.plots.labels import Box, place_labels
+from harness.reports.plots.names import batches, group_titles, run_title, wrapped
+from harness.reports.plots.style import (
+    COLOURS,
+    colours,
+    headline,
+    log_axis,
+    marker_of,
+    new_figure,
+    note,
+    percent_axis,
+    readable,
+    styled,
+)
+from harness.reports.text import counted
+
+__all__ = ["COSTS", "Tradeoff", "draw_tradeoff", "tradeoff"]
+
+COSTS = {
+    "to_result_s": "time to result (s)",
+    "inference_ms": "inference time (ms/step)",
+    "train_ms": "train time (ms/step)",
+}
+"""The metrics that a row costs, and how a picture calls them."""
+
+_PANELS = 4
+_MANY = 40
+_CROWD = 400
+_LABELS = 16
+_SIDE = 6.5  # points, the side of a marker
+
+
+@dataclass(frozen=True)
+class Tradeoff:
+    """The rows of a table that have a cost, each with it, in the unit of the exports.
+
+    `front` holds the places of the rows that no other beats, the cheapest first.  The rows in `doubtful` were
+    disturbed while they were timed, so they are not on it; `without` counts the rows that have no cost.
+    """
+
+    table: Table
+    rows: tuple[Row, ...]
+    costs: tuple[float, ...]
+    front: tuple[int, ...]
+    doubtful: frozenset[int]
+    without: int
+
+    @property
+    def labelled(self) -> tuple[int, ...]:
+        """The places of the front's rows that have a label: all, or of many some that lie evenly along it."""
+        count = len(self.front)
+        if count <= _LABELS:
+            return self.front
+        return tuple(self.front[round(step * (count - 1) / (_LABELS - 1))] for step in range(_LABELS))
+
+    @property
+    def crowded(self) -> bool:
+        """Whether there are so many rows that all but the front become dots."""
+        return len(self.rows) > _CROWD
+
+    @property
+    def compared(self) -> bool:
+        """Whether the table has rows to tell apart."""
+        return len(self.table.rows) > 1
+
+
+def tradeoff(table: Table, cost: Metric) -> Tradeoff | None:
+    """What a table's rows have to show against a cost; None where no row has one."""
+    pairs = [(row, value) for row in table.rows if (value := row.value(cost)) is not None and value > 0]
+    if not pairs:
+        return None
+    rows, costs = zip(*pairs, strict=True)
+    doubtful = frozenset(place for place, row in enumerate(rows) if doubt(row.records, cost.name))
+    sound = [None if place in doubtful else value for place, value in enumerate(costs)]
+    best = front([row.accuracy for row in rows], sound)
+    return Tradeoff(table, rows, costs, tuple(best), doubtful, len(table.rows) - len(rows))
+
+
+@styled()
+def draw_tradeoff(found: Standings, cost: str) -> Any | None:
+    """Draw test accuracy against one of `COSTS`, a panel for each table; None where no row has that cost.
+
+    Only the front is labelled: elsewhere the marker tells the strategy and its colour the backbone.
+    """
+    panels = [each for table in found.tables if (each := tradeoff(table, metric(cost)))]
+    if not panels:
+        return None
+    shown = panels[:_PANELS]
+    figure = new_figure(9.0, 0.6 + 4.4 * len(shown))
+    grid = figure.subplots(len(shown), 1, squeeze=False)[:, 0]
+    fills = _fills(shown)
+    titles = group_titles([each.table.first for each in shown])
+    for axes, panel, title in zip(grid, shown, titles, strict=True):
+        _draw_points(axes, panel, fills)
+        axes.set_ylabel("test accuracy (%)")
+        axes.set_xlabel(f"{COSTS[cost]}, log scale")
+        if len(shown) > 1:
+            axes.set_title(title, loc="left")
+    sns.despine(figure)
+    _draw_key(figure, shown, fills)
+    counts = [(each.table.first, len(each.rows)) for each in shown]
+    headline(figure, run_title(f"Test accuracy against {COSTS[cost]}", found.facts.matrix, counts))
+    note(figure, _notes(shown, cost, len(panels)))
+    _draw_labels(figure, list(zip(grid, shown, strict=True)))
+    return figure
+
+
+def _fills(panels: Sequence[Tradeoff]) -> dict[str, Any]:
+    """A colour for each backbone, those on a front first, then by accuracy; white for those beyond them."""
+    ordered = [panel.rows[place].cell.backbone for panel in panels for place in reversed(panel.front)]
+    ordered += [row.cell.backbone for panel in panels for row in panel.rows]
+    backbones = list(dict.fromkeys(ordered))
+    own = colours(len(backbones))
+    return {name: own[place] if place < len(own) else "white" for place, name in enumerate(backbones)}
+
+
+def _draw_points(axes: Any, panel: Tradeoff, fills: dict[str, Any]) -> None:
+    """Draw the rows by kinds, each kind at once: a run may have thousands of rows."""
+    ahead, costs = set(panel.front), np.array(panel.costs)
+    low, middle, high = _percent(panel)
+    many = len(costs) > _MANY
+    log_axis(axes, panel.costs)
+    rest = [place for place in range(len(costs)) if place not in ahead]
+    for level, places in ((3, list(panel.front)), (2, [] if panel.crowded else rest)):
+        axes.errorbar(
+            costs[places],
+            middle[places],
+            yerr=[(middle - low)[places], (high - middle)[places]],
+            fmt="none",
+            ecolor="0.2" if level == 3 else "0.85" if many else "0.65",
+            elinewidth=0.9 if level == 3 else 0.6,
+            capsize=0 if many and level == 2 else 2,
+            capthick=0.6,
+            zorder=level - 1,
+        )
+    kinds: dict[tuple[str, str, bool, bool], list[int]] = defaultdict(list)
+    for place, row in enumerate(panel.rows):
+        kinds[row.cell.strategy, row.cell.backbone, place in ahead, place in panel.doubtful].append(place)
+    for (strategy, backbone, leads, doubtful), places in kinds.items():
+        axes.plot(
+            costs[places],
+            middle[places],
+            marker=marker_of(strategy),
+            markersize=_SIDE if leads or not many else 2 if panel.crowded else 5,
+            markerfacecolor=fills[backbone],
+            markeredgecolor="0.45" if fills[backbone] == "white" else "black",
+            markeredgewidth=0.3 if panel.crowded and not leads else 0.7,
+            fillstyle="bottom" if doubtful else "full",
+            markerfacecoloralt="white",
+            linestyle="none",
+            zorder=4 if leads else 3,
+        )
+    tied = [
+        place
+        for place, row in enumerate(panel.rows)
+        if row.tied and panel.compared and (place in ahead or not panel.crowded)
+    ]
+    axes.plot(costs[tied], middle[tied], zorder=4, **_RING)
+    axes.plot(costs[list(panel.front)], middle[list(panel.front)], **_LINE)
+    axes.margins(y=0.12)
+    percent_axis(axes)
+
+
+def _percent(panel: Tradeoff) -> NDArray[np.float64]:
+    """Lower end, accuracy and upper end of each row, in per cent, of shape (3, rows)."""
+    ends = [(row.interval.low, row.accuracy, row.interval.high) for row in panel.rows]
+    found: NDArray[np.float64] = 100 * np.array(ends).T
+    # An accuracy of 0 or 1 is the end of its own interval; rounding must not push that past it.
+    return np.stack([np.minimum(found[0], found[1]), found[1], np.maximum(found[1], found[2])])
+
+
+_RING: dict[str, Any] = {
+    "marker": "o",
+    "markersize": 11.5,
+    "markerfacecolor": "none",
+    "markeredgecolor": "black",
+    "markeredgewidth": 0.9,
+    "linestyle": "none",
+}
+_LINE: dict[str, Any] = {
+    "color": "black",
+    "linewidth": 1.0,
+    "linestyle": (0, (4, 2)),
+    "drawstyle": "steps-post",
+    "zorder": 1.5,
+}
+
+
+def _draw_key(figure: Any, panels: Sequence[Tradeoff], fills: dict[str, Any]) -> None:
+    """The key beside the picture: strategies, backbones, and what ring, line and half a marker mean."""
+    rows = [row for panel in panels for row in panel.rows]
+    entries: list[tuple[Any, str]] = [(Line2D([], [], linestyle="none"), "strategy")]
+    strategies = sorted({row.cell.strategy for row in rows})
+    entries += [(_key(marker=marker_of(name), markerfacecolor="0.8"), name) for name in strategies]
+    entries.append((Line2D([], [], linestyle="none"), "backbone"))
+    named = [name for name, fill in fills.items() if fill != "white"]
+    entries += [(_key(marker="o", markerfacecolor=fills[name]), readable(name)) for name in named]
+    if others := len(fills) - len(named):
+        mark = _key(marker="o", markerfacecolor="white", markeredgecolor="0.45")
+        entries.append((mark, counted(others, "other backbone")))
+    entries.append((Line2D([], [], linestyle="none"), "marks"))
+    if any(len(panel.front) > 1 for panel in panels):
+        entries.append((Line2D([], [], **_LINE), "Pareto front"))
+    if any(panel.compared for panel in panels):
+        entries.append((Line2D([], [], **(_RING | {"markersize": 9})), "tied with the best"))
+    if any(panel.doubtful for panel in panels):
+        half = _key(marker="o", markerfacecolor="0.4", markerfacecoloralt="white", fillstyle="bottom")
+        entries.append((half, "time disturbed"))
+    entries.append((Line2D([], [], color="0.2", linewidth=0.9), "95 % interval"))
+    key = figure.legend(
+        *zip(*entries, strict=True), loc="outside right upper", frameon=False, handlelength=1.6
+    )
+    for text in key.get_texts():
+        if text.get_text() in ("strategy", "backbone", "marks"):
+            text.set_fontweight("bold")
+
+
+def _key(**style: Any) -> Any:
+    usual: dict[str, Any] = {
+        "linestyle": "none",
+        "markersize": 6,
+        "markeredgecolor": "black",
+        "markeredgewidth": 0.7,
+    }
+    return Line2D([], [], **(usual | style))
+
+
+def _notes(panels: Sequence[Tradeoff], cost: str, tables: int) -> list[str]:
+    notes = []
+    if any(panel.compared for panel in panels):
+        notes.append(
+            "The front is of the values as they are shown: no other row is at least as accurate and costs "
+            "less. A row that is ringed cannot be told from the most accurate one by the test images."
+        )
+    rows = [row for panel in panels for row in panel.rows]
+    if cost in STEP_TIMES:
+        notes.append(batches([row.first for row in rows], cost))
+    if cost == "train_ms" and any(row.cell.strategy == "fast-extraction" for row in rows):
+        notes.append("The train step of fast extraction is one of its head on cached features.")
+    if without := sum(panel.without for panel in panels):
+        notes.append(f"{counted(without, 'row')} without that time not shown.")
+    if any(panel.doubtful for panel in panels):
+        notes.append("A time that was disturbed cannot be compared, so its row is not on the front.")
+    if len({row.cell.backbone for row in rows}) > COLOURS:
+        notes.append(f"{COLOURS} backbones have a colour: along the front from its top, then by accuracy.")
+    if any(panel.crowded for panel in panels):
+        notes.append("With so many rows, intervals and rings stand on the front alone.")
+    if unnamed := sum(len(panel.front) - len(panel.labelled) for panel in panels):
+        notes.append(f"{counted(unnamed, 'row')} on the front without a label.")
+    if tables > len(panels):
+        notes.append(f"The first {len(panels)} of {tables} tables.")
+    return notes
+
+
+# Labels
+
+
+def _draw_labels(figure: Any, panels: Sequence[tuple[Any, Tradeoff]]) -> None:
+    """Label the fronts; for that the picture is laid out, and then kept so."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    renderer = figure.canvas.get_renderer()
+    point = figure.dpi / 72
+    for axes, panel in panels:
+        frame = axes.get_window_extent(renderer)
+        texts = wrapped(panel.rows)
+        labels = [axes.text(0, 0, texts[place], **_TEXT) for place in panel.labelled]
+        extents = [Text.get_window_extent(label, renderer) for label in labels]
+        spots = axes.transData.transform(
+            [(cost, 100 * row.accuracy) for row, cost in zip(panel.rows, panel.costs, strict=True)]
+        )
+        obstacles = [
+            _around(x, y, (_RING["markersize"] if row.tied else _SIDE) * point)
+            for row, (x, y) in zip(panel.rows, spots, strict=True)
+        ]
+        low, _, high = _percent(panel)
+        for place in panel.front:
+            bottom, top = axes.transData.transform([(1, low[place]), (1, high[place])])[:, 1]
+            obstacles.append(Box(spots[place][0] - 1, bottom, spots[place][0] + 1, top))
+        obstacles += _steps(spots, panel.front)
+        boxes = place_labels(
+            [tuple(spots[place]) for place in panel.labelled],
+            [(each.width + 2 * point, each.height + 2 * point) for each in extents],
+            Box(frame.x0, frame.y0, frame.x1, frame.y1),
+            obstacles=obstacles,
+            gap=3 * point,
+            reach=8 * point,
+        )
+        for label, place, box in zip(labels, panel.labelled, boxes, strict=True):
+            label.remove()
+            if box is not None:
+                _draw_label(axes, panel, place, box, texts[place], tuple(spots[place]), point)
+
+
+_TEXT: dict[str, Any] = {"fontsize": 7, "ha": "center", "va": "center", "linespacing": 1.05}
+
+
+def _draw_label(
+    axes: Any,
+    panel: Tradeoff,
+    place: int,
+    box: Box,
+    text: str,
+    spot: tuple[float, float],
+    point: float,
+) -> None:
+    x, y = spot
+    nearest = (min(max(x, box.left), box.right), min(max(y, box.bottom), box.top))
+    axes.annotate(
+        text,
+        (panel.costs[place], 100 * panel.rows[place].accuracy),
+        (((box.left + box.right) / 2 - x) / point, ((box.bottom + box.top) / 2 - y) / point),
+        textcoords="offset points",
+        bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.8},
+        arrowprops={
+            "arrowstyle": "-",
+            "color": "0.3",
+            "linewidth": 0.6,
+            "shrinkA": 0,
+            "shrinkB": 4,
+            "relpos": (
+                (nearest[0] - box.left) / (box.right - box.left),
+                (nearest[1] - box.bottom) / (box.top - box.bottom),
+            ),
+        },
+        zorder=6,
+        **_TEXT,
+    )
+
+
+def _around(x: float, y: float, side: float) -> Box:
+    return Box(x - side / 2, y - side / 2, x + side / 2, y + side / 2)
+
+
+def _steps(spots: Any, places: Sequence[int]) -> list[Box]:
+    """The line of the front as thin boxes, one for each of its straight parts."""
+    found = []
+    for first, second in pairwise(places):
+        (x, y), (right, top) = spots[first], spots[second]
+        found += [Box(x, y - 1, right, y + 1), Box(right - 1, y, right + 1, top)]
+    return found

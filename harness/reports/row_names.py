@@ -1,0 +1,59 @@
+"""What the rows of a comparison are called: by what tells them apart in their run, and no more."""
+
+from dataclasses import dataclass
+
+from harness.analysis.contests import training_images
+from harness.analysis.rows import Row
+from harness.analysis.standings import Standings
+from harness.strategies import strategy
+
+__all__ = ["RowNames", "row_names"]
+
+
+@dataclass(frozen=True)
+class RowNames:
+    """What the ranked rows of a run differ in: recipe, weights, device, precision, environment, images."""
+
+    differing: frozenset[str]
+
+    def setup(self, row: Row) -> str:
+        """The backbone with its size, and whatever else a run's setups differ in."""
+        images = [_facts(row)["images"]] if self._says("images") else []
+        return ", ".join([self.series(row), *images])
+
+    def series(self, row: Row) -> str:
+        """The same without the number of training images."""
+        told = _facts(row)
+        parts = [told[name] for name in ("recipe", "device", "precision", "environment") if self._says(name)]
+        return ", ".join([f"{row.cell.backbone} at {row.cell.size} px", *parts])
+
+    def strategy(self, row: Row) -> str:
+        """The strategy with depth and learning rate, and its weights where a run has several kinds."""
+        own = strategy(row.cell.strategy).weights
+        weights = f" ({row.first.weights.kind})" if self._says("weights") and not own else ""
+        return row.cell.label + weights
+
+    def _says(self, name: str) -> bool:
+        return name in self.differing
+
+
+def row_names(found: Standings) -> RowNames:
+    """What the ranked rows of a run differ in."""
+    facts = [_facts(row) for table in found.tables for row in table.rows]
+    names = facts[0] if facts else {}
+    return RowNames(
+        frozenset(name for name in names if len({each[name] for each in facts if each[name]}) > 1)
+    )
+
+
+def _facts(row: Row) -> dict[str, str]:
+    record, cell = row.first, row.cell
+    return {
+        "recipe": f"recipe {cell.recipe}",
+        # A strategy's own weights are told by its name.
+        "weights": "" if strategy(cell.strategy).weights else record.weights.kind,
+        "device": cell.device,
+        "precision": cell.precision,
+        "environment": f"environment {record.environment.fingerprint}",
+        "images": f"{training_images(record):,} training images",
+    }

@@ -1,0 +1,117 @@
+"""Accuracy against cost: which rows are on the front, and what the picture says of them."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from fakes_standings import DISTURBED, many, result, shown, standings, steps
+from figures import check_legible, texts
+
+from harness.analysis.standings import Standings
+from harness.metrics import metric
+from harness.reports.plots.tradeoff import COSTS, draw_tradeoff, tradeoff
+
+CHEAP = shown(result(0.90, cost=10, backbone="MobileNet"))
+BEATEN = shown(result(0.89, cost=20, backbone="VGG16"))
+DEAR = shown(result(0.95, cost=300, backbone="Xception"))
+LABELS = {"MobileNet\nfast-extraction", "Xception\nfast-extraction"}
+
+
+def front_of(found: Standings, cost: str) -> list[str]:
+    panel = tradeoff(found.tables[0], metric(cost))
+    assert panel is not None
+    return [panel.rows[place].cell.backbone for place in panel.front]
+
+
+def test_the_front_is_what_no_other_row_beats_the_cheapest_first():
+    assert front_of(standings([DEAR, BEATEN, CHEAP]), "to_result_s") == ["MobileNet", "Xception"]
+
+
+def test_a_disturbed_time_is_not_on_the_front():
+    lucky = shown(result(0.99, backbone="VGG19", inference=steps(1, state=DISTURBED)))
+    found = standings([DEAR, lucky])
+    assert front_of(found, "inference_ms") == ["Xception"]
+    assert front_of(found, "to_result_s") == ["VGG19"]
+
+
+def test_rows_without_that_cost_are_counted():
+    each = result(0.99, backbone="VGG19")
+    bare = each.model_copy(update={"measured": each.measured.model_copy(update={"train_step": None})})
+    panel = tradeoff(standings([CHEAP, shown(bare)]).tables[0], metric("train_ms"))
+    assert panel is not None
+    assert (len(panel.rows), panel.without) == (1, 1)
+
+
+def test_only_the_front_is_labelled():
+    drawn = texts(draw_tradeoff(standings([DEAR, BEATEN, CHEAP]), "to_result_s"))
+    assert {text for text in drawn if "fast-extraction" in text and "\n" in text} == LABELS
+
+
+def test_each_table_has_a_front_of_its_own():
+    gpu = shown(result(0.94, cost=1, backbone="VGG16", device="gpu"))
+    figure = draw_tradeoff(standings([DEAR, BEATEN, CHEAP], [gpu]), "to_result_s")
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["cpu, float32", "gpu, float32"]
+    assert {"VGG16\nfast-extraction", *LABELS} <= set(texts(figure))
+
+
+def test_rows_that_tie_with_the_best_are_ringed_and_a_row_alone_is_not():
+    def rings(found: Standings) -> int:
+        (axes,) = draw_tradeoff(found, "to_result_s").axes
+        return sum(len(line.get_xdata()) for line in axes.lines if line.get_markersize() == 11.5)
+
+    near = shown(result(0.945, cost=30, backbone="VGG19"))
+    assert rings(standings([DEAR, near, CHEAP, BEATEN])) == 2
+    assert rings(standings([DEAR])) == 0
+
+
+def test_every_row_has_its_interval_in_the_picture():
+    found = standings([DEAR, BEATEN, CHEAP])
+    (axes,) = draw_tradeoff(found, "to_result_s").axes
+    bars = [segment for each in axes.collections for segment in each.get_segments()]
+    ends = sorted((100 * row.interval.low, 100 * row.interval.high) for row in found.tables[0].rows)
+    drawn = sorted((low[1], high[1]) for low, high in bars)
+    assert np.array(drawn) == pytest.approx(np.array(ends))
+
+
+@pytest.mark.parametrize("cost", COSTS)
+@pytest.mark.parametrize("backbones", [1, 3, 12, 40])
+def test_no_two_labels_overlap_and_none_is_lost(cost: str, backbones: int):
+    found = standings(many(backbones))
+    figure = draw_tradeoff(found, cost)
+    check_legible(figure)
+    frame = figure.axes[0].get_window_extent()
+    panel = tradeoff(found.tables[0], metric(cost))
+    assert panel is not None
+    labels = [
+        box
+        for text, boxes in texts(figure).items()
+        for box in boxes
+        if "\n" in text and text.split("\n")[0] in {panel.rows[place].cell.backbone for place in panel.front}
+    ]
+    assert len(labels) == len(panel.labelled)
+    assert all(frame.x0 <= box.left and box.right <= frame.x1 for box in labels)
+    assert not any(one.overlaps(other) for one, other in combinations(labels, 2))
+
+
+def test_of_a_long_front_some_rows_are_labelled_the_ends_among_them_and_the_rest_is_counted():
+    rows = [shown(result(0.80 + step / 200, cost=10 + step, size=100 + step)) for step in range(30)]
+    panel = tradeoff(standings(rows).tables[0], metric("to_result_s"))
+    assert panel is not None
+    assert len(panel.front) == 30
+    assert len(set(panel.labelled)) == 16
+    assert (panel.labelled[0], panel.labelled[-1]) == (panel.front[0], panel.front[-1])
+    figure = draw_tradeoff(standings(rows), "to_result_s")
+    check_legible(figure)
+    assert any("14 rows on the front without a label" in text.replace("\n", " ") for text in texts(figure))
+
+
+def test_of_a_crowd_only_the_front_has_intervals_and_that_is_said():
+    rows = [shown(result(0.8, cost=10 + step, size=100 + step)) for step in range(401)]
+    figure = draw_tradeoff(standings(rows), "to_result_s")
+    bars = [segment for each in figure.axes[0].collections for segment in each.get_segments()]
+    assert len(bars) == 1
+    assert any("stand on the front alone" in text.replace("\n", " ") for text in texts(figure))
+
+
+def test_backbones_beyond_the_colours_are_counted_in_the_key():
+    assert "33 other backbones" in texts(draw_tradeoff(standings(many(40)), "to_result_s"))

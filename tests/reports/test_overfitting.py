@@ -1,0 +1,99 @@
+"""Overfitting as tables and sentences."""
+
+from pathlib import Path
+
+from fakes import Row, epoch
+from fakes_compare import standings, trial
+from tables import table
+
+from harness.reports.overfitting import overfitting
+
+AUGMENTED = {"strategy": "augmented-extraction"}
+
+
+def history(*gaps: float) -> tuple[object, ...]:
+    """Epochs with these gaps, in points, of which the first has the lowest validation loss."""
+    return tuple(
+        epoch(number, accuracy=0.8 + gap / 100, validation_accuracy=0.8, validation_loss=0.4 + 0.1 * number)
+        for number, gap in enumerate(gaps, 1)
+    )
+
+
+def told(folder: Path, *rows: Row) -> str:
+    return overfitting(standings(folder, rows))
+
+
+def test_a_row_tells_its_gap_onset_and_rise(tmp_path: Path):
+    (line,) = table(told(tmp_path, trial(900, history=history(1, 5, 9), gap_opens_at=2)))
+    assert (line["gap (points)"], line["gap at last (points)"]) == ("1.0", "9.0")
+    assert (line["gap opens (epoch)"], line["best (epoch)"], line["epochs after"]) == ("2", "1", "2")
+    assert (line["loss at best"], line["loss at last"], line["rise (%)"]) == ("0.500", "0.700", "40.0")
+
+
+def test_seeds_have_their_spread_and_say_in_how_many_the_gap_opened(tmp_path: Path):
+    rows = [
+        trial(900, history=history(1, 5), gap_opens_at=2),
+        trial(900, history=history(1, 7), gap_opens_at=None, seed=1),
+    ]
+    (line,) = table(told(tmp_path, *rows))
+    assert line["gap at last (points)"] == "6.0 (SD 1.4)"
+    assert line["gap opens (epoch)"] == "2 (1 of 2 seeds)"
+
+
+def test_what_augmentation_and_depth_change_is_told_as_it_was_observed(tmp_path: Path):
+    rows = [
+        trial(900, history=history(1, 5, 9)),
+        trial(900, history=history(0, 1), **AUGMENTED),
+        trial(900, history=history(0, 2), depth="blocks:1"),
+        trial(900, history=history(0, 3), depth="blocks:2"),
+    ]
+    text = told(tmp_path, *rows)
+    assert (
+        "With augmentation on a frozen base the gap at the last epoch changes by -8.0 points, after 2 epochs "
+        "in place of 3." in text
+    )
+    assert (
+        "From the shallowest to the deepest fine-tuning the gap at the last epoch changes by +1.0 points."
+        in text
+    )
+
+
+def test_over_several_backbones_there_is_a_table_by_strategy(tmp_path: Path):
+    rows = [
+        trial(900, history=history(1, last), backbone=name, gap_opens_at=opens)
+        for name, last, opens in (("VGG16", 5, 2), ("VGG19", 9, None))
+    ]
+    text = told(tmp_path, *rows)
+    by_strategy, by_row = text.split("\n\n")[:2]
+    (line,) = table(by_strategy)
+    assert (line["rows"], line["gap at last, mean (points)"], line["gap opens (rows)"]) == (
+        "2",
+        "7.0",
+        "1 of 2",
+    )
+    assert len(table(by_row)) == 2
+
+
+def test_one_backbone_needs_no_table_by_strategy(tmp_path: Path):
+    assert (
+        told(tmp_path, trial(900, history=history(1, 2))).count("|:--") == 2
+    )  # two columns flush left, of one table
+
+
+def test_pairs_over_backbones_are_counted_with_the_range_of_their_change(tmp_path: Path):
+    rows = [
+        row
+        for name, last in (("VGG16", 4), ("VGG19", 12))
+        for row in (
+            trial(900, history=history(1, 8), backbone=name),
+            trial(900, history=history(1, last), backbone=name, **AUGMENTED),
+        )
+    ]
+    assert "changes by -4.0 to +4.0 points (2 pairs of rows, lower in 1)." in told(tmp_path, *rows)
+
+
+def test_rows_without_epochs_are_counted_and_alone_are_no_section(tmp_path: Path):
+    probe = trial(900, strategy="linear-probe", history=[epoch(1, strength=1.0)])
+    text = told(tmp_path / "both", probe, trial(900, history=history(1, 2)))
+    assert "1 row without epochs have no gap: linear-probe." in text
+    assert told(tmp_path / "alone", probe) == ""
