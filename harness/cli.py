@@ -120,7 +120,7 @@ def run(
 ) -> None:
     """Run a matrix: every cell in a process of its own, a record the moment it ends."""
     from harness.analysis.standings import read_standings
-    from harness.reports.leaderboard import render_leaderboard
+    from harness.reports.report import write_report
     from harness.reports.summary import render_summary
     from harness.running.command import command_again, narrowing
     from harness.running.executor import LocalExecutor
@@ -156,10 +156,11 @@ def run(
     kept = f"finished cells are kept in {folder.path}, the same command goes on from there"
     with interruptible(kept, folder.path), RunView(console) as view:
         records = run_matrix(request, LocalExecutor(), view)
-    _write(folder.leaderboard, render_leaderboard(folder))
+    leaderboard, comparisons = write_report(folder.path)
     text = render_summary(read_standings(folder), width=_width(console))
     console.print(f"\n{text}\n", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"leaderboard: {folder.leaderboard}", highlight=False, soft_wrap=True)
+    console.print(f"leaderboard: {leaderboard}", highlight=False, soft_wrap=True)
+    console.print(f"comparisons: {comparisons}", highlight=False, soft_wrap=True)
     failed = sum(record.status != "ok" for record in records)
     if failed:
         stop(f"{no_result(failed, len(records), 'cell')}; the leaderboard says why", EXIT_INCOMPLETE)
@@ -210,12 +211,6 @@ app.add_typer(data_commands)
 app.add_typer(model_commands)
 app.add_typer(report_commands)
 app.add_typer(timing_commands)
-
-
-def _write(path: Path, text: str) -> None:
-    from harness.files import write_whole
-
-    write_whole(path, text)
 
 
 def _width(console: Console) -> int | None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli_common import RunArgument, stop
+from harness.cli_common import CacheOption, RunArgument, cache_folder, stop
 from harness.errors import EXIT_INCOMPLETE, UserError, unknown
 from harness.text import counted
 
@@ -15,21 +15,82 @@ __all__ = ["commands"]
 commands = typer.Typer()
 
 
-@commands.command(epilog="Example: transferbench report results/runs/cats-dogs")
+@commands.command(
+    epilog="Examples: transferbench report results/runs/cats-dogs --html; "
+    "transferbench report results/runs/gpu --timings results/timings/gpu; "
+    "transferbench report results/runs/new --against results/runs/old"
+)
 def report(
     run_folder: RunArgument,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="File to write; leaderboard.md or timing.md of the run by default."),
+        typer.Option(
+            "--out",
+            help="File to write, the rest beside it; leaderboard.md or timing.md of the run by default.",
+        ),
     ] = None,
     html: Annotated[
-        bool, typer.Option("--html", help="Write page.html beside it: one file to open in a browser.")
+        bool, typer.Option("--html", help="Write page.html too: one file to open in a browser.")
     ] = False,
+    timings: Annotated[
+        Path | None,
+        typer.Option("--timings", help="A timing run, whose devices' times stand beside the run's own."),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", help="Another run: write against.md, what this run changed from it."),
+    ] = None,
+    with_images: Annotated[
+        bool,
+        typer.Option(
+            "--with-images",
+            help="Write thumbnails and sheets of the images that models get wrong into RUN/images: private.",
+        ),
+    ] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Where those images are now, if they were moved; a folder or a zip."),
+    ] = None,
+    cache: CacheOption = None,
 ) -> None:
-    """Write the leaderboard of a run, or the report of a timing run, again: from its records alone."""
-    from harness.reports.report import write_report
+    """Write the reports of a run, or of a timing run, again: from its records alone."""
+    from harness.reports.report import write_against, write_images, write_report
 
-    for path in write_report(run_folder, out, html=html):
+    if data is not None and not with_images:
+        raise UserError(
+            "--data names the images of --with-images", hint="Add --with-images, or leave it out."
+        )
+    written = write_report(run_folder, out, html=html, timings=timings)
+    if against is not None:
+        written.append(write_against(run_folder, against))
+    if with_images:
+        sheets, missing = write_images(run_folder, cache=cache_folder(cache), data=data)
+        written += sheets
+        if missing:
+            typer.echo(f"{counted(missing, 'image')} could not be found or read, and stand nowhere", err=True)
+    for path in written:
+        typer.echo(path)
+
+
+@commands.command(
+    epilog="Example: transferbench plots results/runs/cats-dogs --only map-accuracy --format svg"
+)
+def plots(
+    run_folder: RunArgument,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder to draw into; plots in the run's by default.")
+    ] = None,
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help="png or svg; both by default.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="A picture by the name of its file; all by default.")
+    ] = None,
+) -> None:
+    """Draw a run: accuracy against cost with its front, heat maps, times per step, depth, reliability."""
+    from harness.reports.report import write_plots
+
+    for path in write_plots(run_folder, out, formats=tuple(formats or ()), only=tuple(only or ())):
         typer.echo(path)
 
 

@@ -80,8 +80,8 @@ def selfcheck(
     """Time one cell as two, and tell the smallest difference that this machine can resolve."""
     import tempfile
 
-    from harness.errors import unknown
     from harness.analysis.resolution import render_selfcheck, selfcheck_facts
+    from harness.errors import unknown
     from harness.running.executor import LocalExecutor
     from harness.running.timing_run import check_cell, check_machine
     from harness.running.view import RunView

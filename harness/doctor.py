@@ -10,8 +10,8 @@ from typing import Any
 from harness.backbones import BACKBONES, Backbone
 from harness.environment import Environment, current_environment
 from harness.errors import few
-from harness.text import text_table
 from harness.running.probe import Seen
+from harness.text import text_table
 from harness.weights import find_weights, is_hdf5, keras_home
 
 __all__ = ["Findings", "Folder", "WeightsFound", "examine", "render"]

@@ -1,6 +1,7 @@
 """The command line: exit codes, messages, and what must not be imported."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -49,9 +50,9 @@ def test_help_lists_the_commands_and_the_exit_codes(command):
         assert word in ended.out
 
 
-@pytest.mark.parametrize("name", ["plan", "run", "backbones", "curves", "report", "publish"])
+@pytest.mark.parametrize("name", ["plan", "run", "backbones", "curves", "plots", "report", "publish"])
 def test_the_help_of_a_command_has_an_example(name: str, command):
-    assert f"Example: transferbench {name} " in command(name, "--help").out
+    assert re.search(rf"Examples?: transferbench {name} ", command(name, "--help").out)
 
 
 @pytest.mark.parametrize("words", [["plam"], ["plan"], ["plan", "m.toml", "--offlin"], ["report", "a", "b"]])
@@ -224,7 +225,7 @@ def test_a_run_ends_with_the_leaderboard_and_where_it_lies(tmp_path: Path, comma
     assert "Controls: random base, never ranked" in ended.out
     assert "How to read this" not in ended.out
     assert "|" not in ended.out
-    assert ended.out.endswith("leaderboard: out/leaderboard.md\n")
+    assert ended.out.endswith("leaderboard: out/leaderboard.md\ncomparisons: out/comparisons.md\n")
     assert (tmp_path / "out" / "leaderboard.md").read_text().startswith("# Leaderboard: tiny\n")
 
 
@@ -398,7 +399,7 @@ def test_a_folder_from_the_environment_does_not_take_the_place_of_the_archive(
 def test_report_writes_the_leaderboard_again_from_records_alone(tmp_path: Path, command):
     finished_run(tmp_path / "run", [row(answers(90)), (failed_record("oom", "too large", seed=1), None)])
     ended = command("report", "run")
-    assert (ended.code, ended.out) == (0, "run/leaderboard.md\n")
+    assert (ended.code, ended.out) == (0, "run/leaderboard.md\nrun/comparisons.md\n")
     text = (tmp_path / "run" / "leaderboard.md").read_text()
     assert "90.0" in text
     assert "too large" in text
@@ -414,16 +415,19 @@ def test_report_after_a_run_changes_nothing(tmp_path: Path, command, executor):
 
 def test_report_writes_to_the_named_file(tmp_path: Path, command):
     finished_run(tmp_path / "run", [row(answers(90))])
-    assert command("report", "run", "--out", "x/board.md").out == "x/board.md\n"
+    assert command("report", "run", "--out", "x/board.md").out == "x/board.md\nx/comparisons.md\n"
     assert (tmp_path / "x" / "board.md").is_file()
 
 
 def test_report_writes_the_page_too_where_it_is_asked_for(tmp_path: Path, command):
     finished_run(tmp_path / "run", [row(answers(90))])
     ended = command("report", "run", "--html")
-    assert (ended.code, ended.out) == (0, "run/leaderboard.md\nrun/page.html\n")
+    assert (ended.code, ended.out) == (0, "run/leaderboard.md\nrun/comparisons.md\nrun/page.html\n")
     assert "90.0" in (tmp_path / "run" / "page.html").read_text()
-    assert command("report", "run", "--html", "--out", "x/board.md").out == "x/board.md\nx/page.html\n"
+    assert (
+        command("report", "run", "--html", "--out", "x/board.md").out
+        == "x/board.md\nx/comparisons.md\nx/page.html\n"
+    )
 
 
 def test_a_page_that_would_take_the_leaderboards_place_exits_with_2(tmp_path: Path, command):

@@ -10,9 +10,9 @@ from itertools import combinations
 
 from harness.analysis.rows import Row
 from harness.analysis.standings import Standings
+from harness.analysis.timing_doubts import disturbed
 from harness.metrics import metric
 from harness.records import Record
-from harness.analysis.timing_doubts import disturbed
 from harness.statistics import Comparison, compare, holm
 from harness.strategies import Phase, strategy
 

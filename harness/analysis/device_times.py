@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from harness.analysis.step_times import STEP_TIMES, time_doubt
+from harness.analysis.timing_rows import TimingRow
 from harness.metrics import metric
 from harness.records import Record, StepTimes
-from harness.analysis.timing_rows import TimingRow
 from harness.timing.cell import INFERENCE, RECIPE
 
 __all__ = ["Reading", "anywhere", "on_devices"]

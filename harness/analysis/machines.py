@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.environment import Environment
-from harness.records import Record, StepTimes
 from harness.analysis.timing_doubts import disturbances
 from harness.analysis.timing_rows import TimingRow
+from harness.environment import Environment
+from harness.records import Record, StepTimes
 from harness.statistics import Interval, median_interval, ratio_interval, spearman
 
 __all__ = [

@@ -18,9 +18,9 @@ from harness.analysis.limits import Limit
 from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings, rank
 from harness.analysis.step_times import time_doubt
+from harness.analysis.timing_doubts import PASSES_DIFFER
 from harness.errors import UserError, unknown
 from harness.metrics import metric
-from harness.analysis.timing_doubts import PASSES_DIFFER
 from harness.statistics import Comparison, compare
 
 __all__ = [

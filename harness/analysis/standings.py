@@ -12,9 +12,9 @@ from harness.analysis.answers import Answers
 from harness.analysis.rows import Row, Table, accuracies, comparable, rows_of
 from harness.errors import UserError
 from harness.records import Record, no_collection
-from harness.text import counted
 from harness.running.folder import RunFacts, RunFolder
 from harness.statistics import Interval, accuracy_interval, rank_rows, spread_over_seeds, wilson
+from harness.text import counted
 
 __all__ = ["Standings", "leaders", "rank", "read_run", "read_standings"]
 

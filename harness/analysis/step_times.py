@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.analysis.timing_doubts import disturbances
 from harness.metrics import metric
 from harness.records import Record, StepTimes
-from harness.analysis.timing_doubts import disturbances
 from harness.statistics import Interval, median_interval
 
 __all__ = ["STEP_TIMES", "StepTime", "step_time", "time_doubt"]

@@ -13,12 +13,12 @@ from typing import TypeVar
 
 import numpy as np
 
+from harness.analysis.resolution import Resolution, resolutions
+from harness.analysis.timing_doubts import apart, best_ceiling, doubts, misplaced, results, usual_products
 from harness.backbones import BACKBONES, Published
 from harness.environment import Environment
 from harness.errors import UserError
 from harness.records import StepTimes
-from harness.analysis.resolution import Resolution, resolutions
-from harness.analysis.timing_doubts import apart, best_ceiling, doubts, misplaced, results, usual_products
 from harness.statistics import Interval, median_interval
 from harness.timing.cell import TimingCell
 from harness.timing.records import Ceiling, Timed, TimingFacts, TimingFolder, TimingRecord

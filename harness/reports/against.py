@@ -15,14 +15,14 @@ from harness.analysis.machines import (
 )
 from harness.analysis.runs import Change, RunComparison, compare_runs
 from harness.analysis.standings import Standings, read_standings
+from harness.analysis.timing_rows import read_timings
 from harness.errors import UserError, few
 from harness.metrics import metric
 from harness.reports.machines import machine_against_machine
 from harness.reports.strategies import MOST_LINES, ONE_SEED, p_text, points
 from harness.reports.tables import in_one_cell, markdown
-from harness.text import counted
-from harness.analysis.timing_rows import read_timings
 from harness.running.folder import RunFolder
+from harness.text import counted
 from harness.timing.records import TimingFolder
 
 __all__ = ["render_against"]

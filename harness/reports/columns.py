@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.analysis.device_times import Reading, anywhere
 from harness.analysis.rows import Row
 from harness.analysis.step_times import STEP_TIMES, time_doubt
 from harness.metrics import METRICS, Metric
 from harness.published import published_training
-from harness.analysis.device_times import Reading, anywhere
 from harness.reports.tables import number
 
 __all__ = ["Column", "columns", "detailed", "numeric"]

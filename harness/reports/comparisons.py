@@ -7,8 +7,11 @@ one, add it to `SECTIONS` with its title.
 from collections.abc import Callable
 
 from harness.analysis.standings import Standings
+from harness.reports.calibration import calibration_section
+from harness.reports.classes import classes_section
 from harness.reports.data_sizes import data_sizes
 from harness.reports.depths import depths
+from harness.reports.errors import changes_section, shared_section
 from harness.reports.machines import machines
 from harness.reports.overfitting import overfitting
 from harness.reports.strategies import strategies
@@ -19,9 +22,13 @@ Section = Callable[[Standings], str]
 
 SECTIONS: tuple[tuple[str, Section], ...] = (
     ("Strategy against strategy", strategies),
+    ("What fine-tuning fixed and broke", changes_section),
     ("More depth", depths),
     ("More training images", data_sizes),
     ("Overfitting", overfitting),
+    ("Errors that models share", shared_section),
+    ("Accuracy by class", classes_section),
+    ("Calibration", calibration_section),
     ("Machine against machine", machines),
 )
 
@@ -34,5 +41,5 @@ def render_comparisons(found: Standings) -> str:
         if text:
             parts.append(f"## {title}\n\n{text}")
     if len(parts) == 1:
-        parts.append("This run has nothing that could be compared: a single row, or no result.")
+        parts.append("This run has nothing that could be compared: no ranked result.")
     return "\n\n".join(parts) + "\n"

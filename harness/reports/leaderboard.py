@@ -11,16 +11,16 @@ from dataclasses import replace
 
 import pandas as pd
 
+from harness.analysis.device_times import on_devices
 from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings, read_standings
+from harness.analysis.timing_rows import TimingRow
 from harness.records import Record
 from harness.reports.columns import columns, numeric
-from harness.analysis.device_times import on_devices
 from harness.reports.legend import legend, shortened_epochs, title, verdict
 from harness.reports.tables import commits, in_one_cell, machine, markdown
-from harness.text import counted, isolated
-from harness.analysis.timing_rows import TimingRow
 from harness.running.folder import RunFacts, RunFolder
+from harness.text import counted, isolated
 
 __all__ = ["MOST_ROWS", "against_random", "header", "leaderboard", "render_leaderboard"]
 

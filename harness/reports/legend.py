@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 
 from harness.analysis.rows import Table
 from harness.analysis.standings import Standings
+from harness.analysis.timing_doubts import OTHERS_SHARE, disturbed
 from harness.published import published_training
 from harness.records import Record
-from harness.analysis.timing_doubts import OTHERS_SHARE, disturbed
 
 __all__ = ["legend", "notes", "shortened_epochs", "title", "verdict"]
 

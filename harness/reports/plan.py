@@ -12,9 +12,9 @@ from typing import Any
 from harness.backbones import WeightsFile, backbone
 from harness.errors import few
 from harness.matrix import Cell
-from harness.text import counted, paragraph, text_table
 from harness.running.planner import Planned
 from harness.strategies import AnyPhase, Probe
+from harness.text import counted, paragraph, text_table
 from harness.weights import searched, weights_file
 
 __all__ = ["plan_facts", "render_plan", "told_epochs"]

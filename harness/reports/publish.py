@@ -9,11 +9,11 @@ from collections.abc import Set
 from pathlib import Path
 
 from harness.analysis.standings import read_run
+from harness.analysis.timing_rows import read_timings
 from harness.errors import UserError, few
 from harness.files import write_whole
 from harness.reports.leaderboard import render_leaderboard
 from harness.reports.timing import write_timing_report
-from harness.analysis.timing_rows import read_timings
 from harness.running.folder import RunFacts, RunFolder
 from harness.timing.records import TimingFacts, TimingFolder
 

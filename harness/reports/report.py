@@ -13,7 +13,7 @@ from harness.reports.timing import write_timing_report
 from harness.running.folder import RunFolder
 from harness.timing.records import TimingFolder
 
-__all__ = ["AGAINST", "COMPARISONS", "write_against", "write_plots", "write_report"]
+__all__ = ["AGAINST", "COMPARISONS", "write_against", "write_images", "write_plots", "write_report"]
 
 COMPARISONS = "comparisons.md"
 """What the comparisons of a run are called; they lie beside its leaderboard."""
@@ -34,8 +34,9 @@ def write_report(
     folder = TimingFolder(run)
     if folder.facts_file.is_file():
         if html or timings:
+            option = "--html" if html else "--timings"
             raise UserError(
-                f"expected a run of trainings for {'--html' if html else '--timings'}, and this is a timing run",
+                f"expected a run of trainings for {option}, and this is a timing run",
                 where=str(run),
                 hint="Its report is markdown and CSV: leave the option out.",
             )
@@ -46,9 +47,7 @@ def write_report(
     return _write(read_standings(RunFolder(run)), target, rows, html=html)
 
 
-def _write(
-    found: Standings, target: Path, timings: tuple[TimingRow, ...], *, html: bool
-) -> list[Path]:
+def _write(found: Standings, target: Path, timings: tuple[TimingRow, ...], *, html: bool) -> list[Path]:
     comparisons = target.with_name(COMPARISONS)
     write_whole(target, leaderboard(found, timings))
     write_whole(comparisons, render_comparisons(found))
@@ -61,7 +60,7 @@ def _write(
 
 
 def write_against(run: Path, other: Path) -> Path:
-    """Compare a run with an earlier or another one, into a page in its folder; differences are run minus other.
+    """Compare a run with another one, into a page in its folder; differences are run minus other.
 
     Raises `UserError` where they are not of one kind, or one folder.
     """
@@ -70,6 +69,18 @@ def write_against(run: Path, other: Path) -> Path:
     path = run / AGAINST
     write_whole(path, render_against(other, run))
     return path
+
+
+def write_images(run: Path, *, cache: Path, data: Path | None = None) -> tuple[list[Path], int]:
+    """Draw the images that a run's models get wrong into `images` in its folder, which git ignores.
+
+    Returns the sheets, and how many images could not be found or read.
+    """
+    from harness.reports.gallery import write_gallery
+
+    folder = RunFolder(run)
+    found = write_gallery(read_standings(folder), folder, run / "images", cache=cache, data=data)
+    return list(found.sheets), len(found.missing)
 
 
 def write_plots(
@@ -108,5 +119,5 @@ def _require_names_of_their_own(target: Path) -> None:
         raise UserError(
             f"{target.name} is the name of another page, and --out names the leaderboard",
             where=str(target),
-            hint="Name another file with --out, for example leaderboard.md; the others are written beside it.",
+            hint="Name another file with --out, for example leaderboard.md; the rest is written beside it.",
         )

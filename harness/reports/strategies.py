@@ -9,8 +9,8 @@ from harness.analysis.standings import Standings
 from harness.metrics import metric
 from harness.reports.row_names import RowNames, row_names
 from harness.reports.tables import markdown
-from harness.text import counted
 from harness.strategies import strategy
+from harness.text import counted
 
 __all__ = ["MOST_LINES", "ONE_SEED", "against", "how_told", "p_text", "points", "strategies", "times"]
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.analysis.answers import Answers
+from harness.analysis.errors import model_of
 from harness.analysis.standings import read_run
 from harness.data.inspection import Inspection
 from harness.data.manifest import Manifest
 from harness.errors import UserError
-from harness.records import Record
 from harness.running.folder import RunFolder
 
 __all__ = ["Suspect", "Suspects", "find_suspects"]
@@ -61,13 +62,14 @@ def find_suspects(
     manifest = Manifest.load(folder.manifest)
     _require_same_images(folder, manifest, found)
     asked = [record for record in records if record.status == "ok" and record.weights.kind != "random"]
-    there = len({_model(record) for record in asked})
+    there = len(set(map(model_of, asked)))
     if there < models:
         reason = f"they need {models} models of different backbone or depth that agree; the run has {there}"
         return Suspects((), confidence, models, reason)
     entries = {entry.id: entry for entry in manifest.entries}
     places = {file.sha256: file.path for file in found.usable}
-    answers = [folder.records.predictions(record) for record in asked]
+    known = Answers(folder.records)
+    answers = [known.of(record) for record in asked]
     probabilities = np.stack([each.probabilities for each in answers])
     ids, labels = answers[0].ids, answers[0].labels
     sure = probabilities.max(axis=2) >= confidence
@@ -75,7 +77,7 @@ def find_suspects(
     suspects = []
     for column, (name, label) in enumerate(zip(ids, labels, strict=True)):
         voices = says[sure[:, column], column]
-        agreed = len({_model(asked[row]) for row in np.flatnonzero(sure[:, column])})
+        agreed = len({model_of(asked[row]) for row in np.flatnonzero(sure[:, column])})
         if agreed < models or len(set(voices)) > 1 or voices[0] == label:
             continue
         entry = entries[str(name)]
@@ -84,10 +86,6 @@ def find_suspects(
         suspects.append(Suspect(entry.id, places[entry.sha256], entry.label, said, agreed, least))
     suspects.sort(key=lambda suspect: (-suspect.models, -suspect.confidence, suspect.id))
     return Suspects(tuple(suspects), confidence, models)
-
-
-def _model(record: Record) -> tuple[str, str]:
-    return record.cell.backbone, record.cell.depth
 
 
 def _require_same_images(folder: RunFolder, manifest: Manifest, found: Inspection) -> None:

@@ -11,17 +11,17 @@ from statistics import median
 
 import pandas as pd
 
-from harness.files import write_whole
 from harness.analysis.resolution import Resolution, aa_sentence
-from harness.reports.tables import commits, in_one_cell, machine, markdown, number, significant
-from harness.text import counted
-from harness.reports.timing_csv import timing_csv
 from harness.analysis.timing_doubts import best_ceiling
+from harness.analysis.timing_rows import TimingRow, Timings, read_timings
+from harness.files import write_whole
+from harness.reports.tables import commits, in_one_cell, machine, markdown, number, significant
+from harness.reports.timing_csv import timing_csv
 from harness.reports.timing_groups import Group, comparable
 from harness.reports.timing_legend import timing_legend
-from harness.analysis.timing_rows import TimingRow, Timings, read_timings
 from harness.reports.timing_settings import beside_published, correlation, side_by_side
 from harness.statistics import FEWEST_ROWS
+from harness.text import counted
 from harness.timing.cell import INFERENCE
 from harness.timing.records import Ceiling, TimingFolder
 

@@ -5,8 +5,8 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-from harness.reports.timing_groups import comparable
 from harness.analysis.timing_rows import TimingRow, Timings, read_timings
+from harness.reports.timing_groups import comparable
 from harness.timing.cell import TimingCell
 from harness.timing.records import TimingFolder
 

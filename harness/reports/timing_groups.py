@@ -8,8 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.backbones import BACKBONES
 from harness.analysis.timing_rows import TimingRow
+from harness.backbones import BACKBONES
 from harness.statistics import tie_ranks
 from harness.timing.cell import INFERENCE, KERAS_TABLE, TimingCell
 

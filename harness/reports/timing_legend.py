@@ -9,8 +9,8 @@ from harness.analysis.timing_doubts import (
     PASSES_DIFFER,
     PASSES_DIFFER_WIDTHS,
 )
-from harness.reports.timing_groups import Group
 from harness.analysis.timing_rows import INPUT_BOUND, TimingRow, Timings
+from harness.reports.timing_groups import Group
 
 __all__ = ["timing_legend"]
 

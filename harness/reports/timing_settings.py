@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 import pandas as pd
 
+from harness.analysis.timing_rows import TimingRow
 from harness.backbones import Published
 from harness.reports.tables import markdown, number, significant
 from harness.reports.timing_groups import setting, settings
-from harness.analysis.timing_rows import TimingRow
 from harness.statistics import spearman
 from harness.timing.cell import KERAS_TABLE
 

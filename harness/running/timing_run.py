@@ -15,12 +15,12 @@ from typing import Protocol
 
 import numpy as np
 
+from harness.analysis.timing_doubts import disturbances
 from harness.environment import code_sha256, commit, current_environment
 from harness.errors import UserError
 from harness.files import PARTIAL_SUFFIX
 from harness.matrix import Matrix
 from harness.records import Memory
-from harness.analysis.timing_doubts import disturbances
 from harness.running.folder import held
 from harness.running.job import Progress, TimingJob, TimingOutcome
 from harness.running.view import RunView

@@ -12,8 +12,8 @@ from harness.data.manifest import SPLITS, Manifest
 from harness.matrix import Cell
 from harness.records import Record
 from harness.reports.dataset import left_out_lines
-from harness.text import counted
 from harness.running.job import Progress as CellProgress
+from harness.text import counted
 from harness.timing.cell import TimingCell
 from harness.timing.records import TimingRecord
 

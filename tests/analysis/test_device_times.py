@@ -7,11 +7,11 @@ from fakes import answers, finished_run, measured, row
 from fakes_timing import timing_record, timing_run
 from tables import section, table
 
-from harness.analysis.standings import read_standings
-from harness.records import DeviceState, Record
 from harness.analysis.device_times import on_devices
-from harness.reports.leaderboard import leaderboard, render_leaderboard
+from harness.analysis.standings import read_standings
 from harness.analysis.timing_rows import TimingRow, read_timings
+from harness.records import DeviceState, Record
+from harness.reports.leaderboard import leaderboard, render_leaderboard
 
 GPU = row(answers(90), device="gpu")
 

@@ -18,8 +18,8 @@ from harness.analysis.machines import (
     of_timing_rows,
     places,
 )
-from harness.records import StepTimes
 from harness.analysis.timing_rows import read_timings
+from harness.records import StepTimes
 
 ELSEWHERE = ENVIRONMENT.model_copy(update={"processor": "Another Processor"})
 

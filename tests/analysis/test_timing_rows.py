@@ -18,10 +18,10 @@ from fakes_timing import (
     timing_run,
 )
 
+from harness.analysis.timing_rows import TimingRow, Timings, read_timings
 from harness.errors import UserError
 from harness.records import DeviceState, Memory
 from harness.reports.timing_groups import comparable
-from harness.analysis.timing_rows import TimingRow, Timings, read_timings
 from harness.timing.records import SelfCheck, TimingRecord, Work
 
 OTHER_MACHINE = ENVIRONMENT.model_copy(update={"processor": "Another Processor"})

@@ -98,6 +98,24 @@ def test_an_odd_run_gives_a_page_or_a_message(name: str, words: str, tmp_path: P
         assert len(ended.err) > 40
 
 
+@pytest.mark.parametrize(
+    "name", ["only failures", "one row", "40 classes", "classes: arabic", "classes: emoji", "classes: markup"]
+)
+def test_the_page_and_the_pictures_of_an_odd_run_can_be_drawn(name: str, tmp_path: Path, command):
+    """They take seconds, so not of every one."""
+    finished_run(tmp_path / "run", ODD[name])
+    assert command("report", "run", "--html").code == 0
+    assert (tmp_path / "run" / "page.html").is_file()
+
+
+def test_a_run_is_compared_with_one_of_failures_alone(tmp_path: Path, command):
+    finished_run(tmp_path / "run", ODD["one row"])
+    finished_run(tmp_path / "other", ODD["only failures"])
+    ended = command("report", "run", "--against", "other")
+    assert ended.code == 0
+    assert ended.out.endswith("run/against.md\n")
+
+
 # Damage
 
 

@@ -4,9 +4,9 @@ import pytest
 from fakes import answers, record, row
 from fakes_page import standing, trained
 
+from harness.analysis.device_times import on_devices
 from harness.metrics import METRICS
 from harness.reports.columns import Column, columns, detailed
-from harness.analysis.device_times import on_devices
 
 
 def found(heading: str, *rows: tuple[float, dict[str, object]]) -> Column:

@@ -48,13 +48,12 @@ def test_no_sentence_stands_twice(tmp_path: Path):
     [
         [(failed_record("oom", "no memory"), None)],
         [trial(500, weights="random")],
-        [trial(900, strategy="zero-shot", weights="imagenet-top", history=())],
     ],
 )
 def test_a_run_with_nothing_to_compare_says_so(rows: list[Row], tmp_path: Path):
     assert "nothing that could be compared" in page(tmp_path, *rows)
 
 
-def test_a_single_row_has_its_fit_alone(tmp_path: Path):
+def test_a_single_row_has_what_needs_no_other(tmp_path: Path):
     titles = re.findall(r"^## (.+)$", page(tmp_path, trial(900)), flags=re.MULTILINE)
-    assert titles == ["Overfitting"]
+    assert titles == ["Overfitting", "Accuracy by class", "Calibration"]

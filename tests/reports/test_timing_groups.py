@@ -8,9 +8,9 @@ import pytest
 from fakes import ENVIRONMENT
 from fakes_timing import both_passes, selfcheck, timing_run
 
+from harness.analysis.timing_rows import read_timings
 from harness.backbones import backbone
 from harness.reports.timing_groups import Group, comparable
-from harness.analysis.timing_rows import read_timings
 from harness.timing.records import TimingRecord
 
 OTHER_MACHINE = ENVIRONMENT.model_copy(update={"processor": "Another Processor"})

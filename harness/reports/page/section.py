@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.analysis.device_times import on_devices
 from harness.analysis.rows import Row
 from harness.analysis.standings import Standings
 from harness.reports.columns import Column, detailed, numeric
-from harness.analysis.device_times import on_devices
 from harness.reports.leaderboard import against_random
 from harness.reports.legend import shortened_epochs, title
 from harness.reports.page.curve import curves_of

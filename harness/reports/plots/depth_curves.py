@@ -25,8 +25,8 @@ from harness.reports.plots.style import (
     percent_axis,
     styled,
 )
-from harness.text import counted
 from harness.strategies import NO_DEPTH
+from harness.text import counted
 
 __all__ = ["DepthLine", "depth_lines", "draw_depth_curves", "unfrozen_share"]
 

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis.standings import Standings
+from harness.analysis.timing_rows import Timings
 from harness.errors import unknown
 from harness.files import write_whole
 from harness.reports.plots.depth_curves import draw_depth_curves
 from harness.reports.plots.heat_map import draw_heat_map
+from harness.reports.plots.reliability import reliability_figure
 from harness.reports.plots.step_times import draw_step_times, draw_timings
 from harness.reports.plots.style import FORMATS, inline_svg, rendered
 from harness.reports.plots.tradeoff import draw_tradeoff
-from harness.analysis.timing_rows import Timings
 
 __all__ = ["PLOTS", "Plot", "draw_plots", "draw_timing_plots", "plot_svgs"]
 
@@ -42,6 +43,7 @@ PLOTS = (
     Plot("steps-inference", "Inference time per step", partial(draw_step_times, name="inference_ms")),
     Plot("steps-train", "Train time per step", partial(draw_step_times, name="train_ms")),
     Plot("depths", "Accuracy and cost by unfrozen share", draw_depth_curves),
+    Plot("reliability", "Accuracy against confidence", reliability_figure),
 )
 """Every picture of a run, in the order of the page."""
 

@@ -12,13 +12,13 @@ from matplotlib.ticker import FuncFormatter
 from harness.analysis.rows import Row, conditions
 from harness.analysis.standings import Standings
 from harness.analysis.step_times import StepTime, step_time
+from harness.analysis.timing_rows import TimingRow, Timings
 from harness.matrix import Cell
 from harness.reports.plots.names import anywhere, batches, group_titles, names
 from harness.reports.plots.style import headline, new_figure, note, readable, styled
 from harness.reports.tables import significant
-from harness.text import counted
 from harness.reports.timing_groups import setting
-from harness.analysis.timing_rows import TimingRow, Timings
+from harness.text import counted
 from harness.timing.cell import INFERENCE, KERAS_TABLE
 
 __all__ = ["Bars", "bars", "draw_step_times", "draw_timings", "timing_bars"]

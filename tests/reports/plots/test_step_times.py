@@ -8,10 +8,10 @@ from fakes_standings import DISTURBED, many, result, shown, standings, steps
 from fakes_timing import timing_record
 from figures import check_legible, texts
 
+from harness.analysis.timing_rows import TimingRow, Timings
 from harness.records import DeviceState
 from harness.reports.plots import draw_timing_plots
 from harness.reports.plots.step_times import bars, draw_step_times, draw_timings, timing_bars
-from harness.analysis.timing_rows import TimingRow, Timings
 from harness.statistics import Interval
 from harness.timing.records import TimingFacts
 
