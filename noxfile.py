@@ -43,7 +43,7 @@ def bench_gpu(session: nox.Session) -> None:
     except CommandFailed:
         session.error("doctor found what is in the way, above; without a GPU there is `nox -s bench-cpu`")
     matrix = "bench/matrices/gpu.toml"
-    bench(session, suites("gpu", given), run(matrix, given), time(matrix, given))
+    bench(session, suites("gpu", given), run(matrix, given), time(matrix, given), report(matrix))
 
 
 @nox.session(name="bench-cpu")
@@ -91,7 +91,8 @@ def browser(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests; those on real images need TRANSFERBENCH_DATA and TRANSFERBENCH_WEIGHTS."""
     session.install("-e", ".", *groups("test"))
-    session.run("pytest", *session.posargs)
+    # Files are shared out whole: what a module makes for all its tests is made once.
+    session.run("pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)
 
 
 @nox.session(name="tests-all")
@@ -223,6 +224,13 @@ def time(matrix: str, given: Given, *usual: str) -> Step:
     folder = Path("results/timings") / Path(matrix).stem
     words = ["transferbench", "time", matrix, "--out", str(folder), *usual, *given.to("time")]
     return Step("time", words, {"timings": folder, "timing report": folder / "timing.md"})
+
+
+def report(matrix: str) -> Step:
+    """The step that sets the times of all devices beside the accuracies, once both are there."""
+    run, timings = (Path("results") / kind / Path(matrix).stem for kind in ("runs", "timings"))
+    words = ["transferbench", "report", str(run), "--timings", str(timings), "--html"]
+    return Step("report", words, {"comparisons": run / "comparisons.md", "page": run / "page.html"})
 
 
 def bench(session: nox.Session, *steps: Step) -> None:

@@ -124,11 +124,14 @@ def publish(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace another run that is published under the name.")
     ] = False,
+    pictures: Annotated[
+        bool, typer.Option("--pictures/--no-pictures", help="Draw the pictures of a run too.")
+    ] = True,
 ) -> None:
     """Copy a run's records and leaderboard or report to where they are committed: compact, without paths."""
     from harness.reports.publish import publish as copy
 
-    for path in copy(run_folder, results, replace=replace):
+    for path in copy(run_folder, results, replace=replace, pictures=pictures):
         typer.echo(path)
 
 

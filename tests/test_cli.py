@@ -489,7 +489,9 @@ def test_curves_prints_the_picture_that_it_wrote_and_what_it_leaves_out(tmp_path
     assert (tmp_path / "run" / "curves.png").is_file()
 
 
-def test_publish_prints_the_two_places_it_wrote(tmp_path: Path, command):
+def test_publish_prints_the_places_it_wrote(tmp_path: Path, command):
     finished_run(tmp_path / "run", [row(answers(90))])
     ended = command("publish", "run")
-    assert (ended.code, ended.out) == (0, "results/records/tiny\nresults/leaderboards/tiny.md\n")
+    places = ["results/records/tiny", "results/leaderboards/tiny.md", "results/leaderboards/tiny"]
+    assert (ended.code, ended.out.splitlines()) == (0, places)
+    assert (tmp_path / "results" / "leaderboards" / "tiny" / "map-accuracy.png").is_file()

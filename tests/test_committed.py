@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from harness.analysis.standings import read_standings
 from harness.backbones import BACKBONES
 from harness.matrix_file import load_matrix
-from harness.reports.leaderboard import render_leaderboard
+from harness.reports.comparisons import render_comparisons
+from harness.reports.leaderboard import leaderboard
+from harness.reports.publish import published_pictures
 from harness.reports.timing import render_timing
 from harness.reports.timing_csv import timing_csv
 from harness.running.folder import RunFolder
@@ -61,8 +64,12 @@ def test_every_matrix_can_be_read_and_says_what_it_costs_and_gives(path: Path):
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_committed_leaderboard_is_what_its_committed_records_render(name: str):
-    committed = (ROOT / "results" / "leaderboards" / f"{name}.md").read_text(encoding="utf-8")
-    assert render_leaderboard(RunFolder(ROOT / "results" / "records" / name)) == committed
+    boards = ROOT / "results" / "leaderboards"
+    found = read_standings(RunFolder(ROOT / "results" / "records" / name))
+    committed = (boards / f"{name}.md").read_text(encoding="utf-8")
+    assert leaderboard(found, more=f"{name}/comparisons.md") == committed
+    committed = (boards / name / "comparisons.md").read_text(encoding="utf-8")
+    assert render_comparisons(found, pictures=published_pictures(boards / name)) == committed
 
 
 @pytest.mark.parametrize("name", TIMED)

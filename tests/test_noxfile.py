@@ -102,19 +102,29 @@ def write_results(words: tuple[str, ...]) -> None:
         folder = Path(words[words.index("--out") + 1])
         folder.mkdir(parents=True)
         (folder / ("leaderboard.md" if "run" in words else "timing.md")).write_text("")
+    if "report" in words:
+        for name in ("comparisons.md", "page.html"):
+            (Path("results/runs/gpu") / name).write_text("")
 
 
 # bench-gpu
+
+GPU_COMMANDS = ["pytest", "transferbench run", "transferbench time", "transferbench report"]
 
 
 def test_a_gpu_is_asked_for_first_then_suites_accuracy_and_time(sessions: ModuleType):
     session = FakeSession()
     sessions.bench_gpu(session)
-    assert session.commands == ["transferbench doctor", "pytest", "transferbench run", "transferbench time"]
+    assert session.commands == ["transferbench doctor", *GPU_COMMANDS]
     assert session.words("transferbench doctor") == ["--require-gpu"]
     assert session.words("pytest")[:3] == ["bench", "--matrix", "bench/matrices/suites.toml"]
     assert session.words("transferbench run")[0] == "bench/matrices/gpu.toml"
     assert session.words("transferbench time")[0] == "bench/matrices/gpu.toml"
+    assert session.words("transferbench report")[:3] == [
+        "results/runs/gpu",
+        "--timings",
+        "results/timings/gpu",
+    ]
 
 
 def test_the_gpu_extra_and_the_bench_group_are_installed(sessions: ModuleType):
@@ -141,7 +151,7 @@ def test_a_step_that_fails_keeps_none_from_running_and_fails_the_session(
     session = FakeSession(failing=failing)
     with pytest.raises(EndedError, match=rf"^failed: {told};"):
         sessions.bench_gpu(session)
-    assert session.commands == ["transferbench doctor", "pytest", "transferbench run", "transferbench time"]
+    assert session.commands == ["transferbench doctor", *GPU_COMMANDS]
 
 
 def test_an_interruption_ends_the_session_at_once(sessions: ModuleType):
@@ -206,6 +216,8 @@ def test_the_places_of_all_results_are_told(sessions: ModuleType):
         "leaderboard: results/runs/gpu/leaderboard.md",
         "timings: results/timings/gpu",
         "timing report: results/timings/gpu/timing.md",
+        "comparisons: results/runs/gpu/comparisons.md",
+        "page: results/runs/gpu/page.html",
     ]
     assert all(Path(line.split(": ")[1]).exists() for line in session.logged)
 
@@ -225,6 +237,8 @@ def test_places_are_told_where_a_step_failed_and_what_it_did_not_write(sessions:
         f"leaderboard: results/runs/gpu/leaderboard.md {doubt}",
         "timings: results/timings/gpu",
         "timing report: results/timings/gpu/timing.md",
+        "comparisons: results/runs/gpu/comparisons.md",
+        "page: results/runs/gpu/page.html",
     ]
 
 

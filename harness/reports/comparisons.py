@@ -4,7 +4,7 @@ A section is one function from the standings to markdown, "" where the run has n
 one, add it to `SECTIONS` with its title.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from harness.analysis.standings import Standings
 from harness.reports.calibration import calibration_section
@@ -33,8 +33,8 @@ SECTIONS: tuple[tuple[str, Section], ...] = (
 )
 
 
-def render_comparisons(found: Standings) -> str:
-    """The comparisons of a run as markdown."""
+def render_comparisons(found: Standings, *, pictures: Sequence[tuple[str, str]] = ()) -> str:
+    """The comparisons of a run as markdown; `pictures` are titles and file names of what lies beside it."""
     parts = [f"# Comparisons: {found.facts.matrix}"]
     for title, section in SECTIONS:
         text = section(found)
@@ -42,4 +42,7 @@ def render_comparisons(found: Standings) -> str:
             parts.append(f"## {title}\n\n{text}")
     if len(parts) == 1:
         parts.append("This run has nothing that could be compared: no ranked result.")
+    shown = [f"### {title}\n\n![{title}]({name})" for title, name in pictures]
+    if shown:
+        parts.append("\n\n".join(["## Pictures", *shown]))
     return "\n\n".join(parts) + "\n"

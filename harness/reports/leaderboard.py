@@ -33,9 +33,12 @@ def render_leaderboard(folder: RunFolder) -> str:
     return leaderboard(read_standings(folder))
 
 
-def leaderboard(found: Standings, timings: Sequence[TimingRow] = ()) -> str:
-    """The leaderboard of a run that has been read; `timings` give the times on other devices."""
-    parts = [_header(found.facts, found.records)]
+def leaderboard(found: Standings, timings: Sequence[TimingRow] = (), *, more: str = "comparisons.md") -> str:
+    """The leaderboard of a run that has been read, as markdown.
+
+    `timings` give the times on other devices; `more` is where the comparisons lie, seen from here.
+    """
+    parts = [f"{_header(found.facts, found.records)}\n- beside it: [comparisons]({more})"]
     parts += [_ranked(each, found, timings, named=len(found.tables) > 1) for each in found.tables]
     if found.controls:
         ranked = [row for table in found.tables for row in table.rows]

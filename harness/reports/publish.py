@@ -8,32 +8,37 @@ import shutil
 from collections.abc import Set
 from pathlib import Path
 
-from harness.analysis.standings import read_run
+from harness.analysis.standings import read_run, read_standings
 from harness.analysis.timing_rows import read_timings
 from harness.errors import UserError, few
 from harness.files import write_whole
-from harness.reports.leaderboard import render_leaderboard
+from harness.reports.comparisons import render_comparisons
+from harness.reports.leaderboard import leaderboard
+from harness.reports.plots import PLOTS, draw_plots
+from harness.reports.report import COMPARISONS
 from harness.reports.timing import write_timing_report
 from harness.running.folder import RunFacts, RunFolder
 from harness.timing.records import TimingFacts, TimingFolder
 
-__all__ = ["publish", "publish_run", "publish_timings"]
+__all__ = ["publish", "publish_run", "publish_timings", "published_pictures"]
 
 
-def publish(run: Path, results: Path, *, replace: bool = False) -> list[Path]:
+def publish(run: Path, results: Path, *, replace: bool = False, pictures: bool = True) -> list[Path]:
     """Publish what lies in a folder: a timing run if it has a timing.json, else a run."""
-    timings = TimingFolder(run).facts_file.is_file()
-    return (publish_timings if timings else publish_run)(run, results, replace=replace)
+    if TimingFolder(run).facts_file.is_file():
+        return publish_timings(run, results, replace=replace)
+    return publish_run(run, results, replace=replace, pictures=pictures)
 
 
-def publish_run(run: Path, results: Path, *, replace: bool = False) -> list[Path]:
+def publish_run(run: Path, results: Path, *, replace: bool = False, pictures: bool = True) -> list[Path]:
     """Copy a run's facts and records, with predictions, and write its leaderboard.
 
     What is copied names images by id and weights by file name, and holds no path of the machine; of
     the files that were left out, those of a public archive are named, and those of a private folder
     only counted.
-    Returns the two places written.  Raises `UserError` if another run (other images, or with
-    cells that this one lacks) is published under the matrix's name, unless it is to be replaced.
+    Beside the leaderboard lies a folder with the comparisons and the `pictures`.  Returns the three.
+    Raises `UserError` if another run (other images, or with cells that this one lacks) is published under
+    the matrix's name, unless it is to be replaced.
     """
     folder = RunFolder(run)
     facts, records = read_run(folder)
@@ -54,9 +59,22 @@ def publish_run(run: Path, results: Path, *, replace: bool = False) -> list[Path
             data = data.model_copy(update={"dropped": ()})
         reason = _without_folders(record.reason)
         target.records.save(record.model_copy(update={"reason": reason, "data": data}), predictions)
-    leaderboard = results / "leaderboards" / f"{facts.matrix}.md"
-    write_whole(leaderboard, render_leaderboard(target))
-    return [target.path, leaderboard]
+    board = results / "leaderboards" / f"{facts.matrix}.md"
+    beside = board.with_suffix("")
+    for earlier in beside.glob("*.png"):
+        earlier.unlink()
+    found = read_standings(target)
+    if pictures:
+        draw_plots(found, beside, formats=("png",))
+    comparisons = beside / COMPARISONS
+    write_whole(board, leaderboard(found, more=f"{beside.name}/{COMPARISONS}"))
+    write_whole(comparisons, render_comparisons(found, pictures=published_pictures(beside)))
+    return [target.path, board, beside]
+
+
+def published_pictures(folder: Path) -> list[tuple[str, str]]:
+    """The titles and names of the pictures that lie in a folder of the leaderboards."""
+    return [(plot.title, name) for plot in PLOTS if (folder / (name := f"{plot.name}.png")).is_file()]
 
 
 def publish_timings(run: Path, results: Path, *, replace: bool = False) -> list[Path]:

@@ -33,9 +33,9 @@ COMMANDS = (
     "recommend run",
     "recommend run --max-ms 1 --json",
     "curves run",
-    "publish run",
+    "publish run --no-pictures",
 )
-READ_PREDICTIONS = ("report run", "table run", "recommend run", "publish run")
+READ_PREDICTIONS = ("report run", "table run", "recommend run", "publish run --no-pictures")
 FAILED: Row = (failed_record("oom", "out of memory | in\ntwo lines", backbone="VGG16"), None)
 
 ALPHABETS = {

@@ -1,15 +1,18 @@
 """Publishing copies all that is committed, and never costs an earlier publication."""
 
+import re
 from pathlib import Path
 
 import pytest
 from fakes import Row, answers, failed_record, finished_run, put, row
 from fakes_timing import both_passes, failed_timing, selfcheck, timing_record, timing_run
 
+from harness.analysis.standings import read_standings
 from harness.data.manifest import LeftOut
 from harness.errors import UserError
 from harness.records import DataFacts
-from harness.reports.leaderboard import render_leaderboard
+from harness.reports.comparisons import render_comparisons
+from harness.reports.leaderboard import leaderboard, render_leaderboard
 from harness.reports.publish import publish, publish_run
 from harness.reports.timing import render_timing
 from harness.reports.timing_csv import timing_csv
@@ -29,14 +32,25 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_records_and_leaderboard_go_to_where_they_are_committed(tmp_path: Path):
     run = finished_run(tmp_path / "run", ROWS)
-    written = publish_run(run.path, tmp_path / "results")
-    assert written == [tmp_path / "results/records/tiny", tmp_path / "results/leaderboards/tiny.md"]
-    assert written[1].read_text() == render_leaderboard(run)
+    written = publish_run(run.path, tmp_path / "results", pictures=False)
+    boards = tmp_path / "results" / "leaderboards"
+    assert written == [tmp_path / "results/records/tiny", boards / "tiny.md", boards / "tiny"]
+    found = read_standings(run)
+    assert written[1].read_text() == leaderboard(found, more="tiny/comparisons.md")
+    assert (boards / "tiny" / "comparisons.md").read_text() == render_comparisons(found)
+
+
+def test_pictures_are_drawn_where_the_comparisons_show_them(tmp_path: Path):
+    run = finished_run(tmp_path / "run", [row(answers(90)), row(answers(80), backbone="VGG16")])
+    *_, beside = publish_run(run.path, tmp_path / "results")
+    shown = re.findall(r"!\[.*?\]\((.*?)\)", (beside / "comparisons.md").read_text())
+    assert "map-accuracy.png" in shown
+    assert sorted(shown) == sorted(path.name for path in beside.glob("*.png"))
 
 
 def test_a_published_run_renders_the_same_leaderboard(tmp_path: Path):
     run = finished_run(tmp_path / "run", ROWS)
-    published, _ = publish_run(run.path, tmp_path / "results")
+    published, *_ = publish_run(run.path, tmp_path / "results", pictures=False)
     assert render_leaderboard(RunFolder(published)) == render_leaderboard(run)
 
 
@@ -45,7 +59,7 @@ def test_logs_locks_and_the_manifest_with_its_paths_are_not_published(tmp_path: 
     put(run.logs / "x.log", b"/home/someone/photos")
     put(run.manifest, b"/home/someone/photos")
     put(run.path / "lock", b"")
-    published, _ = publish_run(run.path, tmp_path / "results")
+    published, *_ = publish_run(run.path, tmp_path / "results", pictures=False)
     assert {path.name for path in published.iterdir()} == {"run.json", "records"}
 
 
@@ -62,72 +76,73 @@ def test_dropped_files_of_a_public_archive_are_named_and_of_a_private_folder_onl
         dropped=(LeftOut("train/cats/jane-doe.jpg", "the file is empty"),),
     )
     run = finished_run(tmp_path / "run", [row(answers(90), data=data)])
-    published, _ = publish_run(run.path, tmp_path / "results")
+    published, *_ = publish_run(run.path, tmp_path / "results", pictures=False)
     (kept,) = RunFolder(published).records.load()
     assert (kept.data.left_out, len(kept.data.dropped)) == (1, named)
 
 
 def test_what_an_earlier_publication_had_more_is_gone(tmp_path: Path):
-    publish_run(finished_run(tmp_path / "old", ROWS).path, tmp_path / "results")
+    publish_run(finished_run(tmp_path / "old", ROWS).path, tmp_path / "results", pictures=False)
     new = finished_run(tmp_path / "new", ROWS[:1]).path
     with pytest.raises(UserError, match="of its cells are not in this one"):
-        publish_run(new, tmp_path / "results")
-    published, _ = publish_run(new, tmp_path / "results", replace=True)
+        publish_run(new, tmp_path / "results", pictures=False)
+    published, *_ = publish_run(new, tmp_path / "results", replace=True, pictures=False)
     assert len(list((published / "records").iterdir())) == 2
 
 
 def test_publishing_twice_changes_nothing(tmp_path: Path):
     run = finished_run(tmp_path / "run", ROWS)
-    publish_run(run.path, tmp_path / "results")
+    publish_run(run.path, tmp_path / "results", pictures=False)
     first = contents(tmp_path / "results")
-    publish_run(run.path, tmp_path / "results")
+    publish_run(run.path, tmp_path / "results", pictures=False)
     assert contents(tmp_path / "results") == first
 
 
 def test_a_published_run_cannot_be_published_onto_itself(tmp_path: Path):
-    published, _ = publish_run(finished_run(tmp_path / "run", ROWS).path, tmp_path / "results")
+    run = finished_run(tmp_path / "run", ROWS)
+    published, *_ = publish_run(run.path, tmp_path / "results", pictures=False)
     before = contents(tmp_path / "results")
     with pytest.raises(UserError, match="already where it would be published"):
-        publish_run(published, tmp_path / "results")
+        publish_run(published, tmp_path / "results", pictures=False)
     assert contents(tmp_path / "results") == before
 
 
 def test_a_run_that_cannot_be_read_leaves_the_earlier_publication_as_it_is(tmp_path: Path):
     run = finished_run(tmp_path / "run", ROWS)
-    publish_run(run.path, tmp_path / "results")
+    publish_run(run.path, tmp_path / "results", pictures=False)
     before = contents(tmp_path / "results")
     (run.records.folder / f"{ROWS[0][0].file_stem}.npz").write_bytes(b"damaged")
     with pytest.raises(UserError, match="the predictions of a record cannot be read"):
-        publish_run(run.path, tmp_path / "results")
+        publish_run(run.path, tmp_path / "results", pictures=False)
     assert contents(tmp_path / "results") == before
 
 
 def test_a_run_without_records_is_not_published(tmp_path: Path):
     run = finished_run(tmp_path / "run", [])
     with pytest.raises(UserError, match="this run has no records yet"):
-        publish_run(run.path, tmp_path / "results")
+        publish_run(run.path, tmp_path / "results", pictures=False)
     assert not (tmp_path / "results").exists()
 
 
 def test_a_reason_is_published_without_folders_of_the_machine(tmp_path: Path):
     reason = "looked for x.h5 in /home/someone/models, ~/.keras/models; download https://host/a/x.h5"
     run = finished_run(tmp_path / "run", [*ROWS[:1], (failed_record("skipped", reason, seed=2), None)])
-    published, leaderboard = publish_run(run.path, tmp_path / "results")
+    published, board, _ = publish_run(run.path, tmp_path / "results", pictures=False)
     told = [record.reason for record in RunFolder(published).records.load() if record.reason]
     assert told == ["looked for x.h5 in models, models; download https://host/a/x.h5"]
-    assert "someone" not in leaderboard.read_text()
+    assert "someone" not in board.read_text()
 
 
 def test_another_run_of_the_same_name_is_not_replaced_unless_asked(tmp_path: Path):
     first = finished_run(tmp_path / "first", ROWS[:1])
     other = finished_run(tmp_path / "other", [row(answers(70), seed=9)])
-    publish_run(first.path, tmp_path / "results")
+    publish_run(first.path, tmp_path / "results", pictures=False)
     before = contents(tmp_path / "results")
     with pytest.raises(UserError, match="another run is published under the name 'tiny'") as caught:
-        publish_run(other.path, tmp_path / "results")
+        publish_run(other.path, tmp_path / "results", pictures=False)
     assert "--replace" in caught.value.hint
     assert contents(tmp_path / "results") == before
-    publish_run(other.path, tmp_path / "results", replace=True)
+    publish_run(other.path, tmp_path / "results", replace=True, pictures=False)
     assert contents(tmp_path / "results") != before
 
 
