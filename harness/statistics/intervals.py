@@ -10,7 +10,6 @@ counts the rest twice (Owen 2007), so it is taken off once.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,8 +167,9 @@ def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interv
     if not values:
         raise ValueError("expected at least one value")
     count = len(values)
-    tails = accumulate(math.comb(count, below) for below in range((count + 1) // 2))
-    coverage = [1 - 2 * tail / 2**count for tail in tails]
+    # By scipy: of thousands of values, binomial coefficients are numbers of thousands of digits.
+    tails = stats.binom.cdf(np.arange((count + 1) // 2), count, 0.5)
+    coverage = [1 - 2 * float(tail) for tail in tails]
     enough = [k for k, share in enumerate(coverage, 1) if share >= confidence]
     k = max(enough, default=1)
     ordered = sorted(values)
