@@ -34,7 +34,7 @@ def _of_table(table: Table, found: Standings) -> str:
     differ = sum(map(classes_differ, each_row))
     of = f"the first {len(rows)} rows" if len(rows) < len(table.rows) else counted(len(rows), "row")
     if not differ:
-        verdict = "No two classes differ."
+        verdict = "No two classes of a row can be told apart."
     else:
         verdict = f"Of {of} {differ:,} {'has' if differ == 1 else 'have'} classes that differ."
     parts = [verdict, _recalls(rows, each_row) if several or differ else ""]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import answers, failed_record, finished_run, record, row
+from fakes import answers, finished_run, record, row
 from tables import section, table
 
 from harness.analysis.limits import limits
@@ -49,8 +49,8 @@ def test_a_row_that_another_one_beats_is_not_recommended(intransitive: Standings
 
 @pytest.mark.parametrize("recipe", ["default", "seedling", "seed0"])
 def test_a_row_that_lacks_a_seed_is_known_whatever_its_recipe_is_called(recipe: str, tmp_path: Path):
-    lost = failed_record("oom", "too large", recipe=recipe, seed=1)
-    found = read_standings(finished_run(tmp_path, [row(answers(90), recipe=recipe), (lost, None)]))
+    lost = record(recipe=recipe, seed=1).name
+    found = read_standings(finished_run(tmp_path, [row(answers(90), recipe=recipe)], missing=[lost]))
     assert (len(found.tables), [each.seeds for each in found.partial]) == (0, [(0,)])
 
 
