@@ -18,7 +18,7 @@ from harness.recipes import Recipe
 from harness.strategies import NO_DEPTH, strategy
 from harness.timing.cell import TimingCell, TimingGrid
 
-__all__ = ["Cell", "DataSpec", "Grid", "Matrix"]
+__all__ = ["Cell", "DataSpec", "Grid", "Matrix", "without_seed"]
 
 Weights = Literal["imagenet", "smoke-base", "random"]
 Table = TypeVar("Table", "Grid", TimingGrid)
@@ -134,7 +134,7 @@ class Cell:
     @property
     def configuration(self) -> str:
         """The cell's name without its seed: what the seeds are repetitions of."""
-        return self.name.replace(f"/seed{self.seed}/", "/")
+        return without_seed(self.name)
 
     @property
     def label(self) -> str:
@@ -149,6 +149,13 @@ class Cell:
     def as_dict(self) -> dict[str, Any]:
         """The fields as plain values."""
         return asdict(self)
+
+
+def without_seed(name: str) -> str:
+    """The configuration of a cell of which only the name is known."""
+    parts = name.split("/")
+    # By its place: a recipe may be called seed0 too.
+    return "/".join([*parts[:-3], *parts[-2:]])
 
 
 class Matrix(_Strict):

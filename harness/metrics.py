@@ -24,7 +24,8 @@ class Metric:
 
     `value` gives it in the unit of the exports (`export_unit`); what is shown is `scale` times that, in
     `unit`, with so many `digits`.  `better` is the direction that is better, "" where neither is.  A row of
-    several seeds shows what `over_seeds` makes of their values.  `column` says whether the leaderboard has
+    several seeds shows what `over_seeds` makes of their values; a seed without one counts as `lacking` where
+    that is a number, else such a row has none.  `column` says whether the leaderboard has
     it.
     """
 
@@ -38,6 +39,7 @@ class Metric:
     scale: float = 1.0
     digits: int = 1
     over_seeds: Callable[[Sequence[float]], float] = fmean
+    lacking: float | None = None
     column: bool = True
 
     @property
@@ -46,9 +48,13 @@ class Metric:
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
     def of(self, records: Sequence[Record]) -> Value:
-        """The value of a row: what its seeds make together; None where none of them has one."""
-        known = [value for record in records if (value := self.value(record)) is not None]
-        return self.over_seeds(known) if known else None
+        """The value of a row: what its seeds make together; None where a seed has none that counts."""
+        values = [self.value(record) for record in records]
+        if all(value is None for value in values):
+            return None
+        known = [value for each in values if (value := self.lacking if each is None else each) is not None]
+        made = self.over_seeds(known) if len(known) == len(values) else math.inf
+        return made if math.isfinite(made) else None
 
     def text(self, value: Value) -> str:
         """The value as it is shown, without its unit; "-" where there is none."""
@@ -138,6 +144,7 @@ METRICS = (
         export_unit="epoch",
         digits=0,
         over_seeds=median,
+        lacking=math.inf,  # it never opens, so later than any
     ),
     Metric(
         "chosen_epoch",

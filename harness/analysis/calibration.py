@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from harness.analysis.answers import Answers
 from harness.analysis.front import front
 from harness.analysis.rows import Row
+from harness.analysis.step_times import time_doubt
 from harness.metrics import metric
 from harness.records import Predictions
 from harness.statistics import (
@@ -122,7 +123,9 @@ def telling_rows(rows: Sequence[Row], answers: Answers) -> list[tuple[Row, str]]
     """
     if len(rows) < 2:
         return [(row, "") for row in rows]
-    costs = [row.value(metric("inference_ms")) for row in rows]
+    costs = [
+        None if time_doubt(row.records, "inference_ms") else row.value(metric("inference_ms")) for row in rows
+    ]
     errors = [_plain_error(row, answers) for row in rows]
     why: dict[int, list[str]] = {0: ["most accurate"]}
     for place in front([row.accuracy for row in rows], costs)[:1]:

@@ -14,12 +14,17 @@ __all__ = ["Confusion", "Recall", "classes_differ", "confusions", "recalls"]
 
 @dataclass(frozen=True)
 class Recall:
-    """The share (0..1) of a class's test images that a row puts in it; of several seeds the mean."""
+    """The share (0..1) of a class's test images that a row puts in it; of several seeds the mean.
+
+    `interval` is the class's own, of 95 %; `joint` the wider one that holds for all classes of the row at
+    once (Bonferroni), since among many classes some two of the own ones lie apart by chance.
+    """
 
     label: str
     images: int
     value: float
     interval: Interval
+    joint: Interval
 
 
 @dataclass(frozen=True)
@@ -36,18 +41,19 @@ def recalls(row: Row, answers: Answers) -> tuple[Recall, ...]:
     """The recall of every class that has test images, in the order of the classes."""
     labels = answers.of(row.first).labels
     correct = answers.correct(row.records)
+    together = 1 - 0.05 / len(np.unique(labels))
     found = []
     for number, label in enumerate(row.first.data.classes):
         here = correct[:, labels == number]
         if here.shape[1]:
-            interval = accuracy_interval(here)
-            found.append(Recall(label, here.shape[1], float(here.mean()), interval))
+            own, joint = accuracy_interval(here), accuracy_interval(here, together)
+            found.append(Recall(label, here.shape[1], float(here.mean()), own, joint))
     return tuple(found)
 
 
 def classes_differ(found: Sequence[Recall]) -> bool:
-    """Whether the intervals of some two classes do not touch."""
-    return max(each.interval.low for each in found) > min(each.interval.high for each in found)
+    """Whether the joint intervals of some two classes do not touch; by chance in one row of 20 at most."""
+    return max(each.joint.low for each in found) > min(each.joint.high for each in found)
 
 
 def confusions(row: Row, answers: Answers) -> tuple[Confusion, ...]:

@@ -4,7 +4,7 @@ They come from a run's own records on those devices, or from a timing run of the
 the configuration decides, not who measured it.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -31,26 +31,36 @@ def on_devices(
     """By device: the times of these configurations by metric and by their name on any device.
 
     A record's own time goes before that of a timing run, which is taken where backbone, step, depth, image
-    size, precision, batch and recipe are the same.
+    size, precision, batch and recipe are the same.  Of the configurations' own devices only their own
+    machines are told, so that a column has the times of one; of others each machine, named where several.
     """
     wanted = {anywhere(record): record for record in configurations}
-    found: dict[str, dict[tuple[str, str], Reading]] = defaultdict(dict)
+    own = {(record.cell.device, record.environment.fingerprint) for record in wanted.values()}
+    found: dict[tuple[str, str], dict[tuple[str, str], Reading]] = defaultdict(dict)
     for row in timings:
         for name, record in wanted.items():
             for which in STEP_TIMES:
                 if _same_step(row, record, which):
                     doubted = "doubtful" if row.doubts else ""
-                    found[row.cell.device][which, name] = Reading(row.milliseconds, doubted)
-    seeds: dict[tuple[str, str], list[Record]] = defaultdict(list)
+                    there = found[row.cell.device, row.environment.fingerprint]
+                    there[which, name] = Reading(row.milliseconds, doubted)
+    seeds: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
     for record in records:
         if record.status == "ok" and anywhere(record) in wanted:
-            seeds[record.cell.device, anywhere(record)].append(record)
-    for (device, name), each in seeds.items():
+            place = record.cell.device, record.environment.fingerprint
+            seeds[*place, anywhere(record)].append(record)
+    for (device, machine, name), each in seeds.items():
         for which in STEP_TIMES:
             value = metric(which).of(each)
             if value is not None:
-                found[device][which, name] = Reading(value, time_doubt(each, which))
-    return dict(sorted(found.items()))
+                found[device, machine][which, name] = Reading(value, time_doubt(each, which))
+    devices = {device for device, _ in own}
+    kept = {place: each for place, each in found.items() if place in own or place[0] not in devices}
+    machines = Counter(device for device, _ in kept)
+    return {
+        device if machines[device] == 1 else f"{device} of {machine}": kept[device, machine]
+        for device, machine in sorted(kept)
+    }
 
 
 def anywhere(record: Record) -> str:

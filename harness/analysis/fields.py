@@ -226,7 +226,7 @@ FIELDS: Final = (
     ),
     Field("rank_low", "whole", "the best place that the row can have", _place(0)),
     Field("rank_high", "whole", "the worst place that the row can have", _place(1)),
-    Field("tied", "truth", "whether its row cannot be told from the best", _tied),
+    Field("tied", "truth", "whether no row is significantly better than its row: rank 1", _tied),
     Field("data", "text", "where the images came from", lambda entry: entry.record.data.source, always=True),
     Field(
         "manifest",

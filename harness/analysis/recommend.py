@@ -11,6 +11,7 @@ weights and rows that lack a seed are never recommended.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import Final
 
 from harness.analysis.front import front
@@ -129,9 +130,10 @@ def batches(row: Row) -> tuple[int, ...]:
 
 
 def _training_seconds(row: Row) -> float | None:
-    parts = [row.value(metric(name)) for name in ("extraction_s", "training_s")]
-    known = [part for part in parts if part is not None]
-    return sum(known) if known else None
+    """Of extraction and training together; the median over seeds, not the sum of two medians."""
+    seconds = [record.measured.seconds for record in row.records]
+    known = [each.extraction + each.training for each in seconds if each is not None]
+    return median(known) if len(known) == len(seconds) else None
 
 
 COSTS: Final[Mapping[str, Cost]] = {

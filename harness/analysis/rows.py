@@ -20,7 +20,8 @@ class Row:
     `records` holds its results, one a seed, in the order of the seeds; `interval` is that of the accuracy
     (0..1), and `spread` the standard deviation over seeds, None for one.  `rank` is one plus the number of
     rows that are significantly better, and `rank_interval` from there to the last place that it can have;
-    both None where rows are not ranked.  `tied` says that it cannot be told from the best.
+    both None where rows are not ranked.  `tied` says that no row is significantly better (rank 1): it cannot
+    be told from the best.
     """
 
     records: tuple[Record, ...]
@@ -82,7 +83,7 @@ class Table:
 
     @property
     def tied(self) -> tuple[Row, ...]:
-        """The rows that cannot be told from the best, the best among them."""
+        """The rows than which none is significantly better, the most accurate among them."""
         return tuple(row for row in self.rows if row.tied)
 
 

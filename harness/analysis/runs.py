@@ -10,6 +10,7 @@ from harness.analysis.contests import LEVEL
 from harness.analysis.machines import environment_differences
 from harness.analysis.rows import Row
 from harness.analysis.standings import Standings
+from harness.matrix import without_seed
 from harness.statistics import Comparison, compare, holm
 
 __all__ = ["Change", "RunComparison", "compare_runs"]
@@ -78,6 +79,15 @@ def compare_runs(first: Standings, second: Standings) -> RunComparison:
                 refused.append((name, reason))
             else:
                 pairs.append((one, other))
+    unfinished = {
+        "first": (theirs.keys() - ours.keys() - lacking) & _without_result(first),
+        "second": (ours.keys() - theirs.keys() - lacking) & _without_result(second),
+    }
+    refused += [
+        (name, f"no result in the {which} run")
+        for which, names in unfinished.items()
+        for name in sorted(names)
+    ]
     refused += [
         (name, "a seed has no result")
         for name in sorted(lacking)
@@ -139,6 +149,12 @@ def _reason(first: Standings, second: Standings, one: Row, other: Row) -> str:
 
 def _planned(found: Standings, name: str) -> bool:
     return any(row.name == name for row in (*_rows(found), *found.partial))
+
+
+def _without_result(found: Standings) -> set[str]:
+    """The configurations that were planned and of which some cell has no result."""
+    failed = {record.cell.configuration for record in found.failed}
+    return failed | {without_seed(name) for name, _ in found.missing}
 
 
 def _differences(pairs: Sequence[tuple[Row, Row]]) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from harness.analysis.answers import Answers
 from harness.analysis.rows import Row, Table, accuracies, comparable, rows_of
 from harness.errors import UserError
+from harness.matrix import without_seed
 from harness.records import Record, no_collection
 from harness.running.folder import RunFacts, RunFolder
 from harness.statistics import Interval, accuracy_interval, rank_rows, spread_over_seeds, wilson
@@ -70,7 +71,7 @@ def _standings(folder: RunFolder) -> Standings:
     names = {record.name for record in records}
     missing = [cell for cell in facts.cells if cell.name not in names]
     lacking = {record.cell.configuration for record in records if record.status != "ok"}
-    lacking |= {_without_seed(cell.name) for cell in missing}
+    lacking |= {without_seed(cell.name) for cell in missing}
     rows = rows_of(done)
     whole = [each for each in rows if each[0].cell.configuration not in lacking]
     random = [each for each in whole if each[0].weights.kind == "random"]
@@ -100,7 +101,8 @@ def rank(rows: Sequence[tuple[Record, ...]], answers: Answers) -> Table:
             _row(records, answers),
             rank=found.ranks[number],
             rank_interval=found.intervals[number],
-            tied=found.tied_with_best[number],
+            # Not `tied_with_best`: a row tied with the best alone may be significantly worse than another.
+            tied=found.ranks[number] == 1,
         )
         for number, records in enumerate(ordered)
     ]
@@ -144,11 +146,6 @@ def _by_accuracy(rows: Sequence[tuple[Record, ...]]) -> list[tuple[Record, ...]]
         return (-sum(accuracies(records)) / len(records), sum(losses) / len(losses), records[0].name)
 
     return sorted(rows, key=order)
-
-
-def _without_seed(name: str) -> str:
-    """The configuration of a cell of which only the name is known."""
-    return "/".join(part for part in name.split("/") if not part.startswith("seed"))
 
 
 def _why_missing(folder: RunFolder, name: str, key: str) -> str:

@@ -13,7 +13,8 @@ __all__ = ["classes_section"]
 
 _MEANING = (
     "The share of a class's test images that are put in it, in %, with its 95 % interval. Classes of a row "
-    "differ where the intervals of some two of them do not touch."
+    "differ where the intervals of some two of them do not touch, widened so as to hold for all its classes "
+    "at once (Bonferroni)."
 )
 _ROWS = 10
 _CLASSES = 8
@@ -33,7 +34,7 @@ def _of_table(table: Table, found: Standings) -> str:
     differ = sum(map(classes_differ, each_row))
     of = f"the first {len(rows)} rows" if len(rows) < len(table.rows) else counted(len(rows), "row")
     if not differ:
-        verdict = "No two classes differ (their 95 % intervals touch)."
+        verdict = "No two classes of a row can be told apart."
     else:
         verdict = f"Of {of} {differ:,} {'has' if differ == 1 else 'have'} classes that differ."
     parts = [verdict, _recalls(rows, each_row) if several or differ else ""]

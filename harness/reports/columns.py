@@ -11,9 +11,10 @@ from harness.metrics import METRICS, Metric
 from harness.published import published_training
 from harness.reports.tables import number
 
-__all__ = ["Column", "columns", "detailed", "numeric"]
+__all__ = ["Column", "Devices", "columns", "detailed", "numeric"]
 
 Devices = Mapping[str, Mapping[tuple[str, str], Reading]]
+"""What `on_devices` gives: by device, the readings by metric and configuration."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def leaderboard(found: Standings, timings: Sequence[TimingRow] = (), *, more: st
 
     `timings` give the times on other devices; `more` is where the comparisons lie, seen from here.
     """
-    parts = [f"{_header(found.facts, found.records)}\n- beside it: [comparisons]({more})"]
+    parts = [f"{_header(found.facts, found.records, timings)}\n- beside it: [comparisons]({more})"]
     parts += [_ranked(each, found, timings, named=len(found.tables) > 1) for each in found.tables]
     if found.controls:
         ranked = [row for table in found.tables for row in table.rows]
@@ -51,15 +51,18 @@ def leaderboard(found: Standings, timings: Sequence[TimingRow] = (), *, more: st
     return "\n\n".join(parts) + "\n"
 
 
-def _header(facts: RunFacts, records: Sequence[Record]) -> str:
+def _header(facts: RunFacts, records: Sequence[Record], timings: Sequence[TimingRow] = ()) -> str:
     lines = [
-        f"- {name}: {f'`{text}`' if name == 'command' else text}" for name, text in header(facts, records)
+        f"- {name}: {f'`{text}`' if name == 'command' else text}"
+        for name, text in header(facts, records, timings)
     ]
     return "\n".join([f"# Leaderboard: {facts.matrix}", "", *lines])
 
 
-def header(facts: RunFacts, records: Sequence[Record]) -> list[tuple[str, str]]:
-    """What was run, where and on what, as names and texts."""
+def header(
+    facts: RunFacts, records: Sequence[Record], timings: Sequence[TimingRow] = ()
+) -> list[tuple[str, str]]:
+    """What was run, where and on what, as names and texts; of `timings` the machines."""
     first = records[0]
     counts = first.data.counts
     images = ", ".join(f"{sum(counts[split].values()):,} {split}" for split in counts)
@@ -68,6 +71,14 @@ def header(facts: RunFacts, records: Sequence[Record]) -> list[tuple[str, str]]:
         f"{machine(environment)} (environment {fingerprint})"
         for fingerprint, environment in environments.items()
     ]
+    timed = dict.fromkeys(
+        (
+            row.cell.device,
+            f"{machine(row.environment)} (environment {row.environment.fingerprint}); its "
+            "report says why a time is doubtful",
+        )
+        for row in timings
+    )
     started = min(record.started for record in records)[:10]
     weights = {
         f"{record.weights.name} "
@@ -80,6 +91,7 @@ def header(facts: RunFacts, records: Sequence[Record]) -> list[tuple[str, str]]:
     return [
         ("command", facts.command),
         ("machine", "; ".join(machines)),
+        *((f"times on {device} from a timing run", text) for device, text in timed),
         ("harness commit", harness),
         (
             f"images ({facts.data})",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 from harness.analysis.rows import Table
 from harness.analysis.standings import Standings
+from harness.analysis.step_times import STEP_TIMES, time_doubt
 from harness.analysis.timing_doubts import OTHERS_SHARE, disturbed
 from harness.published import published_training
 from harness.records import Record
@@ -51,6 +52,10 @@ _KINDS: tuple[tuple[Callable[[Record], bool], str], ...] = (
         "Accuracies do not depend on it.",
     ),
     (
+        lambda record: any(time_doubt((record,), name) == "unstable" for name in STEP_TIMES),
+        "A time marked unstable is not to be compared either: its warm-up did not settle.",
+    ),
+    (
         lambda record: published_training(record) is not None,
         "Published is what the recipe's source reports for this backbone, size and strategy on its own "
         "images: test accuracy, or, marked val., validation accuracy of the last epoch where no test "
@@ -75,6 +80,9 @@ def verdict(table: Table) -> str:
             f"{ties:,} of {rows:,} rows share the first rank: the test images cannot tell them "
             "apart at the 5 % level."
         )
+    places = table.rows[0].rank_interval
+    if places is not None and places[1] > 1:
+        return "The first row alone has the first rank: each other is significantly worse than it or another."
     others = {1: "", 2: "the other"}.get(rows, "every other")
     return f"The first row is significantly better than {others}." if others else ""
 
@@ -97,7 +105,7 @@ def notes(found: Standings) -> tuple[str, ...]:
         "In bold: the best value of a column as it is shown; ranks tell whether an accuracy is better.",
         "Rows are compared on the same test images: by exact McNemar tests where both have one seed, else by "
         "Student's t over images and seeds together.",
-        *dict.fromkeys(f"Ranks come from {table.family}." for table in found.tables if table.family),
+        *dict.fromkeys(f"Ranks come from {table.family}." for table in found.tables if len(table.rows) > 1),
         *_intervals(found),
         f"Epochs are chosen on validation loss{exception}; the test images are read once, after that.",
         "The gap is training minus validation accuracy at the chosen epoch; training accuracy is a "
@@ -125,8 +133,8 @@ def _intervals(found: Standings) -> list[str]:
     if any(len(row.records) > 1 for row in rows):
         told.append(
             "Rows of several seeds show their mean (accuracy, loss, gap), median (epochs, times) or largest "
-            "value (memory). Their interval holds the chance of the test images and of the seeds together; "
-            "the spread is the standard deviation over seeds."
+            "value (memory); a gap that never opens counts as opening last. Their interval holds the chance "
+            "of the test images and of the seeds together; the spread is the standard deviation over seeds."
         )
     return told
 

@@ -131,7 +131,9 @@ def _rule(group: GroupAdvice, winner: Candidate, advice: Advice, names: dict[str
     best, ties = group.within[0], len(group.rivals) + 1
     cost = advice.cost
     if ties == 1:
-        return f"{start} It is significantly more accurate than each of the others."
+        if best.row.rank_interval == (1, 1):
+            return f"{start} It is significantly more accurate than each of the others."
+        return f"{start} Each of the others is significantly less accurate than it or than another."
     accuracy = f"the most accurate of them, {names[best.row.name]} ({_percent(best.row.accuracy)})"
     if best.row.name == winner.row.name:
         accuracy = "the most accurate of them, this one itself"

@@ -47,8 +47,8 @@ def _group_facts(group: GroupAdvice) -> dict[str, Any]:
             {
                 **_some_facts(rival.candidate),
                 "winner_minus_this": rival.comparison.difference,
-                "low": rival.comparison.interval.low,
-                "high": rival.comparison.interval.high,
+                "winner_minus_this_low": rival.comparison.interval.low,
+                "winner_minus_this_high": rival.comparison.interval.high,
                 "p_value": rival.comparison.p_value,
                 "method": rival.comparison.method,
             }

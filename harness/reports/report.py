@@ -56,7 +56,8 @@ def _write(found: Standings, target: Path, timings: tuple[TimingRow, ...], *, ht
     from harness.reports.page.page import write_page
     from harness.reports.plots import plot_svgs
 
-    return [target, comparisons, write_page(found, target.with_name(PAGE), plots=plot_svgs(found))]
+    page = write_page(found, target.with_name(PAGE), plots=plot_svgs(found), timings=timings)
+    return [target, comparisons, page]
 
 
 def write_against(run: Path, other: Path) -> Path:

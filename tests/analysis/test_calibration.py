@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes import row
 from fakes_said import cell, said, standings
 
 from harness.analysis.calibration import (
@@ -14,7 +15,7 @@ from harness.analysis.calibration import (
     confidence,
     telling_rows,
 )
-from harness.records import Predictions, StepTimes
+from harness.records import DeviceState, Predictions, StepTimes
 
 BACKBONES = ("MobileNet", "VGG16", "Xception")
 
@@ -121,6 +122,19 @@ def test_the_telling_rows_are_the_best_the_fastest_the_worst_calibrated_and_then
         MOST_PANELS + 3: "worst calibrated",
     }
     assert [row.cell.size for row, _ in chosen] == sorted(row.cell.size for row, _ in chosen)
+
+
+def test_a_disturbed_time_makes_no_row_the_fastest(tmp_path: Path):
+    rows = [row(right(95, 100), backbone="VGG16"), row(right(80, 100), backbone="Xception")]
+    record, predictions = rows[1]
+    step = record.measured.inference_step
+    assert step is not None
+    quick = {"block_seconds": (0.001,) * 3, "state": DeviceState(others_share=0.5)}
+    measured = record.measured.model_copy(update={"inference_step": step.model_copy(update=quick)})
+    rows[1] = (record.model_copy(update={"measured": measured}), predictions)
+    found = standings(tmp_path, *rows)
+    chosen = telling_rows(found.tables[0].rows, found.answers)
+    assert {row.cell.backbone: "fastest" in why for row, why in chosen} == {"VGG16": True, "Xception": False}
 
 
 def test_a_single_row_needs_no_reason(tmp_path: Path):

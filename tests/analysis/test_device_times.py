@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from fakes import answers, finished_run, measured, row
+from fakes import ENVIRONMENT, answers, finished_run, measured, row
 from fakes_timing import timing_record, timing_run
 from tables import section, table
 
-from harness.analysis.device_times import on_devices
+from harness.analysis.device_times import anywhere, on_devices
 from harness.analysis.standings import read_standings
 from harness.analysis.timing_rows import TimingRow, read_timings
 from harness.records import DeviceState, Record
@@ -79,3 +79,32 @@ def test_the_records_own_time_goes_before_a_timing_runs(tmp_path: Path):
     rows = timings(tmp_path, device="gpu")
     found = on_devices([GPU[0]], [GPU[0]], rows)
     assert {reading.value for reading in found["gpu"].values()} == {20.0}
+
+
+OTHER = ENVIRONMENT.model_copy(update={"processor": "Another Processor"})
+
+
+def test_a_column_never_mixes_machines(tmp_path: Path):
+    """Another machine's time of the same cell is neither averaged in nor taken where this one has none."""
+    here, there = GPU[0], faster(10, device="gpu", environment=OTHER, seed=1)[0]
+    rows = timings(tmp_path, device="gpu", environment=OTHER)
+    found = on_devices([here], [here, there], rows)
+    assert list(found) == ["gpu"]
+    assert {reading.value for reading in found["gpu"].values()} == {20.0}
+
+
+def test_machines_of_another_device_are_told_apart():
+    cpus = [faster(factor, environment=each)[0] for factor, each in ((1, ENVIRONMENT), (2, OTHER))]
+    found = on_devices([GPU[0]], [GPU[0], *cpus])
+    name = anywhere(GPU[0])
+    assert {device: each["train_ms", name].value for device, each in found.items()} == {
+        f"cpu of {ENVIRONMENT.fingerprint}": pytest.approx(20.0),
+        f"cpu of {OTHER.fingerprint}": pytest.approx(10.0),
+        "gpu": pytest.approx(20.0),
+    }
+
+
+def test_the_machine_of_a_timing_run_is_named(tmp_path: Path):
+    found = read_standings(finished_run(tmp_path / "run", [GPU]))
+    text = leaderboard(found, timings(tmp_path / "timings", environment=OTHER))
+    assert "- times on cpu from a timing run: Another Processor, 2 cores" in text

@@ -58,6 +58,18 @@ def test_the_cheapest_of_those_tied_with_the_most_accurate_wins(tmp_path: Path):
     assert winner(advised(tmp_path, [BEST, CHEAP, WORSE])) == "MobileNet"
 
 
+def test_the_cost_of_training_is_the_median_of_each_seeds_sum(tmp_path: Path):
+    rows = []
+    for seed, (extraction, training) in enumerate([(1, 11), (5, 5), (9, 4)]):
+        each, predictions = timed(98, "VGG16", seed=seed)
+        assert each.measured.seconds is not None
+        spent = each.measured.seconds.model_copy(update={"extraction": extraction, "training": training})
+        found = each.measured.model_copy(update={"seconds": spent})
+        rows.append((each.model_copy(update={"measured": found}), predictions))
+    (candidate,) = only(advised(tmp_path, rows, "train")).within
+    assert candidate.cost == 12  # of 12, 10 and 13; the medians of the parts, 5 and 5, make 10
+
+
 def test_a_row_that_is_significantly_better_wins_whatever_it_costs(tmp_path: Path):
     advice = advised(tmp_path, [BEST, WORSE])
     assert winner(advice) == "VGG16"

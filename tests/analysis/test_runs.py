@@ -62,6 +62,17 @@ def test_a_row_that_lacks_a_seed_is_refused_and_not_called_missing(tmp_path: Pat
     assert (found.only_first, found.only_second) == ((), ())
 
 
+def test_a_row_that_failed_in_one_run_is_not_said_to_be_the_others_alone(tmp_path: Path):
+    failed = failed_record("oom", "no memory", backbone="VGG16")
+    both = [trial(900), trial(900, backbone="VGG16")]
+    found = compared(tmp_path, both, [trial(900), (failed, None)])
+    assert found.refused == ((failed.cell.configuration, "no result in the second run"),)
+    assert (found.only_first, found.only_second) == ((), ())
+    turned = compare_runs(found.second, found.first)
+    assert turned.refused == ((failed.cell.configuration, "no result in the first run"),)
+    assert (turned.only_first, turned.only_second) == ((), ())
+
+
 def test_seeds_of_both_runs_are_tested_together(tmp_path: Path):
     (each,) = compared(tmp_path, seeds([900, 905, 910]), seeds([950, 955, 960])).changes
     assert each.found.difference == pytest.approx(0.05)

@@ -68,6 +68,9 @@ def test_the_facts_are_strict_json_with_the_winner_and_why_others_fell_out(tmp_p
     assert group["winner"]["backbone"] == "VGG16"
     assert group["winner"]["inference_ms_per_image"] == pytest.approx(0.625)
     assert [each["backbone"] for each in group["tied"]] == ["Xception"]
+    (tied,) = group["tied"]
+    assert tied["low"] < tied["test_accuracy"] < tied["high"]
+    assert tied["winner_minus_this_low"] < tied["winner_minus_this"] < tied["winner_minus_this_high"]
     assert group["beyond_limits"][0]["misses"] == [
         {"option": "--min-accuracy", "metric": "test_accuracy", "value": 0.6, "bound": 0.9}
     ]

@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 
 from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings
+from harness.analysis.timing_rows import TimingRow
 from harness.files import write_whole
 from harness.metrics import metric
 from harness.reports.leaderboard import header
@@ -36,19 +37,27 @@ _QUOTED = re.compile(r"`([^`]+)`")
 _UNSAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 
-def write_page(found: Standings, path: Path, *, plots: Sequence[tuple[str, str]] = ()) -> Path:
-    """Write the page of a run; `plots` are titles and SVG texts.  Returns where it was written."""
-    write_whole(path, render_page(found, plots=plots))
+def write_page(
+    found: Standings,
+    path: Path,
+    *,
+    plots: Sequence[tuple[str, str]] = (),
+    timings: Sequence[TimingRow] = (),
+) -> Path:
+    """Write the page of a run, see `render_page`.  Returns where it was written."""
+    write_whole(path, render_page(found, plots=plots, timings=timings))
     return path
 
 
-def render_page(found: Standings, *, plots: Sequence[tuple[str, str]] = ()) -> str:
-    """The page of a run as HTML; `plots` are titles and SVG texts.
+def render_page(
+    found: Standings, *, plots: Sequence[tuple[str, str]] = (), timings: Sequence[TimingRow] = ()
+) -> str:
+    """The page of a run as HTML; `plots` are titles and SVG texts, `timings` the times on other devices.
 
     A plot is set as a picture, a document of its own: its identifiers and styles cannot meet those of another
     plot, and nothing in it runs or loads.
     """
-    tables = sections(found)
+    tables = sections(found, timings)
     data = {"first": FIRST_ROWS, "sections": [each.as_dict() for each in tables]}
     style, script = _asset("page.css"), _asset("page.js")
     return (
@@ -61,7 +70,7 @@ def render_page(found: Standings, *, plots: Sequence[tuple[str, str]] = ()) -> s
             script=Markup(script),
             data=_embedded(data),
             answers=_answers(found),
-            facts=header(found.facts, found.records),
+            facts=header(found.facts, found.records, timings),
             sections=tables,
             first=FIRST_ROWS,
             backbones=sorted({name for each in tables for name in each.backbones} - {""}),

@@ -8,7 +8,8 @@ from typing import Any
 from harness.analysis.device_times import on_devices
 from harness.analysis.rows import Row
 from harness.analysis.standings import Standings
-from harness.reports.columns import Column, detailed, numeric
+from harness.analysis.timing_rows import TimingRow
+from harness.reports.columns import Column, Devices, detailed, numeric
 from harness.reports.leaderboard import against_random
 from harness.reports.legend import shortened_epochs, title
 from harness.reports.page.curve import curves_of
@@ -57,8 +58,11 @@ class Section:
         }
 
 
-def sections(found: Standings) -> tuple[Section, ...]:
-    """The tables of a run: ranked ones, controls, rows that lack a seed, and cells without a result."""
+def sections(found: Standings, timings: Sequence[TimingRow] = ()) -> tuple[Section, ...]:
+    """The tables of a run: ranked ones, controls, rows that lack a seed, and cells without a result.
+
+    `timings` give the ranked ones the times on other devices, as in the leaderboard.
+    """
     ranked = [row for table in found.tables for row in table.rows]
     every = [
         _of_rows(
@@ -66,7 +70,7 @@ def sections(found: Standings) -> tuple[Section, ...]:
             title(table, named=len(found.tables) > 1),
             shortened_epochs(record for row in table.rows for record in row.records),
             table.rows,
-            found,
+            on_devices([row.first for row in table.rows], found.records, timings),
         )
         for number, table in enumerate(found.tables, 1)
     ]
@@ -77,23 +81,21 @@ def sections(found: Standings) -> tuple[Section, ...]:
             "Controls: random base, never ranked",
             [*against_random(found.controls, ranked), *shortened],
             found.controls,
-            found,
         ),
         _of_rows(
             "partial",
             "Some seeds have no result, so not ranked",
             ["What fails is seldom the average seed: these figures are of the seeds that are there."],
             found.partial,
-            found,
         ),
         _without_result(found),
     ]
     return tuple(each for each in every if each.rows)
 
 
-def _of_rows(key: str, name: str, notes: Sequence[str], rows: Sequence[Row], found: Standings) -> Section:
-    ranked = key.startswith("ranked")
-    devices = on_devices([row.first for row in rows], found.records) if ranked else None
+def _of_rows(
+    key: str, name: str, notes: Sequence[str], rows: Sequence[Row], devices: Devices | None = None
+) -> Section:
     return Section(
         key=key,
         title=name,

@@ -5,14 +5,25 @@ import hashlib
 import json
 import re
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import failed_record, record, run_facts
+from fakes import answers, failed_record, finished_run, record, row, run_facts
 from fakes_page import HOSTILE, many, standing, standings, trained
+from fakes_timing import timing_record, timing_run
+from tables import table
 
+from harness.analysis.frame import load
+from harness.analysis.limits import limits
+from harness.analysis.recommend import recommend
+from harness.analysis.standings import read_standings
+from harness.analysis.timing_rows import read_timings
 from harness.metrics import METRICS
+from harness.reports.leaderboard import leaderboard
 from harness.reports.page.page import FIRST_ROWS, render_page
+from harness.reports.recommend import render_recommendation
+from harness.running.folder import RunFolder
 
 BEST = standing(trained(0.98, to_result=60, backbone="MobileNet"))
 QUICK = standing(trained(0.97, to_result=20, backbone="Xception"))
@@ -161,3 +172,62 @@ def test_each_plot_is_a_picture_of_its_own_with_its_title():
     pictures = re.findall(r'src="data:image/svg\+xml;base64,([^"]*)"', html)
     assert [base64.b64decode(each).decode() for each in pictures] == [svg, svg]
     assert 'id="same"' not in html
+
+
+# The leaderboard, the page and the exports
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> RunFolder:
+    """Seeds, devices, parts of the training images, a row that lacks a seed, a control and a failure."""
+    rows = [
+        row(answers(right, first=seed), seed=seed, loss=0.1 * seed + 0.1, **axes)
+        for seed in (0, 1)
+        for right, axes in (
+            (90, {"backbone": "VGG16"}),
+            (84, {"backbone": "VGG16", "train_images": 40}),
+            (89, {"backbone": "VGG16", "device": "gpu"}),
+            (60, {"backbone": "Xception"}),
+            (50, {"backbone": "VGG16", "weights": "random"}),
+        )
+    ]
+    rows += [row(answers(95), backbone="VGG19")]
+    return finished_run(
+        tmp_path / "run", [*rows, (failed_record("oom", "no", backbone="VGG19", seed=1), None)]
+    )
+
+
+def test_the_ranked_tables_say_what_the_leaderboard_says(mixed: RunFolder, tmp_path: Path):
+    timed = [timing_record(in_pass=number, backbone="Xception", batch=32, device="gpu") for number in (1, 2)]
+    rows = read_timings(timing_run(tmp_path / "timings", timed)).rows
+    found = read_standings(mixed)
+    text = leaderboard(found, rows)
+    boards = [table(part) for part in text.split("\n## ") if part.startswith("Ranked")]
+    sections = [each for each in embedded(render_page(found, timings=rows))["sections"] if any(each["tied"])]
+    assert [len(board) for board in boards] == [3, 1]
+    for board, each in zip(boards, sections, strict=True):
+        shown = [column for column in each["columns"] if column["shown"]]
+        assert [
+            {column["heading"]: column["texts"][place] for column in shown} for place in range(len(board))
+        ] == board
+    of_xception = next(line for line in boards[0] if line["backbone"] == "Xception")
+    assert of_xception["inference on gpu (ms/step)"] == f"{rows[0].milliseconds:.1f}"
+
+
+def test_the_table_has_the_rows_that_the_leaderboard_ranks(mixed: RunFolder):
+    found, frame = read_standings(mixed), load(mixed.path)
+    for each in [every for ranked in found.tables for every in ranked.rows]:
+        own = frame[(frame["configuration"] == each.name) & (frame["standing"] == "ranked")]
+        assert list(own["seed"]) == list(each.seeds)
+        assert set(own["rank"]) == {each.rank}
+        assert own["test_accuracy"].mean() == pytest.approx(each.accuracy)
+        assert set(own["row_accuracy"]) == {each.accuracy}
+        assert set(own["train_images"].dropna()) == ({40} if each.cell.train_images else set())
+    standing_of = dict(zip(frame["cell"], frame["standing"], strict=True))
+    assert sorted(standing_of.values()) == ["control"] * 2 + ["none"] + ["partial"] + ["ranked"] * 8
+
+
+def test_a_part_of_the_training_images_is_named_where_it_is_recommended(mixed: RunFolder):
+    told = " ".join(render_recommendation(recommend(read_standings(mixed), limits(), device="cpu")).split())
+    assert "VGG16 fast-extraction, 40 training images" in told
+    assert "VGG16 fast-extraction, all training images" in told
