@@ -68,10 +68,12 @@ def suites(folder: Path, *words: str, spoilt: str = "", matrix: str = MATRIX) ->
     options = ["-p", "fake_device", "-p", "no:cacheprovider", f"--basetemp={folder / 'tmp'}"]
     options += [f"--matrix={file}", f"--benchmark-json={written}", f"--benchmark-storage={folder}"]
     places = [str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
+    # These tests may run in a worker of pytest-xdist, the suites do not.
+    here = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *(words or MODELS)],
         cwd=ROOT,
-        env={**os.environ, "FAKE_DEVICE": spoilt, "PYTHONPATH": os.pathsep.join(filter(None, places))},
+        env={**here, "FAKE_DEVICE": spoilt, "PYTHONPATH": os.pathsep.join(filter(None, places))},
         capture_output=True,
         text=True,
         check=False,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.analysis.timing_doubts import disturbances
+from harness.analysis.timing_doubts import disturbances, disturbed
 from harness.metrics import metric
 from harness.records import Record, StepTimes
 from harness.statistics import Interval, median_interval
@@ -43,7 +43,13 @@ def step_time(records: Sequence[Record], name: str) -> StepTime | None:
 
 
 def time_doubt(records: Sequence[Record], name: str) -> str:
-    """Why a metric of these records is not to be compared: "disturbed", "unstable" (its warm-up), or ""."""
+    """Why a metric of these records is not to be compared: "disturbed", "unstable" (its warm-up), or "".
+
+    Seconds are in doubt where the step times beside them were disturbed: nothing watches the machine while a
+    cell trains, and what slowed its steps down may have slowed its training too.
+    """
+    if name.endswith("_s"):
+        return "disturbed" if any(map(disturbed, records)) else ""
     times = _times(records, name)
     if any(any(disturbances(each.state)) for each in times):
         return "disturbed"

@@ -49,7 +49,8 @@ _KINDS: tuple[tuple[Callable[[Record], bool], str], ...] = (
         disturbed,
         "A time marked disturbed is not to be compared: other processes took more than "
         f"{100 * OTHERS_SHARE:.0f} % of the cores while it was measured, or the device was slowed down. "
-        "Accuracies do not depend on it.",
+        "Seconds of such a row are marked too: nothing watches the machine while it trains. Accuracies do "
+        "not depend on it.",
     ),
     (
         lambda record: any(time_doubt((record,), name) == "unstable" for name in STEP_TIMES),

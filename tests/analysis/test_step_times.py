@@ -42,5 +42,10 @@ def test_a_warm_up_that_did_not_settle_casts_doubt_too():
     assert time_doubt([result(inference=steps(50, stable=False))], "inference_ms") == "unstable"
 
 
-def test_what_is_no_time_of_a_step_is_never_doubted():
-    assert time_doubt([result(train=steps(50, state=DISTURBED))], "to_result_s") == ""
+def test_seconds_are_in_doubt_where_a_step_was_disturbed_and_not_where_one_did_not_settle():
+    assert time_doubt([result(train=steps(50, state=DISTURBED))], "to_result_s") == "disturbed"
+    assert time_doubt([result(train=steps(50, stable=False))], "to_result_s") == ""
+
+
+def test_what_is_no_time_is_never_doubted():
+    assert time_doubt([result(train=steps(50, state=DISTURBED))], "test_loss") == ""
