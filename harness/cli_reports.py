@@ -1,6 +1,7 @@
 """The commands on a finished run: its report, curves, table and recommendation; nothing is measured again."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -60,7 +61,7 @@ def report(
         raise UserError(
             "--data names the images of --with-images", hint="Add --with-images, or leave it out."
         )
-    written = write_report(run_folder, out, html=html, timings=timings)
+    written = write_report(run_folder, out, html=html, timings=timings, say=partial(typer.echo, err=True))
     if against is not None:
         written.append(write_against(run_folder, against))
     if with_images:

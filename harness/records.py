@@ -358,12 +358,15 @@ class RecordStore:
                 found = Predictions(columns["ids"], columns["labels"], columns["probabilities"])
             found.require_whole()
             return found
+        except FileNotFoundError:
+            problem = "are not there"
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-            raise UserError(
-                f"the predictions of a record cannot be read: {error}",
-                where=str(path),
-                hint="Delete the record of that name; the next run makes both again.",
-            ) from None
+            problem = f"cannot be read: {error}"
+        raise UserError(
+            f"the predictions of {record.name} {problem}",
+            where=str(path),
+            hint=f"Delete {record.file_stem}.json beside it; the next run makes both again.",
+        )
 
 
 @contextmanager

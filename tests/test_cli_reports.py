@@ -108,3 +108,19 @@ def test_planned_cells_without_a_record_are_counted_beside_the_table(tmp_path: P
     ended = command("table", "part")
     assert len(ended.out.splitlines()) == 2
     assert ended.err == "2 planned cells without a record, and so without a row\n"
+
+
+def test_timings_that_fit_no_row_are_told(tmp_path: Path, command):
+    finished_run(tmp_path / "run", [row(answers(90), device="gpu")])
+    timing_run(tmp_path / "timings", both_passes(backbone="VGG19"))
+    ended = command("report", "run", "--timings", "timings")
+    assert ended.code == 0
+    assert ended.err.startswith("timings adds nothing: ")
+
+
+@pytest.mark.parametrize("words", ["recommend run", "curves run", "table run", "report run --with-images"])
+def test_a_timing_run_is_no_run_of_trainings_and_says_so(words: str, tmp_path: Path, command):
+    timing_run(tmp_path / "run", both_passes())
+    ended = command(*words.split())
+    assert ended.code == 2
+    assert "timing run" in ended.err

@@ -259,7 +259,7 @@ def test_damaged_predictions_are_an_error_that_names_the_file(tmp_path: Path, da
         np.savez(path, ids=np.zeros(3))
     else:
         path.write_bytes({"empty": b"", "text": b"not an archive", "cut": path.read_bytes()[:-40]}[damage])
-    with pytest.raises(UserError, match=r"the predictions of a record cannot be read") as caught:
+    with pytest.raises(UserError, match=r"the predictions of .* (cannot be read|are not there)") as caught:
         store.predictions(written)
     assert caught.value.where == str(path)
 

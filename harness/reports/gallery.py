@@ -6,11 +6,9 @@ Thumbnails are made anew from the pixels, so nothing that a file says of place o
 
 import csv
 import io
-import shutil
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -22,22 +20,20 @@ from harness.analysis.standings import Standings
 from harness.data.decode import UndecodableImageError, decode
 from harness.data.manifest import Manifest
 from harness.data.originals import Original, find_originals
-from harness.errors import UserError, few
-from harness.files import whole_folder
+from harness.errors import UserError
+from harness.private import private_folder, require_private
 from harness.reports.sections import name_of
 from harness.running.folder import RunFolder
 from harness.text import counted
 
-__all__ = ["FACTS_FILE", "Gallery", "Shown", "errors_shown", "require_private", "write_gallery"]
+__all__ = ["FACTS_FILE", "Gallery", "Shown", "errors_shown", "write_gallery"]
 
 FACTS_FILE: Final = "images.csv"
 """What the pictures show; it also tells that the folder is ours to replace."""
 MOST_SHOWN: Final = 48
 """How many images of a list are shown."""
 
-_IGNORE = ".gitignore"
 _HEADER = ["list", "id", "caption"]
-_COMMITTED = (("results", "leaderboards"), ("results", "records"), ("results", "baselines"))
 _SIDE = 320
 _COLUMNS = 8
 
@@ -76,32 +72,6 @@ def errors_shown(found: Standings) -> dict[str, list[Shown]]:
     return lists
 
 
-def require_private(out: Path) -> None:
-    """Raise `UserError` unless images may be written to this folder.
-
-    It may be new, empty, or hold what an earlier call wrote, which is then replaced.
-    """
-    parts = out.resolve().parts
-    for pair in _COMMITTED:
-        if pair in pairwise(parts):
-            raise UserError(
-                f"{'/'.join(pair)} is committed, and this would put your images there",
-                where=str(out),
-                hint="Name another folder; that of a run in results/runs is ignored by git.",
-            )
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise UserError("expected a folder, found a file", where=str(out))
-    foreign = sorted({path.name for path in out.iterdir()} - _written(out))
-    if foreign:
-        raise UserError(
-            f"this folder holds files that are not a gallery's: {few(foreign)}",
-            where=str(out),
-            hint="Name a new or empty folder.",
-        )
-
-
 def write_gallery(
     found: Standings, folder: RunFolder, out: Path, *, cache: Path, data: Path | None = None
 ) -> Gallery:
@@ -110,7 +80,7 @@ def write_gallery(
     Files are known by their content, so `data` may hold them under any names.  Raises `UserError` where the
     folder is none for images, where none of the images is found, and where there is no error to show.
     """
-    require_private(out)
+    require_private(out, _written)
     lists = errors_shown(found)
     if not lists:
         raise UserError(
@@ -127,7 +97,7 @@ def write_gallery(
             hint="Name the folder that holds the test images with --data DIR; their names do not matter.",
         )
     sheets = []
-    with whole_folder(out) as partial:
+    with private_folder(out, _written) as partial:
         for title, images in lists.items():
             there = [each for each in images if each.id in originals]
             if not there:
@@ -139,9 +109,6 @@ def write_gallery(
             _draw_sheet(title, there, originals, partial / f"{name}.png")
             sheets.append(out / f"{name}.png")
         (partial / FACTS_FILE).write_text(_facts(lists), encoding="utf-8")
-        (partial / _IGNORE).write_text("*\n", encoding="utf-8")  # wherever the folder is
-        require_private(out)
-        shutil.rmtree(out, ignore_errors=True)
     return Gallery(tuple(sheets), len(originals), missing)
 
 
@@ -172,7 +139,7 @@ def _written(out: Path) -> set[str]:
     if not rows or rows[0] != _HEADER:
         return set()
     names = {_file_name(row[0]) for row in rows[1:] if row}
-    return {FACTS_FILE, _IGNORE, *names, *(f"{name}.png" for name in names)}
+    return {FACTS_FILE, *names, *(f"{name}.png" for name in names)}
 
 
 def _originals(

@@ -1,7 +1,9 @@
 """The reports of whatever run lies in a folder, written again from its records."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+from harness.analysis.device_times import on_devices
 from harness.analysis.standings import Standings, read_standings
 from harness.analysis.timing_rows import TimingRow, read_timings
 from harness.errors import UserError
@@ -23,12 +25,18 @@ AGAINST = "against.md"
 
 
 def write_report(
-    run: Path, out: Path | None = None, *, html: bool = False, timings: Path | None = None
+    run: Path,
+    out: Path | None = None,
+    *,
+    html: bool = False,
+    timings: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
     """Write the report and CSV of a timing run, which has a timing.json, or the pages of a run.
 
     Those are its leaderboard, its comparisons beside it, and with `html` the page.  `timings` is a timing
-    run whose times stand beside those of the same configurations.  Returns what was written; raises
+    run whose times stand beside those of the same configurations; `say` is told where it has none.  Returns
+    what was written; raises
     `UserError` where a timing run is asked for more than it has, and where two pages would be one file.
     """
     folder = TimingFolder(run)
@@ -44,7 +52,14 @@ def write_report(
     target = out or RunFolder(run).leaderboard
     _require_names_of_their_own(target)
     rows = read_timings(TimingFolder(timings)).rows if timings else ()
-    return _write(read_standings(RunFolder(run)), target, rows, html=html)
+    found = read_standings(RunFolder(run))
+    firsts = [row.first for table in found.tables for row in table.rows]
+    if timings and on_devices(firsts, found.records, rows).keys() == on_devices(firsts, found.records).keys():
+        say(
+            f"{timings} adds nothing: a step of another device stands beside a row where backbone, strategy, "
+            "depth, size, precision and batch are the same, and the recipe is the default one"
+        )
+    return _write(found, target, rows, html=html)
 
 
 def _write(found: Standings, target: Path, timings: tuple[TimingRow, ...], *, html: bool) -> list[Path]:

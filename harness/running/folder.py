@@ -119,6 +119,12 @@ class RunFolder:
         try:
             return RunFacts.model_validate_json(self._facts.read_bytes())
         except (FileNotFoundError, NotADirectoryError):
+            if (self.path / "timing.json").is_file():
+                raise UserError(
+                    "expected a run of trainings, and this is a timing run",
+                    where=str(self.path),
+                    hint="Its figures are in timings.csv; `report` and `plots` take it too.",
+                ) from None
             raise UserError(
                 "no run is in this folder (it has no run.json)",
                 where=str(self.path),

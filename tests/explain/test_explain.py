@@ -161,7 +161,7 @@ def test_there_is_a_picture_an_image_a_sheet_and_the_facts(finished: Finished, t
     explained, out = finished.explain(), tmp_path / "maps"
     write_explained(explained, out)
     names = {path.name for path in out.iterdir()}
-    assert names == {SHEET, FACTS_FILE, *(f"{each.id}.png" for each in explained.examples)}
+    assert names == {".gitignore", SHEET, FACTS_FILE, *(f"{each.id}.png" for each in explained.examples)}
 
 
 def test_a_second_time_replaces_what_the_first_wrote(finished: Finished, tmp_path: Path):

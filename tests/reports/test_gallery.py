@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import finished_run, image_folder, nothing
+from fakes import finished_run, image_folder, nothing, put
 from fakes_said import cell, said
 from PIL import Image
 
 from harness.analysis.standings import Standings, read_standings
 from harness.data.sources import FolderSource
 from harness.errors import UserError
-from harness.reports.gallery import FACTS_FILE, Gallery, require_private, write_gallery
+from harness.reports.gallery import FACTS_FILE, Gallery, write_gallery
 from harness.running.folder import RunFolder
 
 
@@ -117,10 +117,11 @@ def test_a_folder_with_other_files_is_refused_and_kept(run: RunFolder, tmp_path:
     assert (out / "mine.txt").read_text() == "mine"
 
 
-def test_another_file_of_its_name_does_not_make_a_folder_ours(tmp_path: Path):
-    (tmp_path / FACTS_FILE).write_text("a,b\n1,2\n")
+def test_another_file_of_its_name_does_not_make_a_folder_ours(run: RunFolder, tmp_path: Path):
+    out = tmp_path / "gallery"
+    put(out / FACTS_FILE, b"a,b\n1,2\n")
     with pytest.raises(UserError, match=FACTS_FILE):
-        require_private(tmp_path)
+        written(run, out)
 
 
 def test_a_run_without_lists_says_what_they_need(tmp_path: Path):
