@@ -66,7 +66,12 @@ class Tradeoff:
 
     @property
     def labelled(self) -> tuple[int, ...]:
-        """The places of the front's rows that have a label: all, or of many some that lie evenly along it."""
+        """The places of the rows that have a label: those on the front, or of many some evenly along it.
+
+        Without a front, so where every time was disturbed, the most accurate rows.
+        """
+        if not self.front:
+            return tuple(range(min(_LABELS, len(self.rows))))
         count = len(self.front)
         if count <= _LABELS:
             return self.front
@@ -99,7 +104,8 @@ def tradeoff(table: Table, cost: Metric) -> Tradeoff | None:
 def draw_tradeoff(found: Standings, cost: str) -> Any | None:
     """Draw test accuracy against one of `COSTS`, a panel for each table; None where no row has that cost.
 
-    Only the front is labelled: elsewhere the marker tells the strategy and its colour the backbone.
+    Only the front is labelled, and without one the most accurate rows: elsewhere the marker tells the
+    strategy and its colour the backbone.
     """
     panels = [each for table in found.tables if (each := tradeoff(table, metric(cost)))]
     if not panels:
@@ -246,11 +252,19 @@ def _key(**style: Any) -> Any:
 
 def _notes(panels: Sequence[Tradeoff], cost: str, tables: int) -> list[str]:
     notes = []
-    if any(panel.compared for panel in panels):
+    if any(panel.compared and panel.front for panel in panels):
         notes.append(
             "The front is of the values as they are shown: no other row is at least as accurate and costs "
-            "less. A row that is ringed cannot be told from the most accurate one by the test images."
+            "less."
         )
+    if any(not panel.front for panel in panels):
+        where = "" if len(panels) == 1 else " in a panel"
+        notes.append(
+            f"Where all times{where} were disturbed, none can be compared and there is no front: the most "
+            "accurate rows have labels instead, as far as there is room."
+        )
+    if any(panel.compared for panel in panels):
+        notes.append("A row that is ringed cannot be told from the most accurate one by the test images.")
     rows = [row for panel in panels for row in panel.rows]
     if cost in STEP_TIMES:
         notes.append(batches([row.first for row in rows], cost))
@@ -258,13 +272,14 @@ def _notes(panels: Sequence[Tradeoff], cost: str, tables: int) -> list[str]:
         notes.append("The train step of fast extraction is one of its head on cached features.")
     if without := sum(panel.without for panel in panels):
         notes.append(f"{counted(without, 'row')} without that time not shown.")
-    if any(panel.doubtful for panel in panels):
+    if any(panel.doubtful and panel.front for panel in panels):
         notes.append("A time that was disturbed cannot be compared, so its row is not on the front.")
     if len({row.cell.backbone for row in rows}) > COLOURS:
         notes.append(f"{COLOURS} backbones have a colour: along the front from its top, then by accuracy.")
     if any(panel.crowded for panel in panels):
-        notes.append("With so many rows, intervals and rings stand on the front alone.")
-    if unnamed := sum(len(panel.front) - len(panel.labelled) for panel in panels):
+        where = "stand on the front alone" if any(panel.front for panel in panels) else "are left out"
+        notes.append(f"With so many rows, intervals and rings {where}.")
+    if unnamed := sum(len(panel.front) - len(panel.labelled) for panel in panels if panel.front):
         notes.append(f"{counted(unnamed, 'row')} on the front without a label.")
     if tables > len(panels):
         notes.append(f"The first {len(panels)} of {tables} tables.")
@@ -275,7 +290,7 @@ def _notes(panels: Sequence[Tradeoff], cost: str, tables: int) -> list[str]:
 
 
 def _draw_labels(figure: Any, panels: Sequence[tuple[Any, Tradeoff]]) -> None:
-    """Label the fronts; for that the picture is laid out, and then kept so."""
+    """Set the labels; for that the picture is laid out, and then kept so."""
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     renderer = figure.canvas.get_renderer()
