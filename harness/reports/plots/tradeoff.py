@@ -46,6 +46,7 @@ _PANELS = 4
 _MANY = 40
 _CROWD = 400
 _LABELS = 16
+_LABELS_ALONE = 8
 _SIDE = 6.5  # points, the side of a marker
 
 
@@ -71,7 +72,7 @@ class Tradeoff:
         Without a front, so where every time was disturbed, the most accurate rows.
         """
         if not self.front:
-            return tuple(range(min(_LABELS, len(self.rows))))
+            return tuple(range(min(_LABELS_ALONE, len(self.rows))))
         count = len(self.front)
         if count <= _LABELS:
             return self.front
@@ -258,10 +259,10 @@ def _notes(panels: Sequence[Tradeoff], cost: str, tables: int) -> list[str]:
             "less."
         )
     if any(not panel.front for panel in panels):
-        where = "" if len(panels) == 1 else " in a panel"
+        whose = "All times were" if len(panels) == 1 else "Where there is no front, all times were"
         notes.append(
-            f"Where all times{where} were disturbed, none can be compared and there is no front: the most "
-            "accurate rows have labels instead, as far as there is room."
+            f"{whose} disturbed, so none can be compared: labels name the most accurate rows, at most "
+            f"{_LABELS_ALONE}."
         )
     if any(panel.compared for panel in panels):
         notes.append("A row that is ringed cannot be told from the most accurate one by the test images.")
@@ -275,7 +276,8 @@ def _notes(panels: Sequence[Tradeoff], cost: str, tables: int) -> list[str]:
     if any(panel.doubtful and panel.front for panel in panels):
         notes.append("A time that was disturbed cannot be compared, so its row is not on the front.")
     if len({row.cell.backbone for row in rows}) > COLOURS:
-        notes.append(f"{COLOURS} backbones have a colour: along the front from its top, then by accuracy.")
+        order = "along the front from its top, then " if any(panel.front for panel in panels) else ""
+        notes.append(f"{COLOURS} backbones have a colour: {order}by accuracy.")
     if any(panel.crowded for panel in panels):
         where = "stand on the front alone" if any(panel.front for panel in panels) else "are left out"
         notes.append(f"With so many rows, intervals and rings {where}.")
