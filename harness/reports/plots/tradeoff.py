@@ -47,6 +47,7 @@ _MANY = 40
 _CROWD = 400
 _LABELS = 16
 _LABELS_ALONE = 8
+_HIDDEN = 4  # how many times as bad it is to cover a row with a label
 _SIDE = 6.5  # points, the side of a marker
 
 
@@ -276,8 +277,9 @@ def _notes(panels: Sequence[Tradeoff], cost: str, tables: int) -> list[str]:
     if any(panel.doubtful and panel.front for panel in panels):
         notes.append("A time that was disturbed cannot be compared, so its row is not on the front.")
     if len({row.cell.backbone for row in rows}) > COLOURS:
-        order = "along the front from its top, then " if any(panel.front for panel in panels) else ""
-        notes.append(f"{COLOURS} backbones have a colour: {order}by accuracy.")
+        along = "along the front from its top, then by accuracy"
+        order = along if any(panel.front for panel in panels) else "those of the most accurate rows"
+        notes.append(f"{COLOURS} backbones have a colour: {order}.")
     if any(panel.crowded for panel in panels):
         where = "stand on the front alone" if any(panel.front for panel in panels) else "are left out"
         notes.append(f"With so many rows, intervals and rings {where}.")
@@ -310,7 +312,10 @@ def _draw_labels(figure: Any, panels: Sequence[tuple[Any, Tradeoff]]) -> None:
             for row, (x, y) in zip(panel.rows, spots, strict=True)
         ]
         low, _, high = _percent(panel)
-        for place in panel.front:
+        # A row with a label is not to be hidden below that of another.
+        for x, y in (spots[place] for place in panel.labelled):
+            obstacles += _HIDDEN * [_around(x, y, _RING["markersize"] * point)]
+        for place in panel.front or panel.labelled:
             bottom, top = axes.transData.transform([(1, low[place]), (1, high[place])])[:, 1]
             obstacles.append(Box(spots[place][0] - 1, bottom, spots[place][0] + 1, top))
         obstacles += _steps(spots, panel.front)
