@@ -88,7 +88,7 @@ def plots(
         list[str] | None, typer.Option("--only", help="A picture by the name of its file; all by default.")
     ] = None,
 ) -> None:
-    """Draw a run: accuracy against cost with its front, heat maps, times per step, depth, reliability."""
+    """Draw a run: accuracy against cost and training images, heat maps, step times, depth, reliability."""
     from harness.reports.report import write_plots
 
     for path in write_plots(run_folder, out, formats=tuple(formats or ()), only=tuple(only or ())):

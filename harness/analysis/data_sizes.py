@@ -48,9 +48,13 @@ class Crossing:
 
 @dataclass(frozen=True)
 class Outlook:
-    """The learning curve of one strategy: at the largest size that was measured, and beyond."""
+    """The learning curve of one strategy: at the largest size that was measured, and beyond.
+
+    `row` is that of the largest size, `curve` the fit with the points that it rests on.
+    """
 
     row: Row
+    curve: LearningCurve
     here: Prediction
     beyond: tuple[Prediction, ...]
 
@@ -125,15 +129,18 @@ class SizeCurves:
         return found
 
 
-def size_curves(found: Standings) -> list[SizeCurves]:
-    """The curves of a run: of each backbone and setting with a strategy at two sizes or more."""
+def size_curves(found: Standings, *, tested: bool = True) -> list[SizeCurves]:
+    """The curves of a run: of each backbone and setting with a strategy at two sizes or more.
+
+    Without tests there are no contests, so no ties and no crossings: enough where accuracies alone are asked.
+    """
     series: dict[tuple[object, ...], list[Setup]] = defaultdict(list)
     for setup in setups(found):
         series[setup.series].append(setup)
     if all(len(each) < 2 for each in series.values()):
         return []
     told: dict[tuple[object, ...], list[Contest]] = defaultdict(list)
-    for setup, own in contests(found).by_setup:
+    for setup, own in contests(found).by_setup if tested else ():
         told[setup.series] += own
     curves = [
         SizeCurves(tuple(sorted(each, key=lambda setup: setup.images)), tuple(told[name]))
@@ -148,7 +155,7 @@ def outlook(rows: dict[int, Row]) -> Outlook:
     curve: LearningCurve = fit_learning_curve([_point(images, rows[images]) for images in sizes])
     largest = sizes[-1]
     return Outlook(
-        rows[largest], curve.predict(largest), tuple(curve.predict(times * largest) for times in TIMES)
+        rows[largest], curve, curve.predict(largest), tuple(curve.predict(times * largest) for times in TIMES)
     )
 
 

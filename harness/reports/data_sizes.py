@@ -36,14 +36,32 @@ def _how(found: Standings, curves: list[SizeCurves]) -> str:
     if tests:
         told += f" {how_told(contests(found), tests)}"
     told += (
-        " The extrapolation fits error = a + b n^-c; its interval is of the curve. It takes for granted that "
-        "further images are like those that are there."
+        " The extrapolation fits error = a + b n^-c to the accuracies of a strategy, a point a size; its "
+        "interval is of the curve. It takes for granted that further images are like those that are there."
     )
+    told += _how_fitted(curves)
     parts = (row for curve in curves for setup in curve.setups for row in setup.rows)
     if any(len(row.records) == 1 and row.cell.train_images is not None for row in parts):
         told += (
             " Where a part was drawn by a single seed, no interval holds what another draw of these images "
             "would give; of few images that can be points."
+        )
+    return told
+
+
+def _how_fitted(curves: list[SizeCurves]) -> str:
+    """How many points the fits have for their parameters; "" without a fit."""
+    fits = [fit for curve in curves for fit in map(outlook, curve.strategies) if fit.curve.parameters]
+    if not fits:
+        return ""
+    parameters = len(fits[0].curve.parameters or ())
+    counts = sorted({len(fit.curve.points) for fit in fits})
+    points = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    told = f" A fit has {parameters} parameters (a, b and c) and here {points} points."
+    if counts[0] <= parameters:
+        told += (
+            " With no more points than parameters nothing is left over to show whether this law holds, and "
+            "the interval takes it for granted."
         )
     return told
 
@@ -117,6 +135,7 @@ def _outlooks(names: RowNames, found: list[Outlook]) -> str:
         table = [
             {
                 "strategy": names.strategy(each.row),
+                "points": f"{len(each.curve.points)}",
                 "images": f"{training_images(each.row.first):,}",
                 "curve there (%)": number(each.here.accuracy, 1, 100),
                 **{
@@ -128,7 +147,7 @@ def _outlooks(names: RowNames, found: list[Outlook]) -> str:
             for each in told
         ]
         frame = pd.DataFrame(table)
-        parts.append(markdown(frame, right={"images", "curve there (%)"}))
+        parts.append(markdown(frame, right={"points", "images", "curve there (%)"}))
     return "\n\n".join([*parts, *(["\n".join(lines)] if lines else [])])
 
 

@@ -56,7 +56,7 @@ class Gallery:
 
 
 def errors_shown(found: Standings) -> dict[str, list[Shown]]:
-    """The lists of the report's errors, by a title, at most `MOST_SHOWN` images each; empty ones left out."""
+    """The lists of the report's errors, by a title, whole; empty ones left out."""
     lists: dict[str, list[Shown]] = {}
     for shared in shared_errors(found):
         models = len(shared.models)
@@ -87,7 +87,8 @@ def write_gallery(
             "no list of errors to show: they need two models, or fine-tuning beside fast extraction",
             where=str(folder.path),
         )
-    ids = list(dict.fromkeys(each.id for images in lists.values() for each in images))
+    chosen = {title: images[:MOST_SHOWN] for title, images in lists.items()}
+    ids = list(dict.fromkeys(each.id for images in chosen.values() for each in images))
     originals = _thumbnails(_originals(ids, folder, data, cache))
     missing = tuple(each for each in ids if each not in originals)
     if len(missing) == len(ids):
@@ -98,7 +99,7 @@ def write_gallery(
         )
     sheets = []
     with private_folder(out, _written) as partial:
-        for title, images in lists.items():
+        for title, images in chosen.items():
             there = [each for each in images if each.id in originals]
             if not there:
                 continue
@@ -106,9 +107,11 @@ def write_gallery(
             (partial / name).mkdir()
             for each in there:
                 originals[each.id].save(partial / name / f"{each.id}.png")
-            _draw_sheet(title, there, originals, partial / f"{name}.png")
+            _draw_sheet(
+                _heading(title, len(there), len(lists[title])), there, originals, partial / f"{name}.png"
+            )
             sheets.append(out / f"{name}.png")
-        (partial / FACTS_FILE).write_text(_facts(lists), encoding="utf-8")
+        (partial / FACTS_FILE).write_text(_facts(chosen), encoding="utf-8")
     return Gallery(tuple(sheets), len(originals), missing)
 
 
@@ -116,7 +119,7 @@ def _add(lists: dict[str, list[Shown]], title: str, images: Sequence[Shown]) -> 
     """Add a list if it has images; one of another table may have its title."""
     if images:
         same = sum(each.partition(" #")[0] == title for each in lists)
-        lists[f"{title} #{same + 1}" if same else title] = list(images[:MOST_SHOWN])
+        lists[f"{title} #{same + 1}" if same else title] = list(images)
 
 
 def _mistake(each: Mistake, models: int) -> Shown:
@@ -178,8 +181,14 @@ def _thumbnails(originals: Mapping[str, Original]) -> dict[str, Image.Image]:
     return made
 
 
+def _heading(title: str, shown: int, images: int) -> str:
+    """The title of a sheet, which says so where it is not the whole list."""
+    part = f"{shown:,} of " if shown < images else ""
+    return f"{title}: {part}{counted(images, 'image')}"
+
+
 def _draw_sheet(
-    title: str, images: Sequence[Shown], thumbnails: Mapping[str, Image.Image], path: Path
+    heading: str, images: Sequence[Shown], thumbnails: Mapping[str, Image.Image], path: Path
 ) -> None:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -193,9 +202,7 @@ def _draw_sheet(
         # Laid out by hand: to let matplotlib do it takes a second a sheet.
         width, height = 1.75 * columns, 2.3 * rows + 0.3
         figure = Figure(figsize=(width, height))
-        figure.suptitle(
-            f"{title}: {counted(len(images), 'image')}", x=0.06 / width, y=1 - 0.06 / height, ha="left"
-        )
+        figure.suptitle(heading, x=0.06 / width, y=1 - 0.06 / height, ha="left")
         axes = figure.subplots(rows, columns, squeeze=False)
         figure.subplots_adjust(
             left=0.06 / width,
@@ -212,7 +219,7 @@ def _draw_sheet(
             place.imshow(ImageOps.pad(thumbnails[each.id], (_SIDE, _SIDE), color="white", centering=(0.5, 0)))
             place.set_anchor("N")
             place.set_title("\n".join([each.id, *each.caption]), fontsize=6.5, loc="left")
-        figure.savefig(path, dpi=110, metadata={"Software": None})
+        figure.savefig(path, dpi=110, metadata={"Software": None, "Title": heading})
 
 
 def _facts(lists: Mapping[str, Iterable[Shown]]) -> str:

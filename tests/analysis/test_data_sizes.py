@@ -7,7 +7,7 @@ from fakes import Row
 from fakes_compare import standings, trial
 
 from harness.analysis.data_sizes import Outlook, SizeCurves, outlook, size_curves
-from harness.statistics import Interval, Prediction
+from harness.statistics import Interval, LearningCurve, Prediction
 
 
 def curves(folder: Path, **rights: dict[int | None, int]) -> SizeCurves:
@@ -78,6 +78,18 @@ def test_the_outlook_is_to_twice_and_four_times_the_largest_size(tmp_path: Path)
     assert [each.images for each in told.beyond] == [4000, 8000]
     assert all(each.interval and each.interval.low <= (each.accuracy or 0) for each in told.beyond)
     assert told.helps is True
+    assert [each.images for each in told.curve.points] == [100, 500, 2000]
+
+
+def test_without_tests_the_rows_are_the_same_and_nothing_is_compared(tmp_path: Path):
+    rows = [trial(right, train_images=images) for images, right in ((100, 900), (None, 930))]
+    rows += [
+        trial(right, train_images=images, depth="blocks:1") for images, right in ((100, 800), (None, 960))
+    ]
+    found = standings(tmp_path, rows)
+    (plain,), (tested,) = size_curves(found, tested=False), size_curves(found)
+    assert plain.strategies == tested.strategies
+    assert (plain.contests, len(tested.contests)) == ((), 2)
 
 
 @pytest.mark.parametrize("rights", [{100: 700, None: 915}, {100: 900, 500: 900, None: 900}])
@@ -92,4 +104,4 @@ def test_an_interval_that_reaches_down_to_here_does_not_show_that_images_help(tm
     (rows,) = curves(tmp_path, fast={100: 900, None: 905}).strategies
     here = Prediction(2000, 0.90, Interval(0.88, 0.92, 0.95))
     farther = Prediction(8000, 0.93, Interval(0.89, 0.95, 0.95))
-    assert Outlook(rows[2000], here, (farther,)).helps is False
+    assert Outlook(rows[2000], LearningCurve(()), here, (farther,)).helps is False

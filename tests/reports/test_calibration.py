@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from fakes_said import cell, said, standings
+from figures import texts
 from matplotlib.figure import Figure
 
+from harness.analysis.calibration import MOST_PANELS
 from harness.records import Predictions
 from harness.reports.calibration import calibration_section
 from harness.reports.plots.reliability import reliability_figure
@@ -61,6 +63,14 @@ def test_the_plot_has_a_panel_and_a_histogram_for_each_row(tmp_path: Path):
     assert len(figure.axes) == 4
     titles = [axes.get_title(loc="left").partition("\n")[0] for axes in figure.axes[::2]]
     assert titles == ["MobileNet, fast-extraction", "Xception, fast-extraction"]
+
+
+def test_the_title_names_the_run_and_the_notes_what_is_left_out(tmp_path: Path):
+    rows = [cell(right(900 - number), size=100 + number) for number in range(MOST_PANELS + 1)]
+    found = standings(tmp_path, *rows)
+    drawn = [text.replace("\n", " ") for text in texts(reliability_figure(found))]
+    assert f"Reliability: {found.facts.matrix}, {MOST_PANELS} rows (cpu, float32)" in drawn
+    assert any(f"{MOST_PANELS} of {MOST_PANELS + 1} rows." in text for text in drawn)
 
 
 def test_the_points_stand_where_confidence_and_accuracy_are(tmp_path: Path):

@@ -71,6 +71,16 @@ def test_more_images_help_or_are_not_shown_to(tmp_path: Path):
     assert level["more images"] == "not shown to help"
 
 
+def test_a_fit_tells_how_many_points_and_parameters_it_has(tmp_path: Path):
+    few = told(tmp_path / "few", *curve({100: 700, 500: 840, None: 915}))
+    assert "A fit has 3 parameters (a, b and c) and here 3 points. With no more points than parameters" in few
+    assert tables(few)[1][0]["points"] == "3"
+    more = told(tmp_path / "more", *curve({100: 700, 200: 780, 500: 840, 1000: 885, None: 915}))
+    assert "A fit has 3 parameters (a, b and c) and here 5 points." in more
+    assert "With no more points" not in more
+    assert "A fit has" not in told(tmp_path / "none", *curve({100: 700, None: 915}))
+
+
 def test_a_refusal_has_its_reason(tmp_path: Path):
     text = told(tmp_path, *curve({100: 700, None: 915}))
     assert "fast-extraction: no extrapolation, since a curve needs 3 sizes" in text

@@ -12,6 +12,7 @@ from PIL import Image
 from harness.analysis.standings import Standings, read_standings
 from harness.data.sources import FolderSource
 from harness.errors import UserError
+from harness.reports import gallery
 from harness.reports.gallery import FACTS_FILE, Gallery, write_gallery
 from harness.running.folder import RunFolder
 
@@ -54,6 +55,19 @@ def test_each_list_has_a_sheet_and_its_images_by_id(run: RunFolder, tmp_path: Pa
     assert len(shown) == 2
     for each in shown:
         assert np.array_equal(np.asarray(Image.open(each)), np.asarray(Image.open(images / paths[each.stem])))
+
+
+def test_a_sheet_that_shows_a_part_of_its_list_says_of_how_many(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def heading() -> str:
+        (sheet,) = written(run, tmp_path / "gallery").sheets
+        with Image.open(sheet) as picture:
+            return str(picture.info["Title"])
+
+    assert heading() == "wrong by all models: 2 images"
+    monkeypatch.setattr(gallery, "MOST_SHOWN", 1)
+    assert heading() == "wrong by all models: 1 of 2 images"
 
 
 def test_the_images_may_have_other_names_now_and_the_run_no_manifest(

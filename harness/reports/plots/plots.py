@@ -11,6 +11,7 @@ from harness.analysis.standings import Standings
 from harness.analysis.timing_rows import Timings
 from harness.errors import unknown
 from harness.files import write_whole
+from harness.reports.plots.data_sizes import draw_data_sizes
 from harness.reports.plots.depth_curves import draw_depth_curves
 from harness.reports.plots.heat_map import draw_heat_map
 from harness.reports.plots.reliability import reliability_figure
@@ -43,6 +44,7 @@ PLOTS = (
     Plot("steps-inference", "Inference time per step", partial(draw_step_times, name="inference_ms")),
     Plot("steps-train", "Train time per step", partial(draw_step_times, name="train_ms")),
     Plot("depths", "Accuracy and cost by unfrozen share", draw_depth_curves),
+    Plot("data-sizes", "Accuracy by training images", draw_data_sizes),
     Plot("reliability", "Accuracy against confidence", reliability_figure),
 )
 """Every picture of a run, in the order of the page."""

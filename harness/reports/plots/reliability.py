@@ -12,9 +12,11 @@ from harness.analysis.answers import Answers
 from harness.analysis.calibration import confidence, telling_rows
 from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings
+from harness.reports.plots.names import run_title
 from harness.reports.plots.style import headline, new_figure, note, readable, styled
 from harness.reports.sections import name_of
 from harness.statistics import expected_calibration_error, reliability
+from harness.text import counted
 
 __all__ = ["MOST_LOOKED_AT", "reliability_figure"]
 
@@ -54,7 +56,8 @@ def reliability_figure(found: Standings) -> Any | None:
         if column == 0:
             upper.set_ylabel("accuracy (%)")
             lower.set_ylabel("images")
-    _name(figure, table, len(chosen))
+    headline(figure, run_title("Reliability", found.facts.matrix, [(table.first, len(chosen))]))
+    note(figure, _notes(found, table, len(chosen)))
     return figure
 
 
@@ -111,15 +114,16 @@ def _numbers(row: Row, answers: Answers) -> str:
     return f"seed {row.cell.seed} alone: {text}" if len(row.records) > 1 else text
 
 
-def _name(figure: Any, table: Table, shown: int) -> None:
-    of = f"{shown} of {len(table.rows):,} rows" if shown < len(table.rows) else f"{shown} rows"
-    headline(figure, f"Reliability: {of if shown > 1 else '1 row'}, {table.rows[0].images:,} test images")
-    note(
-        figure,
-        (
-            "Below the dashed line: overconfident.",
-            "Bars: Wilson's 95 % interval.",
-            "Images: logarithmic scale.",
-            "ECE and differences in points.",
-        ),
-    )
+def _notes(found: Standings, table: Table, shown: int) -> list[str]:
+    notes = [
+        f"{counted(table.rows[0].images, 'test image')}.",
+        "Below the dashed line: overconfident.",
+        "Bars: Wilson's 95 % interval.",
+        "Images: logarithmic scale.",
+        "ECE and differences in points.",
+    ]
+    if shown < len(table.rows):
+        notes.append(f"{shown} of {len(table.rows):,} rows.")
+    if len(found.tables) > 1:
+        notes.append(f"The first of {len(found.tables)} tables.")
+    return notes

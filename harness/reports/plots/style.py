@@ -5,6 +5,7 @@ from dark to light, markers differ: both are told apart by colour-blind readers 
 """
 
 import io
+import math
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -42,6 +43,13 @@ COLOURS = 7
 """How many colours are told apart in grey as well; what comes after them is drawn white."""
 
 _DPI = 120
+_SUBS = (
+    (1.0,),
+    (1.0, 2.0, 5.0),
+    (1.0, 1.5, 2.0, 3.0, 5.0, 7.0),
+    (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0),
+)
+_FEWEST_TICKS = 4
 _KEY = 2.2  # inches that the key beside a picture takes at most
 _SETTINGS: dict[str, Any] = {
     "font.family": ["DejaVu Sans"],  # comes with matplotlib, so that pictures are the same everywhere
@@ -110,10 +118,18 @@ def log_axis(axes: Any, values: Sequence[float], *, vertical: bool = False) -> N
     else:
         axes.set_xscale("log")
         axes.set_xlim(low / room, high * room)
-    wide = high / low > 300
-    axis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0), numticks=30))
+    axis.set_major_locator(LogLocator(subs=_subs(low / room, high * room), numticks=30))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
     axis.set_minor_locator(NullLocator())
+
+
+def _subs(low: float, high: float) -> tuple[float, ...]:
+    """Which multiples of powers of ten are named between these ends: the fewest that give enough ticks."""
+    powers = [10.0**power for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
+    for subs in _SUBS[:-1]:
+        if sum(low <= each * power <= high for power in powers for each in subs) >= _FEWEST_TICKS:
+            return subs
+    return _SUBS[-1]
 
 
 def percent_axis(axes: Any) -> None:

@@ -46,6 +46,8 @@ _PANELS = 4
 _MANY = 40
 _CROWD = 400
 _LABELS = 16
+_LABELS_ALONE = 8
+_HIDDEN = 4  # how many times as bad it is to cover a row with a label
 _SIDE = 6.5  # points, the side of a marker
 
 
@@ -66,7 +68,12 @@ class Tradeoff:
 
     @property
     def labelled(self) -> tuple[int, ...]:
-        """The places of the front's rows that have a label: all, or of many some that lie evenly along it."""
+        """The places of the rows that have a label: those on the front, or of many some evenly along it.
+
+        Without a front, so where every time was disturbed, the most accurate rows.
+        """
+        if not self.front:
+            return tuple(range(min(_LABELS_ALONE, len(self.rows))))
         count = len(self.front)
         if count <= _LABELS:
             return self.front
@@ -99,7 +106,8 @@ def tradeoff(table: Table, cost: Metric) -> Tradeoff | None:
 def draw_tradeoff(found: Standings, cost: str) -> Any | None:
     """Draw test accuracy against one of `COSTS`, a panel for each table; None where no row has that cost.
 
-    Only the front is labelled: elsewhere the marker tells the strategy and its colour the backbone.
+    Only the front is labelled, and without one the most accurate rows: elsewhere the marker tells the
+    strategy and its colour the backbone.
     """
     panels = [each for table in found.tables if (each := tradeoff(table, metric(cost)))]
     if not panels:
@@ -246,11 +254,19 @@ def _key(**style: Any) -> Any:
 
 def _notes(panels: Sequence[Tradeoff], cost: str, tables: int) -> list[str]:
     notes = []
-    if any(panel.compared for panel in panels):
+    if any(panel.compared and panel.front for panel in panels):
         notes.append(
             "The front is of the values as they are shown: no other row is at least as accurate and costs "
-            "less. A row that is ringed cannot be told from the most accurate one by the test images."
+            "less."
         )
+    if any(not panel.front for panel in panels):
+        whose = "All times were" if len(panels) == 1 else "Where there is no front, all times were"
+        notes.append(
+            f"{whose} disturbed, so none can be compared: labels name the most accurate rows, at most "
+            f"{_LABELS_ALONE}."
+        )
+    if any(panel.compared for panel in panels):
+        notes.append("A row that is ringed cannot be told from the most accurate one by the test images.")
     rows = [row for panel in panels for row in panel.rows]
     if cost in STEP_TIMES:
         notes.append(batches([row.first for row in rows], cost))
@@ -258,13 +274,16 @@ def _notes(panels: Sequence[Tradeoff], cost: str, tables: int) -> list[str]:
         notes.append("The train step of fast extraction is one of its head on cached features.")
     if without := sum(panel.without for panel in panels):
         notes.append(f"{counted(without, 'row')} without that time not shown.")
-    if any(panel.doubtful for panel in panels):
+    if any(panel.doubtful and panel.front for panel in panels):
         notes.append("A time that was disturbed cannot be compared, so its row is not on the front.")
     if len({row.cell.backbone for row in rows}) > COLOURS:
-        notes.append(f"{COLOURS} backbones have a colour: along the front from its top, then by accuracy.")
+        along = "along the front from its top, then by accuracy"
+        order = along if any(panel.front for panel in panels) else "those of the most accurate rows"
+        notes.append(f"{COLOURS} backbones have a colour: {order}.")
     if any(panel.crowded for panel in panels):
-        notes.append("With so many rows, intervals and rings stand on the front alone.")
-    if unnamed := sum(len(panel.front) - len(panel.labelled) for panel in panels):
+        where = "stand on the front alone" if any(panel.front for panel in panels) else "are left out"
+        notes.append(f"With so many rows, intervals and rings {where}.")
+    if unnamed := sum(len(panel.front) - len(panel.labelled) for panel in panels if panel.front):
         notes.append(f"{counted(unnamed, 'row')} on the front without a label.")
     if tables > len(panels):
         notes.append(f"The first {len(panels)} of {tables} tables.")
@@ -275,7 +294,7 @@ def _notes(panels: Sequence[Tradeoff], cost: str, tables: int) -> list[str]:
 
 
 def _draw_labels(figure: Any, panels: Sequence[tuple[Any, Tradeoff]]) -> None:
-    """Label the fronts; for that the picture is laid out, and then kept so."""
+    """Set the labels; for that the picture is laid out, and then kept so."""
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     renderer = figure.canvas.get_renderer()
@@ -293,7 +312,10 @@ def _draw_labels(figure: Any, panels: Sequence[tuple[Any, Tradeoff]]) -> None:
             for row, (x, y) in zip(panel.rows, spots, strict=True)
         ]
         low, _, high = _percent(panel)
-        for place in panel.front:
+        # A row with a label is not to be hidden below that of another.
+        for x, y in (spots[place] for place in panel.labelled):
+            obstacles += _HIDDEN * [_around(x, y, _RING["markersize"] * point)]
+        for place in panel.front or panel.labelled:
             bottom, top = axes.transData.transform([(1, low[place]), (1, high[place])])[:, 1]
             obstacles.append(Box(spots[place][0] - 1, bottom, spots[place][0] + 1, top))
         obstacles += _steps(spots, panel.front)

@@ -174,6 +174,12 @@ def test_each_plot_is_a_picture_of_its_own_with_its_title():
     assert 'id="same"' not in html
 
 
+def test_a_picture_has_its_title_inside_and_not_above_it_as_well():
+    html = render_page(standings(BEST), plots=[("one title", "<svg/>")])
+    assert re.findall(r">\s*one title\s*<", html) == []
+    assert 'aria-label="one title"' in html
+
+
 # The leaderboard, the page and the exports
 
 

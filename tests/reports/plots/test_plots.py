@@ -12,6 +12,7 @@ from fakes_standings import many, result, shown, standings
 from figures import check_legible
 
 from harness.analysis.standings import Standings, read_standings
+from harness.backbones import BACKBONES
 from harness.errors import UserError
 from harness.reports.plots import PLOTS, Plot, draw_plots, plot_svgs
 
@@ -85,7 +86,8 @@ def test_a_picture_or_a_format_that_there_is_not_is_refused_with_the_choices(tmp
 
 
 def test_a_page_can_hold_all_pictures_at_once():
-    drawn = plot_svgs(standings(many(2)))
+    part = shown(result(backbone=next(iter(BACKBONES)), train_images=50))
+    drawn = plot_svgs(standings([*many(2), part]))
     assert [title for title, _ in drawn] == [plot.title for plot in PLOTS]
     ids = [name for _, svg in drawn for name in re.findall(r'\bid="([^"]+)"', svg)]
     assert len(ids) == len(set(ids))

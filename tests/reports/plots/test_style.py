@@ -55,7 +55,7 @@ def test_settings_of_a_user_change_nothing_and_are_kept():
         assert mpl.rcParams["font.size"] == 30
 
 
-@pytest.mark.parametrize("values", [[3.0], [1.0, 1.1], [0.8, 527.0], [2.0, 90_000.0]])
+@pytest.mark.parametrize("values", [[3.0], [1.0, 1.1], [17.0, 38.0], [0.8, 527.0], [2.0, 90_000.0]])
 def test_a_logarithmic_axis_holds_all_values_and_has_plain_numbers(values: list[float]):
     with styled():
         figure = new_figure(6, 4)
@@ -66,7 +66,7 @@ def test_a_logarithmic_axis_holds_all_values_and_has_plain_numbers(values: list[
     shown = [tick.label1.get_text() for tick in axes.xaxis.get_major_ticks() if low < tick.get_loc() < high]
     assert low < min(values)
     assert max(values) < high
-    assert len(shown) >= 2
+    assert len(shown) >= 4
     assert all(float(text.replace(",", "")) > 0 for text in shown)
 
 

@@ -34,6 +34,20 @@ def test_a_disturbed_time_is_not_on_the_front():
     assert front_of(found, "to_result_s") == ["Xception"]
 
 
+def test_without_a_front_the_most_accurate_rows_are_labelled_and_no_front_is_told_of():
+    rows = [
+        shown(result(accuracy, inference=steps(time, state=DISTURBED), size=size))
+        for accuracy, time, size in ((0.95, 17, 96), (0.94, 30, 128), (0.93, 38, 160))
+    ]
+    figure = draw_tradeoff(standings(rows), "inference_ms")
+    check_legible(figure)
+    drawn = [text.replace("\n", " ") for text in texts(figure)]
+    assert {f"MobileNet-0.25 fast-extraction, {size}px" for size in (96, 128, 160)} <= set(drawn)
+    (told,) = [text for text in drawn if "ringed" in text]
+    assert "All times were disturbed" in told
+    assert "front" not in told
+
+
 def test_rows_without_that_cost_are_counted():
     each = result(0.99, backbone="VGG19")
     bare = each.model_copy(update={"measured": each.measured.model_copy(update={"train_step": None})})
