@@ -85,7 +85,7 @@ def _head(name: str, found: Standings) -> str:
 
 def _accuracy(found: RunComparison) -> str:
     if not found.changes:
-        return "No accuracies are compared: no row of both runs was tested on the same images."
+        return f"No accuracies are compared: {_why_none(found)}"
     told = [each for each in found.changes if each.told_apart]
     same = sum(each.same for each in found.changes)
     methods = " or ".join(dict.fromkeys(each.found.method for each in found.changes))
@@ -110,6 +110,26 @@ def _accuracy(found: RunComparison) -> str:
     if len(found.changes) > MOST_LINES:
         parts.append(f"The first {MOST_LINES} of {len(found.changes):,} rows.")
     return "\n\n".join(parts)
+
+
+def _why_none(found: RunComparison) -> str:
+    """Why no row's accuracies are compared: the names have nothing in common, or each has its reason."""
+    if found.refused:
+        return "each row of both runs has a reason below."
+    sides = zip(_NAMES, (found.only_first, found.only_second), strict=True)
+    told = [f"The {which} has {few(names, shown=3) or 'no row with a result'}." for which, names in sides]
+    parts = ["no name of a row is in both runs.", *told]
+    if not _images(found.first).isdisjoint(_images(found.second)):
+        parts.append(
+            "The images are the same. Rows are matched by backbone, weights, strategy, depth, recipe, "
+            "learning rate, training images, size, device and precision."
+        )
+    return " ".join(parts)
+
+
+def _images(found: Standings) -> set[str]:
+    """The manifests of a run's records."""
+    return {record.data.manifest_sha256 for record in found.records}
 
 
 def _sentence(each: Change) -> str:

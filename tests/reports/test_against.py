@@ -46,6 +46,22 @@ def test_other_images_are_refused_but_their_times_are_compared(tmp_path: Path):
     assert "second is faster by a factor of 2.00" in section(text, "Time")
 
 
+def test_runs_without_a_name_in_common_say_so_and_not_that_the_images_differ(tmp_path: Path):
+    first = [trial(900, backbone=name) for name in ("VGG16", "VGG19", "Xception", "ResNet50", "ResNet101")]
+    text = rendered(tmp_path, first, [trial(900, recipe="smoke")])
+    accuracy = section(text, "Accuracy")
+    assert "no name of a row is in both runs" in accuracy
+    assert "The second has MobileNet-0.25/imagenet/fast-extraction/none/smoke/160px/cpu/float32." in accuracy
+    assert "and 2 more" in accuracy
+    assert "The images are the same." in accuracy
+
+
+def test_runs_without_a_name_in_common_on_other_images_are_not_said_to_share_them(tmp_path: Path):
+    text = rendered(tmp_path, [trial(900)], [trial(900, backbone="VGG16", manifest="b" * 64)])
+    assert "no name of a row is in both runs" in text
+    assert "The images are the same." not in text
+
+
 def test_rows_of_one_run_and_rows_without_a_result_are_named(tmp_path: Path):
     failed = (failed_record("oom", "no memory", seed=1), None)
     text = rendered(tmp_path, [trial(900), trial(900, backbone="VGG16")], [trial(900), failed])
