@@ -19,6 +19,7 @@ from harness.analysis.timing_rows import read_timings
 from harness.errors import UserError, few
 from harness.metrics import metric
 from harness.reports.machines import machine_against_machine
+from harness.reports.row_names import RowNames, names_among
 from harness.reports.strategies import MOST_LINES, ONE_SEED, p_text, points
 from harness.reports.tables import in_one_cell, markdown
 from harness.running.folder import RunFolder
@@ -86,6 +87,7 @@ def _head(name: str, found: Standings) -> str:
 def _accuracy(found: RunComparison) -> str:
     if not found.changes:
         return f"No accuracies are compared: {_why_none(found)}"
+    names = names_among([each.second for each in found.changes])
     told = [each for each in found.changes if each.told_apart]
     same = sum(each.same for each in found.changes)
     methods = " or ".join(dict.fromkeys(each.found.method for each in found.changes))
@@ -104,9 +106,9 @@ def _accuracy(found: RunComparison) -> str:
             else f"Of {counted(same, 'row')} every answer to every image is the same in both runs."
         )
     if told:
-        parts.append("\n".join(f"- {_sentence(each)}" for each in told[:MOST_LINES]))
-    lines = [_line(each) for each in found.changes[:MOST_LINES]]
-    parts.append(markdown(pd.DataFrame(lines), right=set(lines[0]) - {"row", "verdict"}))
+        parts.append("\n".join(f"- {_sentence(names, each)}" for each in told[:MOST_LINES]))
+    lines = [_line(names, each) for each in found.changes[:MOST_LINES]]
+    parts.append(markdown(pd.DataFrame(lines), right=set(lines[0]) - {"backbone", "strategy", "verdict"}))
     if len(found.changes) > MOST_LINES:
         parts.append(f"The first {MOST_LINES} of {len(found.changes):,} rows.")
     return "\n\n".join(parts)
@@ -132,12 +134,12 @@ def _images(found: Standings) -> set[str]:
     return {record.data.manifest_sha256 for record in found.records}
 
 
-def _sentence(each: Change) -> str:
+def _sentence(names: RowNames, each: Change) -> str:
     word = "better" if each.found.difference > 0 else "worse"
-    return f"{each.second.name} is {word} in the second run: {points(each.found.difference)} points."
+    return f"{names.row(each.second)} is {word} in the second run: {points(each.found.difference)} points."
 
 
-def _line(each: Change) -> dict[str, str]:
+def _line(names: RowNames, each: Change) -> dict[str, str]:
     interval, loss = each.found.interval, metric("test_loss")
     verdict = "cannot be told apart"
     if each.same:
@@ -145,7 +147,8 @@ def _line(each: Change) -> dict[str, str]:
     elif each.told_apart:
         verdict = "better" if each.found.difference > 0 else "worse"
     return {
-        "row": each.second.name,
+        "backbone": names.setup(each.second),
+        "strategy": names.strategy(each.second),
         "accuracy (%)": f"{100 * each.first.accuracy:.1f} to {100 * each.second.accuracy:.1f}",
         "difference (points)": points(each.found.difference),
         "95 % interval (points)": f"{points(interval.low)} to {points(interval.high)}",
@@ -172,22 +175,24 @@ def _times(first: Sequence[Clocked], second: Sequence[Clocked], *, told: bool = 
 
     `told` says what the machines differ in, where nothing else does.
     """
-    parts = []
+    found = {}
     for here in places(first):
         for there in places(second):
             names = (
                 _named(len(places(first)), _NAMES[0], here.key),
                 _named(len(places(second)), _NAMES[1], there.key),
             )
-            parts.append(
-                machine_against_machine(
-                    [each for each in first if each.place.key == here.key],
-                    [each for each in second if each.place.key == there.key],
-                    names=names,
-                    differences=environment_differences(here.environment, there.environment) if told else (),
-                )
+            text = machine_against_machine(
+                [each for each in first if each.place.key == here.key],
+                [each for each in second if each.place.key == there.key],
+                names=names,
+                differences=environment_differences(here.environment, there.environment) if told else (),
             )
-    return "\n\n".join(filter(None, parts))
+            if text:
+                found[names] = text
+    if len(found) == 1:
+        return next(iter(found.values()))
+    return "\n\n".join(f"### {there} against {here}\n\n{text}" for (here, there), text in found.items())
 
 
 def _named(count: int, run: str, key: tuple[str, str]) -> str:

@@ -25,10 +25,20 @@ def test_a_change_that_is_sure_is_told_and_one_that_is_not_is_not(tmp_path: Path
     text = rendered(tmp_path, [trial(900), other], [trial(960), trial(902, first=50, backbone="VGG16")])
     accuracy = section(text, "Accuracy")
     assert "The test images tell 1 of 2 rows apart" in accuracy
-    assert "default/160px/cpu/float32 is better in the second run: +6.0 points." in accuracy
-    assert {line["row"].split("/")[0]: line["verdict"] for line in table(accuracy)} == {
-        "MobileNet-0.25": "better",
-        "VGG16": "cannot be told apart",
+    assert "- MobileNet-0.25 at 160 px, fast-extraction is better in the second run: +6.0 points." in accuracy
+    assert {line["backbone"]: line["verdict"] for line in table(accuracy)} == {
+        "MobileNet-0.25 at 160 px": "better",
+        "VGG16 at 160 px": "cannot be told apart",
+    }
+
+
+def test_rows_are_named_by_what_tells_them_apart(tmp_path: Path):
+    rows = [trial(900), trial(900, recipe="smoke"), trial(500, weights="random")]
+    lines = table(section(rendered(tmp_path, rows, rows), "Accuracy"))
+    assert {(line["backbone"], line["strategy"]) for line in lines} == {
+        ("MobileNet-0.25 at 160 px, recipe default", "fast-extraction (imagenet)"),
+        ("MobileNet-0.25 at 160 px, recipe smoke", "fast-extraction (imagenet)"),
+        ("MobileNet-0.25 at 160 px, recipe default", "fast-extraction (random)"),
     }
 
 
@@ -68,6 +78,16 @@ def test_rows_of_one_run_and_rows_without_a_result_are_named(tmp_path: Path):
     left = section(text, "Rows that are not compared")
     assert re.search(r"only in the first run: VGG16/", left)
     assert "a seed has no result: MobileNet-0.25/" in left
+
+
+def test_times_have_a_heading_only_where_there_are_several_machines(tmp_path: Path):
+    one, gpu = trial(900), trial(900, device="gpu", train=steps(10.0))
+    assert "###" not in rendered(tmp_path / "one", [one], [one])
+    several = rendered(tmp_path / "several", [one, gpu], [one, gpu])
+    assert re.findall(r"^### .* (cpu|gpu) against .* (cpu|gpu)$", several, flags=re.MULTILINE) == [
+        *(("cpu", "cpu"), ("gpu", "cpu"), ("cpu", "gpu"), ("gpu", "gpu"))
+    ]
+    assert "time only" not in several
 
 
 def test_timing_runs_are_compared_by_time_alone(tmp_path: Path):
