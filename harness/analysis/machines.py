@@ -161,7 +161,9 @@ def of_records(records: Iterable[Record]) -> list[Clocked]:
     firsts = [each[0][0] for each in steps.values()]
     told = _told_apart(every, [_facts(each.kind, record) for each, record in zip(every, firsts, strict=True)])
     # Inference steps do not tell a strategy; where all else is equal they differ in the size of the head.
-    return _told_apart(told, [{"head": f"{record.measured.parameters or 0:,} parameters"} for record in firsts])
+    return _told_apart(
+        told, [{"head": f"{record.measured.parameters or 0:,} parameters"} for record in firsts]
+    )
 
 
 def of_timing_rows(rows: Iterable[TimingRow]) -> list[Clocked]:

@@ -20,9 +20,10 @@ from harness.errors import UserError, few
 from harness.metrics import metric
 from harness.reports.machines import machine_against_machine
 from harness.reports.row_names import RowNames, names_among
-from harness.reports.strategies import MOST_LINES, ONE_SEED, p_text, points
+from harness.reports.strategies import MOST_LINES, ONE_SEED, how_compared, p_text, points
 from harness.reports.tables import in_one_cell, markdown
 from harness.running.folder import RunFolder
+from harness.statistics import MCNEMAR
 from harness.text import counted
 from harness.timing.records import TimingFolder
 
@@ -90,14 +91,15 @@ def _accuracy(found: RunComparison) -> str:
     names = names_among([each.second for each in found.changes])
     told = [each for each in found.changes if each.told_apart]
     same = sum(each.same for each in found.changes)
-    methods = " or ".join(dict.fromkeys(each.found.method for each in found.changes))
+    methods = {each.found.method for each in found.changes}
     verdict = f"The test images tell {len(told) or 'none'} of {counted(len(found.changes), 'row')} apart"
     parts = [
         f"{verdict} at the {100 * LEVEL:.0f} % level. Rows are matched by name and tested on the same "
-        f"images ({methods}); p is adjusted by Holm's method over {counted(len(found.changes), 'test')}, one "
-        "for each row. The difference is the second run minus the first; its 95 % interval is the row's own."
+        f"images ({how_compared(methods)}); p is adjusted by Holm's method over "
+        f"{counted(len(found.changes), 'test')}, one for each row. "
+        "The difference is the second run minus the first; its 95 % interval is the row's own."
     ]
-    if any(len(row.records) == 1 for each in found.changes for row in (each.first, each.second)):
+    if MCNEMAR in methods:
         parts[0] += f" {ONE_SEED}"
     if same:
         parts.append(

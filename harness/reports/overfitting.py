@@ -41,7 +41,8 @@ def overfitting(found: Standings) -> str:
         notes.append(f"The first {MOST_LINES} of {len(lines):,} rows.")
     if idle := without_epochs(found):
         kinds = dict.fromkeys(row.cell.strategy for row in idle)
-        notes.append(f"{counted(len(idle), 'row')} without epochs have no gap: {', '.join(kinds)}.")
+        have = "has" if len(idle) == 1 else "have"
+        notes.append(f"{counted(len(idle), 'row')} without epochs {have} no gap: {', '.join(kinds)}.")
     parts.append(" ".join(notes))
     return "\n\n".join(filter(None, parts))
 

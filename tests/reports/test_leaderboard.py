@@ -298,6 +298,14 @@ def test_the_legend_names_the_tests_behind_the_ranks(tmp_path: Path):
     assert all(word in legend for word in ("McNemar", "Holm", "Wilson", "seeds"))
 
 
+def test_the_legend_names_only_tests_that_were_made(tmp_path: Path):
+    several = [row(answers(right), seed=seed) for seed, right in enumerate((90, 91))]
+    other = [row(answers(right), backbone="VGG16", seed=seed) for seed, right in enumerate((90, 91))]
+    assert "McNemar" not in rendered(tmp_path / "seeds", *several, *other)
+    assert "Student's t over images" not in rendered(tmp_path / "one", BEST, WORST)
+    assert "Rows are compared" not in rendered(tmp_path / "alone", BEST)
+
+
 # What is never ranked together
 
 

@@ -95,5 +95,5 @@ def test_pairs_over_backbones_are_counted_with_the_range_of_their_change(tmp_pat
 def test_rows_without_epochs_are_counted_and_alone_are_no_section(tmp_path: Path):
     probe = trial(900, strategy="linear-probe", history=[epoch(1, strength=1.0)])
     text = told(tmp_path / "both", probe, trial(900, history=history(1, 2)))
-    assert "1 row without epochs have no gap: linear-probe." in text
+    assert "1 row without epochs has no gap: linear-probe." in text
     assert told(tmp_path / "alone", probe) == ""
