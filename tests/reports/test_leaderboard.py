@@ -88,6 +88,19 @@ def test_rendering_twice_gives_the_same_bytes(tmp_path: Path):
 # Random weights
 
 
+def test_controls_and_partial_rows_of_several_machines_name_them(tmp_path: Path):
+    control = row(answers(55), weights="random")
+    part = row(answers(90), backbone="VGG16")
+    lacking = (failed_record("oom", "no memory", backbone="VGG16", seed=1), None)
+    there = ENVIRONMENT.model_copy(update={"cores": 64})
+    moved = [elsewhere(each, environment=there, key="d" * 64) for each in (control, part)]
+    text = rendered(tmp_path, BEST, control, part, *moved, lacking)
+    for title in ("Controls", "Some seeds have no result"):
+        lines = table(section(text, title))
+        assert {line["environment"] for line in lines} == {ENVIRONMENT.fingerprint, there.fingerprint}
+    assert "environment" not in table(section(rendered(tmp_path / "one", BEST, control), "Controls"))[0]
+
+
 def test_random_weights_are_never_ranked_and_stand_as_controls(tmp_path: Path):
     text = rendered(tmp_path, RANDOM, BEST)
     assert ranked(text) == [("MobileNet", "1")]
