@@ -34,6 +34,13 @@ class RowNames:
         weights = f" ({row.first.weights.kind})" if self._says("weights") and not own else ""
         return row.cell.label + weights
 
+    def pool(self, row: Row) -> str:
+        """What rows that may be put together have in common, of what a run's rows differ in."""
+        told = _facts(row)
+        return ", ".join(
+            told[name] for name in ("device", "precision", "environment", "images") if self._says(name)
+        )
+
     def row(self, row: Row) -> str:
         """The whole name: setup and strategy."""
         return f"{self.setup(row)}, {self.strategy(row)}"
