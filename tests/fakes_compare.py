@@ -7,11 +7,13 @@ from typing import Any
 from fakes import Row, answers, epoch, finished_run, measured, record
 
 from harness.analysis.standings import Standings, read_standings
+from harness.backbones import BACKBONES
 from harness.records import DataFacts, DeviceState, Epoch, Seconds, StepTimes
 
 IMAGES = 1000
 QUIET = DeviceState(others_share=0.01)
 DISTURBED = DeviceState(others_share=0.5)
+BASE = BACKBONES["MobileNet-0.25"].parameters
 TRAINABLE = {"none": 66_000, "blocks:1": 100_000, "blocks:2": 130_000, "blocks:3": 160_000}
 
 
@@ -56,6 +58,7 @@ def trial(
             "history": tuple(history),
             "best": best,
             "chosen": best,
+            "parameters": BASE + TRAINABLE["none"],
             "parameters_trainable": TRAINABLE[depth],
             "seconds": Seconds(decode=0.0, training=seconds),
             "train_step": train or steps(20.0),

@@ -1,13 +1,23 @@
 """Depth curves: what training more of a base gains and costs, for each backbone."""
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import Final
 
 from harness.analysis.contests import Contest, Setup, contests
-from harness.analysis.rows import Row
+from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings
+from harness.backbones import BACKBONES
+from harness.matrix import Cell
 from harness.strategies import NO_DEPTH, Phase, strategy
 
-__all__ = ["DepthCurve", "depth_curves", "trainable_share"]
+__all__ = ["SHARE", "DepthCurve", "DepthLine", "depth_curves", "depth_lines", "unfrozen_share"]
+
+SHARE: Final = (
+    "Share: parameters of the base that train, of all that it has; the head is counted in neither. Batch "
+    "norm is always frozen, so all of the base is a little less than 100 %."
+)
+"""What `unfrozen_share` is, for readers of a report."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +45,39 @@ class DepthCurve:
         return next(row for row in self.depths if id(row) not in beaten)
 
 
-def trainable_share(row: Row) -> float | None:
-    """The share (0..1) of all parameters, head included, that the last phase trains; None if not known."""
-    whole, part = row.first.measured.parameters, row.first.measured.parameters_trainable
-    return part / whole if whole and part is not None else None
+@dataclass(frozen=True)
+class DepthLine:
+    """One backbone under one recipe, by depth: the rows, and the share (0..1) of the base that each trains.
+
+    The first is extraction, at 0, where the run has it.
+    """
+
+    cell: Cell
+    shares: tuple[float, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def best(self) -> float:
+        """The accuracy of the most accurate row."""
+        return max(row.accuracy for row in self.rows)
+
+
+def unfrozen_share(row: Row) -> float | None:
+    """The share (0..1) of the base's parameters that the row trains, the head counted in neither.
+
+    The head is what the whole model has beyond the table's count of the base.  Batch norm stays frozen, so
+    `all` is a little below 1.  None where the base is not the table's: unknown, or cut by the recipe.
+    """
+    known, measured = BACKBONES.get(row.cell.backbone), row.first.measured
+    if (
+        known is None
+        or row.first.recipe.drop_blocks
+        or None in (measured.parameters, measured.parameters_trainable)
+    ):
+        return None
+    head = (measured.parameters or 0) - known.parameters
+    share = ((measured.parameters_trainable or 0) - head) / known.parameters
+    return share if 0 <= share <= 1 else None
 
 
 def depth_curves(found: Standings) -> list[DepthCurve]:
@@ -72,3 +111,40 @@ def _is_frozen(row: Row) -> bool:
     phases = row.first.phases
     trained = bool(phases) and isinstance(phases[-1], Phase)
     return trained and row.cell.depth == NO_DEPTH and not strategy(row.cell.strategy).weights
+
+
+def depth_lines(table: Table) -> list[DepthLine]:
+    """The backbones of a table that were fine-tuned, most accurate first; a line has two depths at least.
+
+    Depth 0 is the extraction that fine-tuning starts from; for fine-tuning from a random head, which is one
+    phase on augmented images, augmented extraction.
+    """
+    tuned: dict[Cell, list[Row]] = defaultdict(list)
+    frozen: dict[Cell, Row] = {}
+    for row in table.rows:
+        if row.cell.strategy == "fine-tuning":
+            tuned[_line(row.cell)].append(row)
+        elif row.cell.strategy == _start(row):
+            frozen.setdefault(replace(_line(row.cell), learning_rate=None), row)
+    found = []
+    for cell, rows in tuned.items():
+        start = frozen.get(replace(cell, learning_rate=None))
+        shared = [(unfrozen_share(row), row) for row in [*([start] if start else []), *rows]]
+        points = sorted(
+            ((share, row) for share, row in shared if share is not None),
+            key=lambda each: (each[0], each[1].name),
+        )
+        if len(points) > 1:
+            shares, ordered = zip(*points, strict=True)
+            found.append(DepthLine(cell, shares, ordered))
+    return sorted(found, key=lambda line: (-line.best, line.cell.name))
+
+
+def _start(row: Row) -> str:
+    start = row.first.recipe.fine_tuning_start
+    return "augmented-extraction" if start == "random-head" else start
+
+
+def _line(cell: Cell) -> Cell:
+    """What all depths of a line have in common, on whatever device and in whatever precision."""
+    return replace(cell, seed=0, device="", precision="", strategy="fine-tuning", depth=NO_DEPTH)

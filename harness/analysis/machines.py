@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.analysis.timing_doubts import disturbances
+from harness.analysis.timing_doubts import apart, disturbances
 from harness.analysis.timing_rows import TimingRow
 from harness.environment import Environment
-from harness.records import Record, StepTimes
+from harness.records import DeviceState, Record, StepTimes
 from harness.statistics import Interval, median_interval, ratio_interval, spearman
 
 __all__ = [
@@ -157,24 +157,19 @@ def of_records(records: Iterable[Record]) -> list[Clocked]:
         if found.inference_step is not None:
             model = cell.backbone, cell.size, cell.recipe, found.parameters
             steps[INFERENCE, *here, *model].append((record, found.inference_step))
-    return [_clocked(str(name[0]), each) for name, each in steps.items()]
+    every = [_clocked(str(name[0]), each) for name, each in steps.items()]
+    firsts = [each[0][0] for each in steps.values()]
+    told = _told_apart(every, [_facts(each.kind, record) for each, record in zip(every, firsts, strict=True)])
+    # Inference steps do not tell a strategy; where all else is equal they differ in the size of the head.
+    return _told_apart(
+        told, [{"head": f"{record.measured.parameters or 0:,} parameters"} for record in firsts]
+    )
 
 
 def of_timing_rows(rows: Iterable[TimingRow]) -> list[Clocked]:
     """The rows of a timing run; their doubts are those of its report."""
-    return [
-        Clocked(
-            place=Place(row.environment, row.cell.device),
-            kind=f"{row.cell.label} step",
-            name=replace(row.cell, device="").name,
-            label=f"{row.cell.backbone} at {row.cell.size} px, batch {row.cell.batch}",
-            milliseconds=row.pass_milliseconds,
-            interval=row.interval,
-            width=row.tie_width,
-            doubt="; ".join(row.doubts),
-        )
-        for row in rows
-    ]
+    kept = list(rows)
+    return _told_apart([_timed(row) for row in kept], [_facts_of_row(row) for row in kept])
 
 
 def places(clocked: Iterable[Clocked]) -> list[Place]:
@@ -227,9 +222,8 @@ def _both(first: dict[str, str], second: dict[str, str]) -> dict[str, tuple[str,
 
 def _clocked(kind: str, steps: Sequence[tuple[Record, StepTimes]]) -> Clocked:
     cell = steps[0][0].cell
-    sound = [each for each in steps if not _disturbance(each[1])]
+    sound = [each for each in steps if not _disturbance([each[1]])]
     used = sound or steps
-    doubts = dict.fromkeys(_disturbance(step) for _, step in steps) if not sound else {}
     trained = "" if kind == INFERENCE else f", {cell.label}"
     several = kind != INFERENCE and cell.train_images is not None
     part = f", {cell.train_images:,} images" if several else ""
@@ -246,13 +240,65 @@ def _clocked(kind: str, steps: Sequence[tuple[Record, StepTimes]]) -> Clocked:
             ("batch", ", ".join(sorted({str(step.batch) for _, step in used}))),
             ("XLA", ", ".join(sorted({_jit(record.measured.jit) for record, _ in used}))),
         ),
-        doubt="; ".join(doubts),
+        doubt="" if sound else _disturbance([step for _, step in steps]),
     )
 
 
-def _disturbance(step: StepTimes) -> str:
-    told = list(disturbances(step.state))
-    return "; ".join([*told, *([] if step.stable else ["warm-up did not settle"])])
+def _timed(row: TimingRow) -> Clocked:
+    return Clocked(
+        place=Place(row.environment, row.cell.device),
+        kind=f"{row.cell.label} step",
+        name=replace(row.cell, device="").name,
+        label=f"{row.cell.backbone} at {row.cell.size} px, batch {row.cell.batch}",
+        milliseconds=row.pass_milliseconds,
+        interval=row.interval,
+        width=row.tie_width,
+        doubt="; ".join(row.doubts),
+    )
+
+
+def _facts(kind: str, record: Record) -> dict[str, str]:
+    """What may tell a time from another of the same label; an inference step is that of any weights."""
+    weights = {} if kind == INFERENCE else {"weights": f"weights {record.weights.kind}"}
+    recipe = {"recipe": f"recipe {record.cell.recipe}", "precision": record.cell.precision}
+    return recipe | weights
+
+
+def _facts_of_row(row: TimingRow) -> dict[str, str]:
+    return {
+        "precision": row.cell.precision,
+        "jit": "with XLA" if row.cell.jit else "without XLA",
+        "protocol": f"protocol {row.cell.protocol}",
+    }
+
+
+def _told_apart(found: Sequence[Clocked], facts: Sequence[dict[str, str]]) -> list[Clocked]:
+    """Times under labels that say in which of their facts those of one label differ."""
+    alike: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
+    for each, own in zip(found, facts, strict=True):
+        alike[each.kind, each.label].append(own)
+    told = []
+    for each, own in zip(found, facts, strict=True):
+        others = alike[each.kind, each.label]
+        differing = [text for name, text in own.items() if len({other[name] for other in others}) > 1]
+        told.append(replace(each, label=", ".join([each.label, *differing])))
+    return told
+
+
+def _disturbance(steps: Sequence[StepTimes]) -> str:
+    """What disturbed repeats of a step, each kind of disturbance once, as it was at its worst; "" if none."""
+    states = [step.state for step in steps]
+    shares = [state.others_share for state in states if state.others_share is not None]
+    clocks = [state.clocks_mhz for state in states if state.clocks_mhz]
+    worst = DeviceState(
+        others_share=max(shares, default=None),
+        clocks_mhz=max(clocks, key=apart, default=()),
+        throttled=tuple(dict.fromkeys(reason for state in states for reason in state.throttled)),
+    )
+    told = list(disturbances(worst))
+    told += [] if all(step.stable for step in steps) else ["warm-up did not settle"]
+    several = f" (the worst of {len(steps)})" if told and len(steps) > 1 else ""
+    return f"{'; '.join(told)}{several}"
 
 
 def _jit(jit: bool | None) -> str:

@@ -1,17 +1,18 @@
 """Overfitting: how far training runs ahead of validation, from which epoch, and what that costs."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
 from harness.analysis.contests import Setup, augments, setups
-from harness.analysis.rows import Row
+from harness.analysis.rows import Row, conditions
 from harness.analysis.standings import Standings
 from harness.records import Epoch, Record
 from harness.statistics import spread_over_seeds
 from harness.strategies import NO_DEPTH, strategy
 
-__all__ = ["Fit", "augmented", "deepened", "fits", "without_epochs"]
+__all__ = ["Fit", "augmented", "deepened", "fits", "pools", "without_epochs"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,17 @@ def fits(found: Standings) -> list[tuple[Setup, list[Fit]]]:
     """The fits of a run's ranked rows that have epochs, by setup, what trains least first."""
     every = [(setup, [_fit(row) for row in setup.rows if _has_epochs(row)]) for setup in setups(found)]
     return [(setup, own) for setup, own in every if own]
+
+
+def pools(groups: Sequence[tuple[Setup, list[Fit]]]) -> list[list[tuple[Setup, list[Fit]]]]:
+    """The groups whose fits may be put together, so that each configuration counts once.
+
+    They are of one table, so of one device, precision and environment, and of equally many training images.
+    """
+    found: dict[tuple[object, ...], list[tuple[Setup, list[Fit]]]] = defaultdict(list)
+    for setup, own in groups:
+        found[*conditions(setup.first.first), setup.images].append((setup, own))
+    return list(found.values())
 
 
 def without_epochs(found: Standings) -> list[Row]:

@@ -19,9 +19,11 @@ from harness.analysis.timing_rows import read_timings
 from harness.errors import UserError, few
 from harness.metrics import metric
 from harness.reports.machines import machine_against_machine
-from harness.reports.strategies import MOST_LINES, ONE_SEED, p_text, points
+from harness.reports.row_names import RowNames, names_among
+from harness.reports.strategies import MOST_LINES, ONE_SEED, how_compared, p_text, points
 from harness.reports.tables import in_one_cell, markdown
 from harness.running.folder import RunFolder
+from harness.statistics import MCNEMAR
 from harness.text import counted
 from harness.timing.records import TimingFolder
 
@@ -85,17 +87,19 @@ def _head(name: str, found: Standings) -> str:
 
 def _accuracy(found: RunComparison) -> str:
     if not found.changes:
-        return "No accuracies are compared: no row of both runs was tested on the same images."
+        return f"No accuracies are compared: {_why_none(found)}"
+    names = names_among([each.second for each in found.changes])
     told = [each for each in found.changes if each.told_apart]
     same = sum(each.same for each in found.changes)
-    methods = " or ".join(dict.fromkeys(each.found.method for each in found.changes))
+    methods = {each.found.method for each in found.changes}
     verdict = f"The test images tell {len(told) or 'none'} of {counted(len(found.changes), 'row')} apart"
     parts = [
         f"{verdict} at the {100 * LEVEL:.0f} % level. Rows are matched by name and tested on the same "
-        f"images ({methods}); p is adjusted by Holm's method over {counted(len(found.changes), 'test')}, one "
-        "for each row. The difference is the second run minus the first; its 95 % interval is the row's own."
+        f"images ({how_compared(methods)}); p is adjusted by Holm's method over "
+        f"{counted(len(found.changes), 'test')}, one for each row. "
+        "The difference is the second run minus the first; its 95 % interval is the row's own."
     ]
-    if any(len(row.records) == 1 for each in found.changes for row in (each.first, each.second)):
+    if MCNEMAR in methods:
         parts[0] += f" {ONE_SEED}"
     if same:
         parts.append(
@@ -104,20 +108,40 @@ def _accuracy(found: RunComparison) -> str:
             else f"Of {counted(same, 'row')} every answer to every image is the same in both runs."
         )
     if told:
-        parts.append("\n".join(f"- {_sentence(each)}" for each in told[:MOST_LINES]))
-    lines = [_line(each) for each in found.changes[:MOST_LINES]]
-    parts.append(markdown(pd.DataFrame(lines), right=set(lines[0]) - {"row", "verdict"}))
+        parts.append("\n".join(f"- {_sentence(names, each)}" for each in told[:MOST_LINES]))
+    lines = [_line(names, each) for each in found.changes[:MOST_LINES]]
+    parts.append(markdown(pd.DataFrame(lines), right=set(lines[0]) - {"backbone", "strategy", "verdict"}))
     if len(found.changes) > MOST_LINES:
         parts.append(f"The first {MOST_LINES} of {len(found.changes):,} rows.")
     return "\n\n".join(parts)
 
 
-def _sentence(each: Change) -> str:
+def _why_none(found: RunComparison) -> str:
+    """Why no row's accuracies are compared: the names have nothing in common, or each has its reason."""
+    if found.refused:
+        return "each row of both runs has a reason below."
+    sides = zip(_NAMES, (found.only_first, found.only_second), strict=True)
+    told = [f"The {which} has {few(names, shown=3) or 'no row with a result'}." for which, names in sides]
+    parts = ["no name of a row is in both runs.", *told]
+    if not _images(found.first).isdisjoint(_images(found.second)):
+        parts.append(
+            "The images are the same. Rows are matched by backbone, weights, strategy, depth, recipe, "
+            "learning rate, training images, size, device and precision."
+        )
+    return " ".join(parts)
+
+
+def _images(found: Standings) -> set[str]:
+    """The manifests of a run's records."""
+    return {record.data.manifest_sha256 for record in found.records}
+
+
+def _sentence(names: RowNames, each: Change) -> str:
     word = "better" if each.found.difference > 0 else "worse"
-    return f"{each.second.name} is {word} in the second run: {points(each.found.difference)} points."
+    return f"{names.row(each.second)} is {word} in the second run: {points(each.found.difference)} points."
 
 
-def _line(each: Change) -> dict[str, str]:
+def _line(names: RowNames, each: Change) -> dict[str, str]:
     interval, loss = each.found.interval, metric("test_loss")
     verdict = "cannot be told apart"
     if each.same:
@@ -125,7 +149,8 @@ def _line(each: Change) -> dict[str, str]:
     elif each.told_apart:
         verdict = "better" if each.found.difference > 0 else "worse"
     return {
-        "row": each.second.name,
+        "backbone": names.setup(each.second),
+        "strategy": names.strategy(each.second),
         "accuracy (%)": f"{100 * each.first.accuracy:.1f} to {100 * each.second.accuracy:.1f}",
         "difference (points)": points(each.found.difference),
         "95 % interval (points)": f"{points(interval.low)} to {points(interval.high)}",
@@ -152,22 +177,24 @@ def _times(first: Sequence[Clocked], second: Sequence[Clocked], *, told: bool = 
 
     `told` says what the machines differ in, where nothing else does.
     """
-    parts = []
+    found = {}
     for here in places(first):
         for there in places(second):
             names = (
                 _named(len(places(first)), _NAMES[0], here.key),
                 _named(len(places(second)), _NAMES[1], there.key),
             )
-            parts.append(
-                machine_against_machine(
-                    [each for each in first if each.place.key == here.key],
-                    [each for each in second if each.place.key == there.key],
-                    names=names,
-                    differences=environment_differences(here.environment, there.environment) if told else (),
-                )
+            text = machine_against_machine(
+                [each for each in first if each.place.key == here.key],
+                [each for each in second if each.place.key == there.key],
+                names=names,
+                differences=environment_differences(here.environment, there.environment) if told else (),
             )
-    return "\n\n".join(filter(None, parts))
+            if text:
+                found[names] = text
+    if len(found) == 1:
+        return next(iter(found.values()))
+    return "\n\n".join(f"### {there} against {here}\n\n{text}" for (here, there), text in found.items())
 
 
 def _named(count: int, run: str, key: tuple[str, str]) -> str:

@@ -37,7 +37,7 @@ def _of_table(table: Table, found: Standings) -> str:
         verdict = "No two classes of a row can be told apart."
     else:
         verdict = f"Of {of} {differ:,} {'has' if differ == 1 else 'have'} classes that differ."
-    parts = [verdict, _recalls(rows, each_row) if several or differ else ""]
+    parts = [verdict, _recalls(rows, each_row)]
     if several:
         parts.append(_confusions(table.rows[0], rows, found))
     return "\n\n".join(filter(None, parts))

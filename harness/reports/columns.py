@@ -127,6 +127,7 @@ _IDENTITY: dict[str, Callable[[Row], str]] = {
     "recipe": lambda row: row.cell.recipe,
     "device": lambda row: row.cell.device,
     "precision": lambda row: row.cell.precision,
+    "environment": lambda row: row.first.environment.fingerprint,
     "size (px)": lambda row: str(row.cell.size),
     "train images": _train_images,
 }
@@ -147,7 +148,7 @@ _VALUES: dict[str, Callable[[Row], float | None]] = {
     "published (%)": _published_share,
 }
 _NUMBER = re.compile(r"-?\d[\d,]*(\.\d+)?")
-_WHERE_THEY_DIFFER = ("weights", "recipe", "device", "precision")
+_WHERE_THEY_DIFFER = ("weights", "recipe", "device", "precision", "environment")
 _WHERE_THERE_IS_ONE = ("published (%)", "published loss", "spread (points)")
 
 

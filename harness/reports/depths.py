@@ -3,7 +3,7 @@
 import pandas as pd
 
 from harness.analysis.contests import Contest, contests
-from harness.analysis.depths import DepthCurve, depth_curves, trainable_share
+from harness.analysis.depths import SHARE, DepthCurve, depth_curves, unfrozen_share
 from harness.analysis.standings import Standings
 from harness.reports.columns import columns
 from harness.reports.row_names import RowNames, row_names
@@ -23,12 +23,9 @@ def depths(found: Standings) -> str:
         return ""
     names = row_names(found)
     told = how_told(contests(found), [each for curve in curves for each in curve.contests])
-    how = (
-        "Trainable is the share of the whole model's parameters, head included, that the last phase trains. "
-        f"{told}"
-    )
     parts = [_curve(names, curve) for curve in curves[:_CURVES]]
-    parts.append(how)
+    unknown = any(unfrozen_share(row) is None for curve in curves[:_CURVES] for row in curve.rows)
+    parts.append(f"{SHARE} {'It is - where the size of the base is not known. ' if unknown else ''}{told}")
     if len(curves) > _CURVES:
         parts.append(f"The first {_CURVES} of {len(curves):,} curves, by their most accurate row.")
     return "\n\n".join(parts)
@@ -39,7 +36,7 @@ def _curve(names: RowNames, curve: DepthCurve) -> str:
     told = columns(curve.rows)
     table = {
         "strategy": [names.strategy(row) for row in curve.rows],
-        "trainable (%)": [number(trainable_share(row), 1, 100) for row in curve.rows],
+        "unfrozen share (%)": [number(unfrozen_share(row), 1, 100) for row in curve.rows],
         **{heading: told[heading] for heading in _SHOWN if heading in told},
     }
     right = set(table) - {"strategy", "95 % interval"}

@@ -29,7 +29,7 @@ _CHANGES = (
     "the other way round."
 )
 _FEW = 0.01
-_MOST_TURNED = 20
+_MOST_TURNED = 5
 
 
 def shared_section(found: Standings) -> str:
@@ -54,13 +54,12 @@ def _seeds_read(found: Standings) -> str:
 def _shared(found: SharedErrors) -> str:
     models, backbones = len(found.models), len(found.backbone_rates)
     chance = by_chance(found.rates, found.images)
+    by_most = len(found.by_most), sum(chance[wrong] for wrong in range(models) if wrong > models / 2)
     counts = {
         f"wrong by all {models} models": (len(found.by_all), chance[-1]),
-        "wrong by more than half of them, not by all": (
-            len(found.by_most),
-            sum(chance[wrong] for wrong in range(models) if wrong > models / 2),
-        ),
-        "wrong by some, at most half": (
+        # More than half of two is both.
+        **({} if models == 2 else {"wrong by more than half of them, not by all": by_most}),
+        "wrong by one of them" if models == 2 else "wrong by some, at most half": (
             len(found.mistakes) - len(found.by_all) - len(found.by_most),
             sum(chance[wrong] for wrong in range(1, models) if wrong <= models / 2),
         ),

@@ -104,8 +104,7 @@ def notes(found: Standings) -> tuple[str, ...]:
         "A row's rank is one plus the number of rows that are significantly better, its rank interval goes "
         "from there to the last place that it can have. Rows of rank 1 cannot be told apart from the best. "
         "In bold: the best value of a column as it is shown; ranks tell whether an accuracy is better.",
-        "Rows are compared on the same test images: by exact McNemar tests where both have one seed, else by "
-        "Student's t over images and seeds together.",
+        *_tests(found),
         *dict.fromkeys(f"Ranks come from {table.family}." for table in found.tables if len(table.rows) > 1),
         *_intervals(found),
         f"Epochs are chosen on validation loss{exception}; the test images are read once, after that.",
@@ -120,6 +119,22 @@ def notes(found: Standings) -> tuple[str, ...]:
         f"Peak memory: {_MEMORY} of the cell's process, {inherited / 1e6:,.0f} MB of which it held "
         "before it began (Keras and TensorFlow).",
         *(text for is_one, text in _KINDS if any(is_one(record) for record in done)),
+    )
+
+
+def _tests(found: Standings) -> list[str]:
+    """What the ranks were tested by, as far as there was something to test."""
+    several = [table.rows for table in found.tables if len(table.rows) > 1]
+    single = [sum(len(row.records) == 1 for row in rows) for rows in several]
+    exact = any(count > 1 for count in single)
+    seeds = any(count < len(rows) for count, rows in zip(single, several, strict=True))
+    ways = ["by exact McNemar tests"] if exact else []
+    if seeds:
+        ways.append("by Student's t over images and seeds together")
+    return (
+        [f"Rows are compared on the same test images: {' where both have one seed, else '.join(ways)}."]
+        if ways
+        else []
     )
 
 

@@ -36,14 +36,15 @@ def machines(found: Standings) -> str:
     parts = []
     for place in places(every)[1:]:
         first = places(every)[0]
+        names = _names(first, place)
         text = machine_against_machine(
             by_place[first.key],
             by_place[place.key],
-            names=_names(first, place),
+            names=names,
             differences=environment_differences(first.environment, place.environment),
         )
         if text:
-            parts.append(text)
+            parts.append(f"### {names[1]} against {names[0]}, time only\n\n{text}")
     return "\n\n".join(parts)
 
 
@@ -56,7 +57,7 @@ def machine_against_machine(
 ) -> str:
     """The times of one place against those of another, called by `names`; "" where no cell is at both.
 
-    `differences` are told beneath the two machines.
+    `differences` are told beneath the two machines.  It has no heading.
     """
     kinds, doubtful = duels(first, second)
     if not kinds and not doubtful:
@@ -67,7 +68,7 @@ def machine_against_machine(
         f"- {names[1]}: {machine(there.environment)}, on {there.device}",
         *(f"- they differ in {line}" for line in differences),
     ]
-    parts = [f"### {names[1]} against {names[0]}, time only", "\n".join(lines)]
+    parts = ["\n".join(lines)]
     if kinds:
         shown = [each for kind in kinds for each in kind.duels]
         parts += [

@@ -1,12 +1,12 @@
 """Overfitting as tables: the gap and its onset by strategy and by row, and what changes it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
 import pandas as pd
 
 from harness.analysis.contests import Setup
-from harness.analysis.overfitting import Fit, augmented, deepened, fits, without_epochs
+from harness.analysis.overfitting import Fit, augmented, deepened, fits, pools, without_epochs
 from harness.analysis.standings import Standings
 from harness.reports.row_names import RowNames, row_names
 from harness.reports.strategies import MOST_LINES, points
@@ -31,9 +31,11 @@ def overfitting(found: Standings) -> str:
         return ""
     names = row_names(found)
     lines = [(setup, fit) for setup, own in groups for fit in own]
-    parts = ["\n".join(f"- {line}" for line in _changes([own for _, own in groups]))]
-    if len(groups) > 1:
-        parts.append(_by_strategy(names, [fit for _, fit in lines]))
+    together = {names.pool(each[0][0].first): [own for _, own in each] for each in pools(groups)}
+    changes = [line for name, own in together.items() for line in _changes(name, own)]
+    parts = ["\n".join(f"- {line}" for line in changes[:MOST_LINES])]
+    if several := {name: own for name, own in together.items() if len(own) > 1}:
+        parts.append(_by_strategy(names, several))
     table = [_line(names, setup, fit) for setup, fit in lines[:MOST_LINES]]
     parts.append(_table(table))
     notes = [_HOW]
@@ -41,17 +43,21 @@ def overfitting(found: Standings) -> str:
         notes.append(f"The first {MOST_LINES} of {len(lines):,} rows.")
     if idle := without_epochs(found):
         kinds = dict.fromkeys(row.cell.strategy for row in idle)
-        notes.append(f"{counted(len(idle), 'row')} without epochs have no gap: {', '.join(kinds)}.")
+        have = "has" if len(idle) == 1 else "have"
+        notes.append(f"{counted(len(idle), 'row')} without epochs {have} no gap: {', '.join(kinds)}.")
     parts.append(" ".join(notes))
     return "\n\n".join(filter(None, parts))
 
 
-def _changes(groups: Iterable[Sequence[Fit]]) -> list[str]:
-    """What augmentation and depth change of the gap at the last epoch, over all setups."""
-    kept = list(groups)
+def _changes(pool: str, groups: Sequence[Sequence[Fit]]) -> list[str]:
+    """What augmentation and depth change of the gap at the last epoch, over the setups of a pool."""
+    of = f" ({pool})" if pool else ""
     told = [
-        _change("With augmentation on a frozen base", [pair for own in kept for pair in augmented(own)]),
-        _change("From the shallowest to the deepest fine-tuning", [p for own in kept for p in deepened(own)]),
+        _change(f"With augmentation on a frozen base{of}", [p for own in groups for p in augmented(own)]),
+        _change(
+            f"From the shallowest to the deepest fine-tuning{of}",
+            [p for own in groups for p in deepened(own)],
+        ),
     ]
     return [each for each in told if each]
 
@@ -85,10 +91,12 @@ def _range(values: Sequence[float]) -> str:
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
-def _by_strategy(names: RowNames, every: Sequence[Fit]) -> str:
+def _by_strategy(names: RowNames, several: Mapping[str, Sequence[Sequence[Fit]]]) -> str:
     groups: dict[str, list[Fit]] = {}
-    for fit in every:
-        groups.setdefault(names.strategy(fit.row), []).append(fit)
+    for pool, setups in several.items():
+        for fit in (fit for own in setups for fit in own):
+            name = ", ".join(filter(None, [names.strategy(fit.row), pool]))
+            groups.setdefault(name, []).append(fit)
     lines = [
         {
             "strategy": name,
@@ -98,7 +106,7 @@ def _by_strategy(names: RowNames, every: Sequence[Fit]) -> str:
             "gap opens (rows)": f"{sum(fit.opened > 0 for fit in own)} of {len(own)}",
             "rise, mean (%)": _mean(own, lambda fit: fit.loss_rise),
         }
-        for name, own in groups.items()
+        for name, own in list(groups.items())[:MOST_LINES]
     ]
     return _table(lines)
 

@@ -1,5 +1,6 @@
 """What the rows of a comparison are called: by what tells them apart in their run, and no more."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.analysis.contests import training_images
@@ -7,12 +8,12 @@ from harness.analysis.rows import Row
 from harness.analysis.standings import Standings
 from harness.strategies import strategy
 
-__all__ = ["RowNames", "row_names"]
+__all__ = ["RowNames", "names_among", "row_names"]
 
 
 @dataclass(frozen=True)
 class RowNames:
-    """What the ranked rows of a run differ in: recipe, weights, device, precision, environment, images."""
+    """What rows differ in: recipe, weights, device, precision, environment, images."""
 
     differing: frozenset[str]
 
@@ -33,13 +34,29 @@ class RowNames:
         weights = f" ({row.first.weights.kind})" if self._says("weights") and not own else ""
         return row.cell.label + weights
 
+    def pool(self, row: Row) -> str:
+        """What rows that may be put together have in common, of what a run's rows differ in."""
+        told = _facts(row)
+        return ", ".join(
+            told[name] for name in ("device", "precision", "environment", "images") if self._says(name)
+        )
+
+    def row(self, row: Row) -> str:
+        """The whole name: setup and strategy."""
+        return f"{self.setup(row)}, {self.strategy(row)}"
+
     def _says(self, name: str) -> bool:
         return name in self.differing
 
 
 def row_names(found: Standings) -> RowNames:
     """What the ranked rows of a run differ in."""
-    facts = [_facts(row) for table in found.tables for row in table.rows]
+    return names_among(row for table in found.tables for row in table.rows)
+
+
+def names_among(rows: Iterable[Row]) -> RowNames:
+    """What these rows differ in."""
+    facts = [_facts(row) for row in rows]
     names = facts[0] if facts else {}
     return RowNames(
         frozenset(name for name in names if len({each[name] for each in facts if each[name]}) > 1)

@@ -1,6 +1,6 @@
 """Strategy against strategy for each backbone: what a costlier one gains, how sure that is, and its cost."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 
@@ -9,10 +9,21 @@ from harness.analysis.standings import Standings
 from harness.metrics import metric
 from harness.reports.row_names import RowNames, row_names
 from harness.reports.tables import markdown
+from harness.statistics import MCNEMAR, STUDENT, STUDENT_ONE
 from harness.strategies import strategy
 from harness.text import counted
 
-__all__ = ["MOST_LINES", "ONE_SEED", "against", "how_told", "p_text", "points", "strategies", "times"]
+__all__ = [
+    "MOST_LINES",
+    "ONE_SEED",
+    "against",
+    "how_compared",
+    "how_told",
+    "p_text",
+    "points",
+    "strategies",
+    "times",
+]
 
 MOST_LINES = 200
 """How many lines a table of a section shows."""
@@ -21,7 +32,7 @@ ONE_SEED = (
     "The exact McNemar test of two rows of one seed speaks of these two trainings: what other seeds would "
     "give is in neither test nor interval."
 )
-"""What is to be said wherever rows of one seed are tested."""
+"""What is to be said wherever two rows of one seed are tested."""
 
 _LEFT = ("backbone", "from", "to", "verdict")
 _SENTENCES = 40
@@ -55,6 +66,15 @@ def p_text(p_value: float) -> str:
         return "<0.001"
     below = p_value < LEVEL <= round(p_value, 3)
     return f"{'<' if below else ''}{p_value:.3f}"
+
+
+def how_compared(methods: Collection[str]) -> str:
+    """What pairs of rows were tested by, from the methods of their comparisons, for a sentence."""
+    parts = ["exact McNemar tests"] if MCNEMAR in methods else []
+    if set(methods) - {MCNEMAR}:
+        parts.append(f"{'where both have one seed, else ' if parts else ''}{STUDENT}")
+    one = "; a row of one seed beside one of several is taken as that one training"
+    return " ".join(parts) + (one if STUDENT_ONE in methods else "")
 
 
 def times(ratio: float | None) -> str:
@@ -98,17 +118,17 @@ def _verdict(shown: Sequence[Contest]) -> str:
 
 
 def _how_tested(family: Contests, shown: Sequence[Contest]) -> str:
-    methods = dict.fromkeys(each.found.method for each in shown)
+    methods = {each.found.method for each in shown}
     rows = [row for each in shown for row in (each.base, each.other)]
     told = [
         "The rows of a pair differ in strategy or depth alone, and are tested on the same images "
-        f"({' or '.join(methods)}).",
+        f"({how_compared(methods)}).",
         f"p is adjusted by Holm's method over one family of {counted(family.tests, 'test')}, all pairs of "
         f"such rows in this run, those of the next sections too; told apart means below {LEVEL:g}.",
         "The 95 % intervals are each pair's own, not adjusted.",
         "Time is the ratio of the seconds to a result, which are measured once a seed: it has no interval.",
     ]
-    if any(len(row.records) == 1 for row in rows):
+    if MCNEMAR in methods:
         told.append(ONE_SEED)
     own = dict.fromkeys(row.cell.strategy for row in rows if strategy(row.cell.strategy).weights)
     if own:

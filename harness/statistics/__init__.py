@@ -16,7 +16,7 @@ from harness.statistics.intervals import (
     wilson,
 )
 from harness.statistics.learning_curve import CurvePoint, LearningCurve, Prediction, fit_learning_curve
-from harness.statistics.pairs import Comparison, compare, holm, mcnemar
+from harness.statistics.pairs import MCNEMAR, STUDENT, STUDENT_ONE, Comparison, compare, holm, mcnemar
 from harness.statistics.ranking import Ranking, rank_rows, ranks
 from harness.statistics.times import (
     FEWEST_ROWS,
@@ -30,6 +30,9 @@ from harness.statistics.times import (
 
 __all__ = [
     "FEWEST_ROWS",
+    "MCNEMAR",
+    "STUDENT",
+    "STUDENT_ONE",
     "CalibrationError",
     "Comparison",
     "CurvePoint",

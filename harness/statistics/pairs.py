@@ -10,6 +10,7 @@ p-values far below what some thousand draws can show.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +18,31 @@ from scipy import special, stats
 
 from harness.statistics.intervals import Interval, Sample, effective_images, freedom, sample, score_interval
 
-__all__ = ["Comparison", "compare", "exact_p", "holm", "mcnemar", "p_values", "t_p"]
+__all__ = [
+    "MCNEMAR",
+    "STUDENT",
+    "STUDENT_ONE",
+    "Comparison",
+    "compare",
+    "exact_p",
+    "holm",
+    "mcnemar",
+    "p_values",
+    "t_p",
+]
+
+
+MCNEMAR: Final = "exact McNemar"
+STUDENT: Final = "Student's t over images and seeds"
+STUDENT_ONE: Final = "Student's t over images and one row's seeds"
 
 
 @dataclass(frozen=True)
 class Comparison:
     """The first row against the second: difference of accuracies (-1..1), its interval, two-sided p-value.
 
-    `method` names the test.  The interval is not the inverse of the test, so at the border the one may
+    `method` names the test: `MCNEMAR` for two rows of one seed, `STUDENT` for two of several,
+    else `STUDENT_ONE`.  The interval is not the inverse of the test, so at the border the one may
     hold 0 where the other is just significant.
     """
 
@@ -59,11 +77,7 @@ def compare(first: NDArray[np.bool_], second: NDArray[np.bool_], *, confidence: 
         difference,
         Interval(max(-1.0, difference - low), min(1.0, difference + high), confidence),
         float(p_values([one, other])[0, 1]),
-        "exact McNemar"
-        if all(single)
-        else "Student's t over images and one row's seeds"
-        if any(single)
-        else "Student's t over images and seeds",
+        MCNEMAR if all(single) else STUDENT_ONE if any(single) else STUDENT,
     )
 
 

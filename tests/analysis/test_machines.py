@@ -57,6 +57,38 @@ def test_one_cell_has_neither_spread_nor_order():
     assert (kind.spread, kind.ranks) == (None, None)
 
 
+def labels(*changed: dict[str, Any]) -> list[str]:
+    """Of train steps, then of inference steps."""
+    found = of_records(timed(20.0, **each)[0] for each in changed)
+    return [each.label for kind in ("train", "inference") for each in found if each.kind.startswith(kind)]
+
+
+def test_recipe_precision_and_weights_are_told_where_times_differ_in_them_alone():
+    extraction = "MobileNet-0.25 at 160 px, fast-extraction"
+    assert labels({}, {"backbone": "VGG16", "recipe": "smoke"})[0] == extraction
+    assert labels({}, {"recipe": "smoke"}) == [
+        f"{extraction}, recipe default",
+        f"{extraction}, recipe smoke",
+        "MobileNet-0.25 at 160 px, recipe default",
+        "MobileNet-0.25 at 160 px, recipe smoke",
+    ]
+    assert labels({}, {"precision": "mixed_float16"})[1::2] == [
+        f"{extraction}, mixed_float16",
+        "MobileNet-0.25 at 160 px, mixed_float16",
+    ]
+    assert labels({}, {"weights": "random"}) == [
+        f"{extraction}, weights imagenet",
+        f"{extraction}, weights random",
+        "MobileNet-0.25 at 160 px",
+    ]
+
+
+def test_timing_rows_of_two_precisions_have_labels_of_their_own(tmp_path: Path):
+    both = [each for kind in ("float32", "mixed_float16") for each in both_passes(50.0, precision=kind)]
+    found = of_timing_rows(read_timings(timing_run(tmp_path, both)).rows)
+    assert [each.label.split(", ")[-1] for each in found] == ["float32", "mixed_float16"]
+
+
 def test_cells_of_one_place_alone_are_not_matched():
     kinds, doubtful = against([timed(10.0)], [timed(20.0, backbone="VGG16")])
     assert (kinds, doubtful) == ({}, [])

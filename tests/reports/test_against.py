@@ -25,10 +25,20 @@ def test_a_change_that_is_sure_is_told_and_one_that_is_not_is_not(tmp_path: Path
     text = rendered(tmp_path, [trial(900), other], [trial(960), trial(902, first=50, backbone="VGG16")])
     accuracy = section(text, "Accuracy")
     assert "The test images tell 1 of 2 rows apart" in accuracy
-    assert "default/160px/cpu/float32 is better in the second run: +6.0 points." in accuracy
-    assert {line["row"].split("/")[0]: line["verdict"] for line in table(accuracy)} == {
-        "MobileNet-0.25": "better",
-        "VGG16": "cannot be told apart",
+    assert "- MobileNet-0.25 at 160 px, fast-extraction is better in the second run: +6.0 points." in accuracy
+    assert {line["backbone"]: line["verdict"] for line in table(accuracy)} == {
+        "MobileNet-0.25 at 160 px": "better",
+        "VGG16 at 160 px": "cannot be told apart",
+    }
+
+
+def test_rows_are_named_by_what_tells_them_apart(tmp_path: Path):
+    rows = [trial(900), trial(900, recipe="smoke"), trial(500, weights="random")]
+    lines = table(section(rendered(tmp_path, rows, rows), "Accuracy"))
+    assert {(line["backbone"], line["strategy"]) for line in lines} == {
+        ("MobileNet-0.25 at 160 px, recipe default", "fast-extraction (imagenet)"),
+        ("MobileNet-0.25 at 160 px, recipe smoke", "fast-extraction (imagenet)"),
+        ("MobileNet-0.25 at 160 px, recipe default", "fast-extraction (random)"),
     }
 
 
@@ -46,12 +56,38 @@ def test_other_images_are_refused_but_their_times_are_compared(tmp_path: Path):
     assert "second is faster by a factor of 2.00" in section(text, "Time")
 
 
+def test_runs_without_a_name_in_common_say_so_and_not_that_the_images_differ(tmp_path: Path):
+    first = [trial(900, backbone=name) for name in ("VGG16", "VGG19", "Xception", "ResNet50", "ResNet101")]
+    text = rendered(tmp_path, first, [trial(900, recipe="smoke")])
+    accuracy = section(text, "Accuracy")
+    assert "no name of a row is in both runs" in accuracy
+    assert "The second has MobileNet-0.25/imagenet/fast-extraction/none/smoke/160px/cpu/float32." in accuracy
+    assert "and 2 more" in accuracy
+    assert "The images are the same." in accuracy
+
+
+def test_runs_without_a_name_in_common_on_other_images_are_not_said_to_share_them(tmp_path: Path):
+    text = rendered(tmp_path, [trial(900)], [trial(900, backbone="VGG16", manifest="b" * 64)])
+    assert "no name of a row is in both runs" in text
+    assert "The images are the same." not in text
+
+
 def test_rows_of_one_run_and_rows_without_a_result_are_named(tmp_path: Path):
     failed = (failed_record("oom", "no memory", seed=1), None)
     text = rendered(tmp_path, [trial(900), trial(900, backbone="VGG16")], [trial(900), failed])
     left = section(text, "Rows that are not compared")
     assert re.search(r"only in the first run: VGG16/", left)
     assert "a seed has no result: MobileNet-0.25/" in left
+
+
+def test_times_have_a_heading_only_where_there_are_several_machines(tmp_path: Path):
+    one, gpu = trial(900), trial(900, device="gpu", train=steps(10.0))
+    assert "###" not in rendered(tmp_path / "one", [one], [one])
+    several = rendered(tmp_path / "several", [one, gpu], [one, gpu])
+    assert re.findall(r"^### .* (cpu|gpu) against .* (cpu|gpu)$", several, flags=re.MULTILINE) == [
+        *(("cpu", "cpu"), ("gpu", "cpu"), ("cpu", "gpu"), ("gpu", "gpu"))
+    ]
+    assert "time only" not in several
 
 
 def test_timing_runs_are_compared_by_time_alone(tmp_path: Path):

@@ -7,7 +7,9 @@ from fakes import Row
 from fakes_compare import DISTURBED, standings, steps, trial
 from tables import table
 
+from harness.recipes import RECIPES
 from harness.reports.depths import depths
+from harness.reports.plots.depth_curves import draw_depth_curves
 
 
 def told(folder: Path, *rows: Row) -> str:
@@ -25,7 +27,7 @@ def test_a_curve_is_a_table_by_the_share_that_trains(tmp_path: Path):
     assert [line["strategy"] for line in lines] == [
         *("fast-extraction", "fine-tuning blocks:1", "fine-tuning blocks:2")
     ]
-    assert [line["trainable (%)"] for line in lines] == ["30.2", "45.8", "59.5"]
+    assert [line["unfrozen share (%)"] for line in lines] == ["0.0", "15.6", "29.3"]
     assert [line["test accuracy (%)"] for line in lines] == ["90.0", "91.0", "92.0"]
     assert lines[0]["95 % interval"] == "88.0 to 91.7"
     assert lines[2]["to result (s)"] == "20"
@@ -74,6 +76,22 @@ def test_how_it_was_tested_is_told_here_where_no_strategies_are_compared(tmp_pat
     below = told(tmp_path / "below", trial(900), *deep(900, 901))
     assert "the family told above" in below
     assert "Holm" not in below
+
+
+def test_the_picture_draws_the_shares_that_the_section_tells(tmp_path: Path):
+    found = standings(tmp_path, [*deep(910, 920), trial(900)])
+    drawn = draw_depth_curves(found).axes[0].lines[0].get_xdata()
+    told = [float(line["unfrozen share (%)"]) for line in table(depths(found))]
+    assert list(drawn) == pytest.approx(told, abs=0.05)
+
+
+def test_a_base_of_unknown_size_has_no_share_and_a_reason(tmp_path: Path):
+    cut = RECIPES["default"].model_copy(update={"drop_blocks": 1})
+    rows = [(row.model_copy(update={"recipe": cut}), found) for row, found in deep(910, 920)]
+    text = told(tmp_path / "cut", *rows)
+    assert [line["unfrozen share (%)"] for line in table(text)] == ["-", "-"]
+    assert "where the size of the base is not known" in text
+    assert "is not known" not in told(tmp_path / "whole", *deep(910, 920))
 
 
 def test_one_depth_has_no_section(tmp_path: Path):

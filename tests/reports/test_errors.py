@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from fakes_said import cell, said, standings, wrong_on
+from tables import table
 
 from harness.reports.classes import classes_section
 from harness.reports.errors import changes_section, shared_section
@@ -18,6 +19,27 @@ def test_counts_stand_beside_what_chance_would_give(tmp_path: Path):
     (line,) = [line for line in text.splitlines() if line.startswith("| wrong by all 3 models")]
     assert [part.strip() for part in line.split("|")[2:4]] == ["1", "0.12"]
     assert "Wrong by all 3 models: 1 image\n" in text
+
+
+def test_more_than_half_of_two_models_and_not_both_is_no_line(tmp_path: Path):
+    two = standings(tmp_path / "two", cell(wrong_on("a")), cell(wrong_on("ab"), "Xception"))
+    text = shared_section(two)
+    assert "more than half of them" not in text
+    (line,) = [line for line in text.splitlines() if line.startswith("| wrong by one of them")]
+    assert line.split("|")[2].strip() == "1"
+    three = [cell(wrong_on("a"), name) for name in ("VGG16", "VGG19", "Xception")]
+    assert "wrong by more than half of them, not by all" in shared_section(
+        standings(tmp_path / "more", *three)
+    )
+
+
+def test_of_the_changed_images_five_of_each_kind_are_listed_and_the_rest_counted(tmp_path: Path):
+    letters = "abcdefghijklmnopqrst"
+    tuned = cell(wrong_on(letters[7:], letters), strategy="fine-tuning", depth="blocks:1")
+    text = changes_section(standings(tmp_path, cell(wrong_on(letters[:7], letters)), tuned))
+    assert "7 fixed, 13 broken" in text
+    assert len([line for line in text.splitlines() if line.startswith(("| fixed", "| broken"))]) == 10
+    assert "and 2 more fixed and 8 more broken" in text
 
 
 def test_a_run_of_one_row_has_no_shared_errors_and_no_changes(tmp_path: Path):
@@ -75,11 +97,11 @@ def test_tables_that_are_not_compared_have_a_heading_each(tmp_path: Path):
     ]
 
 
-def test_two_classes_that_do_not_differ_are_one_sentence(tmp_path: Path):
+def test_two_classes_that_do_not_differ_have_a_sentence_and_their_table(tmp_path: Path):
     even = said([0, 0, 1, 1, 1, 0], [0, 0, 0, 1, 1, 1])
     text = classes_section(standings(tmp_path, cell(even), cell(even, "Xception")))
     assert "No two classes of a row can be told apart." in text
-    assert "|" not in text
+    assert [line["cats (3 images)"].split()[0] for line in table(text)] == ["66.7", "66.7"]
 
 
 def test_two_classes_that_differ_have_a_table(tmp_path: Path):

@@ -88,6 +88,19 @@ def test_rendering_twice_gives_the_same_bytes(tmp_path: Path):
 # Random weights
 
 
+def test_controls_and_partial_rows_of_several_machines_name_them(tmp_path: Path):
+    control = row(answers(55), weights="random")
+    part = row(answers(90), backbone="VGG16")
+    lacking = (failed_record("oom", "no memory", backbone="VGG16", seed=1), None)
+    there = ENVIRONMENT.model_copy(update={"cores": 64})
+    moved = [elsewhere(each, environment=there, key="d" * 64) for each in (control, part)]
+    text = rendered(tmp_path, BEST, control, part, *moved, lacking)
+    for title in ("Controls", "Some seeds have no result"):
+        lines = table(section(text, title))
+        assert {line["environment"] for line in lines} == {ENVIRONMENT.fingerprint, there.fingerprint}
+    assert "environment" not in table(section(rendered(tmp_path / "one", BEST, control), "Controls"))[0]
+
+
 def test_random_weights_are_never_ranked_and_stand_as_controls(tmp_path: Path):
     text = rendered(tmp_path, RANDOM, BEST)
     assert ranked(text) == [("MobileNet", "1")]
@@ -296,6 +309,14 @@ def test_a_record_without_a_commit_says_why(tmp_path: Path):
 def test_the_legend_names_the_tests_behind_the_ranks(tmp_path: Path):
     legend = section(rendered(tmp_path, BEST, SAME, WORST), "How to read this")
     assert all(word in legend for word in ("McNemar", "Holm", "Wilson", "seeds"))
+
+
+def test_the_legend_names_only_tests_that_were_made(tmp_path: Path):
+    several = [row(answers(right), seed=seed) for seed, right in enumerate((90, 91))]
+    other = [row(answers(right), backbone="VGG16", seed=seed) for seed, right in enumerate((90, 91))]
+    assert "McNemar" not in rendered(tmp_path / "seeds", *several, *other)
+    assert "Student's t over images" not in rendered(tmp_path / "one", BEST, WORST)
+    assert "Rows are compared" not in rendered(tmp_path / "alone", BEST)
 
 
 # What is never ranked together

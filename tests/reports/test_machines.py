@@ -5,6 +5,7 @@ from pathlib import Path
 from fakes import ENVIRONMENT, Row
 from fakes_compare import DISTURBED, standings, steps, trial
 
+from harness.records import DeviceState
 from harness.reports.machines import machines
 
 ELSEWHERE = ENVIRONMENT.model_copy(update={"cores": 64, "libraries": {"keras": "3.0", "tensorflow": "2.1"}})
@@ -48,6 +49,17 @@ def test_a_disturbed_time_stands_apart_with_its_reason(tmp_path: Path):
     assert "Not compared, 3 times:" in text
     assert "gpu: others took 50 % of the cores" in text
     assert "train step of fast-extraction: " not in text
+
+
+def test_what_disturbed_the_seeds_is_told_once_by_the_worst(tmp_path: Path):
+    rows = [
+        trial(900, seed=seed, device=device, train=steps(20.0, state=DeviceState(others_share=share)))
+        for device in ("cpu", "gpu")
+        for seed, share in enumerate((0.4, 0.73, 0.5))
+    ]
+    text = told(tmp_path, *rows)
+    assert "cpu: others took 73 % of the cores (the worst of 3); gpu: others took 73 %" in text
+    assert text.count("others took") == 2
 
 
 def test_one_cell_alone_is_told_without_a_mean(tmp_path: Path):

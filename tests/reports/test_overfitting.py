@@ -92,8 +92,38 @@ def test_pairs_over_backbones_are_counted_with_the_range_of_their_change(tmp_pat
     assert "changes by -4.0 to +4.0 points (2 pairs of rows, lower in 1)." in told(tmp_path, *rows)
 
 
+def test_devices_and_parts_of_the_training_images_are_not_put_together(tmp_path: Path):
+    """With one seed on two devices and two sizes of training set, no figure is a mean over these."""
+    rows = [
+        trial(900, history=history(1, last + more), backbone=name, device=device, train_images=images)
+        for name, last in (("VGG16", 4), ("VGG19", 6))
+        for device, images, more in (("cpu", None, 0), ("gpu", None, 10), ("cpu", 500, 20))
+    ]
+    by_strategy = table(told(tmp_path, *rows).split("\n\n")[0])
+    assert {line["strategy"]: (line["rows"], line["gap at last, mean (points)"]) for line in by_strategy} == {
+        "fast-extraction, cpu, 2,000 training images": ("2", "5.0"),
+        "fast-extraction, gpu, 2,000 training images": ("2", "15.0"),
+        "fast-extraction, cpu, 500 training images": ("2", "25.0"),
+    }
+
+
+def test_a_pair_on_two_devices_is_told_for_each_and_not_counted_twice(tmp_path: Path):
+    rows = [
+        row
+        for device, last in (("cpu", 4), ("gpu", 6))
+        for row in (
+            trial(900, history=history(1, 8), device=device),
+            trial(900, history=history(1, last), device=device, **AUGMENTED),
+        )
+    ]
+    text = told(tmp_path, *rows)
+    assert "on a frozen base (cpu) the gap at the last epoch changes by -4.0 points." in text
+    assert "on a frozen base (gpu) the gap at the last epoch changes by -2.0 points." in text
+    assert "pairs of rows" not in text
+
+
 def test_rows_without_epochs_are_counted_and_alone_are_no_section(tmp_path: Path):
     probe = trial(900, strategy="linear-probe", history=[epoch(1, strength=1.0)])
     text = told(tmp_path / "both", probe, trial(900, history=history(1, 2)))
-    assert "1 row without epochs have no gap: linear-probe." in text
+    assert "1 row without epochs has no gap: linear-probe." in text
     assert told(tmp_path / "alone", probe) == ""

@@ -8,7 +8,8 @@ from fakes_compare import DISTURBED, seeds, standings, steps, trial
 from tables import table
 
 from harness.analysis import contests as family
-from harness.reports.strategies import p_text, points, strategies, times
+from harness.reports.strategies import how_compared, p_text, points, strategies, times
+from harness.statistics import MCNEMAR, STUDENT, STUDENT_ONE
 
 
 def told(folder: Path, *rows: Row) -> str:
@@ -70,6 +71,23 @@ def test_one_seed_says_what_its_test_does_not_hold(tmp_path: Path):
     assert "what other seeds would give" in single
     several = told(tmp_path / "two", *seeds([900, 905, 910]), *seeds([950, 955, 960], depth="blocks:1"))
     assert "McNemar" not in several
+
+
+def test_without_two_rows_of_one_seed_nothing_is_said_of_mcnemar(tmp_path: Path):
+    text = told(tmp_path, trial(900), *seeds([950, 955, 960], depth="blocks:1"))
+    assert "McNemar" not in text
+    assert (
+        "(Student's t over images and seeds; a row of one seed beside one of several is taken as that one "
+        "training)" in text
+    )
+
+
+def test_each_test_is_named_once_with_the_rows_that_it_is_for():
+    assert how_compared([MCNEMAR]) == "exact McNemar tests"
+    assert how_compared([MCNEMAR, STUDENT]) == (
+        "exact McNemar tests where both have one seed, else Student's t over images and seeds"
+    )
+    assert how_compared([STUDENT, STUDENT_ONE]).count("Student's t") == 1
 
 
 def test_depths_are_left_to_their_own_section(tmp_path: Path):

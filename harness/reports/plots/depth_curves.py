@@ -1,20 +1,17 @@
 """Depth curves: accuracy and cost against the share of the base that is trained, a line a backbone."""
 
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import seaborn as sns
 from matplotlib.lines import Line2D
 
-from harness.analysis.rows import Row, Table
+from harness.analysis.depths import SHARE, DepthLine, depth_lines, unfrozen_share
 from harness.analysis.standings import Standings
-from harness.backbones import BACKBONES
 from harness.matrix import Cell
 from harness.metrics import metric
-from harness.reports.plots.names import Name, anywhere, group_titles, names, run_title
+from harness.reports.plots.names import Name, group_titles, names, run_title
 from harness.reports.plots.style import (
     COLOURS,
     colours,
@@ -25,83 +22,15 @@ from harness.reports.plots.style import (
     percent_axis,
     styled,
 )
-from harness.strategies import NO_DEPTH
 from harness.text import counted
 
-__all__ = ["DepthLine", "depth_lines", "draw_depth_curves", "unfrozen_share"]
+__all__ = ["draw_depth_curves"]
 
 _PANELS = 3
 _MOST = 40
 _COST = metric("to_result_s")
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
 _MARKS = ("o", "s", "^", "D", "v", "P", "X")
-
-
-@dataclass(frozen=True)
-class DepthLine:
-    """One backbone under one recipe, by depth: the rows, and the share (0..1) of the base that each trains.
-
-    The first is extraction, at 0, where the run has it.
-    """
-
-    cell: Cell
-    shares: tuple[float, ...]
-    rows: tuple[Row, ...]
-
-
-def unfrozen_share(row: Row) -> float | None:
-    """The share (0..1) of the base's parameters that the row trains, the head counted in neither.
-
-    The head is what the whole model has beyond the table's count of the base.  Batch norm stays frozen, so
-    `all` is a little below 1.  None where the base is not the table's: unknown, or cut by the recipe.
-    """
-    known, measured = BACKBONES.get(row.cell.backbone), row.first.measured
-    if (
-        known is None
-        or row.first.recipe.drop_blocks
-        or None in (measured.parameters, measured.parameters_trainable)
-    ):
-        return None
-    head = (measured.parameters or 0) - known.parameters
-    share = ((measured.parameters_trainable or 0) - head) / known.parameters
-    return share if 0 <= share <= 1 else None
-
-
-def depth_lines(table: Table) -> list[DepthLine]:
-    """The backbones of a table that were fine-tuned, most accurate first; a line has two depths at least.
-
-    Depth 0 is the extraction that fine-tuning starts from; for fine-tuning from a random head, which is one
-    phase on augmented images, augmented extraction.
-    """
-    tuned: dict[Cell, list[Row]] = defaultdict(list)
-    frozen: dict[Cell, Row] = {}
-    for row in table.rows:
-        if row.cell.strategy == "fine-tuning":
-            tuned[_line(row.cell)].append(row)
-        elif row.cell.strategy == _start(row):
-            frozen.setdefault(replace(_line(row.cell), learning_rate=None), row)
-    found = []
-    for cell, rows in tuned.items():
-        start = frozen.get(replace(cell, learning_rate=None))
-        shared = [(unfrozen_share(row), row) for row in [*([start] if start else []), *rows]]
-        points = sorted(
-            ((share, row) for share, row in shared if share is not None),
-            key=lambda each: (each[0], each[1].name),
-        )
-        if len(points) > 1:
-            shares, ordered = zip(*points, strict=True)
-            found.append(DepthLine(cell, shares, ordered))
-    return sorted(found, key=lambda line: (_best(line), line.cell.name))
-
-
-def _start(row: Row) -> str:
-    start = row.first.recipe.fine_tuning_start
-    return "augmented-extraction" if start == "random-head" else start
-
-
-def _line(cell: Cell) -> Cell:
-    """What all depths of a line have in common."""
-    return replace(anywhere(cell), strategy="fine-tuning", depth=NO_DEPTH)
 
 
 @styled()
@@ -117,7 +46,7 @@ def draw_depth_curves(found: Standings) -> Any | None:
     figure = new_figure(3.6 + 4.4 * len(panels), 6.6)
     grid = figure.subplots(2, len(panels), sharex=True, sharey="row", squeeze=False)
     lines = [line for _, own in panels for line in own]
-    cells = list(dict.fromkeys(line.cell for line in sorted(lines, key=_best)))
+    cells = list(dict.fromkeys(line.cell for line in sorted(lines, key=lambda line: -line.best)))
     drawn = cells[:_MOST]
     styles = {cell: _style(place, len(cells)) for place, cell in enumerate(drawn)}
     titles = group_titles([table.first for table, _ in panels])
@@ -162,10 +91,6 @@ def _draw_line(upper: Any, lower: Any, line: DepthLine, style: dict[str, Any]) -
     lower.plot(places, [math.nan if cost is None else cost for cost in costs], **style)
 
 
-def _best(line: DepthLine) -> float:
-    return -max(row.accuracy for row in line.rows)
-
-
 def _style(place: int, count: int) -> dict[str, Any]:
     """Colour, dashes and marker of the line of that place; light grey for those beyond the colours."""
     if place >= COLOURS:
@@ -206,11 +131,7 @@ def _called(name: Name) -> str:
 
 
 def _notes(found: Standings, lines: Sequence[DepthLine], tables: tuple[int, int]) -> Iterable[str]:
-    yield (
-        "Share: parameters of the base that train, of all that it has; the head is counted in neither. "
-        "At 0 the base is frozen (extraction). Batch norm is always frozen, so all of the base is a little "
-        "less than 100 %. Bars: 95 % interval of test accuracy."
-    )
+    yield f"{SHARE} At 0 the base is frozen (extraction). Bars: 95 % interval of test accuracy."
     drawn = {row.name for line in lines for row in line.rows}
     tuned = [row for table in found.tables for row in table.rows if row.cell.strategy == "fine-tuning"]
     unknown = [row for row in tuned if unfrozen_share(row) is None]
