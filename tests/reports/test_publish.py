@@ -112,7 +112,7 @@ def test_a_run_that_cannot_be_read_leaves_the_earlier_publication_as_it_is(tmp_p
     publish_run(run.path, tmp_path / "results", pictures=False)
     before = contents(tmp_path / "results")
     (run.records.folder / f"{ROWS[0][0].file_stem}.npz").write_bytes(b"damaged")
-    with pytest.raises(UserError, match="the predictions of a record cannot be read"):
+    with pytest.raises(UserError, match=r"the predictions of .* (cannot be read|are not there)"):
         publish_run(run.path, tmp_path / "results", pictures=False)
     assert contents(tmp_path / "results") == before
 
