@@ -4,7 +4,6 @@
 """
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +24,7 @@ from harness.cli_common import (
     load_trainings,
     no_result,
     stop,
+    text_width,
     weights_folder,
 )
 from harness.cli_data import commands as data_commands
@@ -86,7 +86,7 @@ def plan(
         typer.echo(json.dumps(plan_facts(planned), indent=1))
         return
     console = Console()
-    text = Text(render_plan(loaded.name, planned, folder, width=_width(console)))
+    text = Text(render_plan(loaded.name, planned, folder, width=text_width(console)))
     text.highlight_regex(r"\d* ?\bskipped\b", "yellow")
     console.print(text, soft_wrap=True)
 
@@ -157,7 +157,7 @@ def run(
     with interruptible(kept, folder.path), RunView(console) as view:
         records = run_matrix(request, LocalExecutor(), view)
     leaderboard, comparisons = write_report(folder.path)
-    text = render_summary(read_standings(folder), width=_width(console))
+    text = render_summary(read_standings(folder), width=text_width(console))
     console.print(f"\n{text}\n", markup=False, highlight=False, soft_wrap=True)
     console.print(f"leaderboard: {leaderboard}", highlight=False, soft_wrap=True)
     console.print(f"comparisons: {comparisons}", highlight=False, soft_wrap=True)
@@ -181,7 +181,7 @@ def backbones(
 
     folder = weights_folder(weights_dir)
     facts = [backbone_facts(BACKBONES[name], folder) for name in select(patterns or ["all"])]
-    width = _width(Console())
+    width = text_width(Console())
     typer.echo(json.dumps(facts, indent=1) if as_json else render_backbones(facts, width=width))
 
 
@@ -211,11 +211,6 @@ app.add_typer(data_commands)
 app.add_typer(model_commands)
 app.add_typer(report_commands)
 app.add_typer(timing_commands)
-
-
-def _width(console: Console) -> int | None:
-    """The width that lines must keep; none in a pipe, where a row is one line for other programs."""
-    return console.width if console.is_terminal or "COLUMNS" in os.environ else None
 
 
 def main() -> None:

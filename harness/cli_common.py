@@ -1,5 +1,6 @@
 """What the modules of the command line share: options, and how a command ends that does not simply end."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ __all__ = [
     "load_trainings",
     "no_result",
     "stop",
+    "text_width",
     "weights_folder",
 ]
 
@@ -103,6 +105,11 @@ def stop(message: str, code: int) -> NoReturn:
     """Tell why on standard error, and exit."""
     Console(stderr=True).print(f"[bold]transferbench:[/] {escape(message)}", highlight=False, soft_wrap=True)
     raise SystemExit(code)
+
+
+def text_width(console: Console) -> int | None:
+    """The width that lines must keep; none in a pipe, where a row is one line for other programs."""
+    return console.width if console.is_terminal or "COLUMNS" in os.environ else None
 
 
 def weights_folder(path: Path | None) -> Path | None:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
-from harness.cli_common import CacheOption, RunArgument, cache_folder, stop
+from harness.cli_common import CacheOption, RunArgument, cache_folder, stop, text_width
 from harness.errors import EXIT_INCOMPLETE, UserError, unknown
 from harness.text import counted
 
@@ -231,6 +232,8 @@ def recommend(
     if as_json:
         typer.echo(json.dumps(recommendation_facts(advice), indent=1, ensure_ascii=False, allow_nan=False))
     else:
-        typer.echo(render_recommendation(advice))
+        typer.echo(render_recommendation(advice, width=text_width(Console())))
     if not any(group.winner for group in advice.groups):
-        stop("no row is within the limits", EXIT_INCOMPLETE)
+        if as_json:
+            stop("no row is within the limits", EXIT_INCOMPLETE)
+        raise SystemExit(EXIT_INCOMPLETE)  # the text begins with it

@@ -93,7 +93,16 @@ def test_limits_that_no_row_meets_exit_with_1_and_the_nearest_row(command):
     ended = command("recommend", "run", "--max-ms", 1)
     assert ended.code == 1
     assert "--max-ms 20.0" in ended.out
-    assert ended.err == "transferbench: no row is within the limits\n"
+    assert ended.err == ""
+    asked = command("recommend", "run", "--max-ms", 1, "--json")
+    assert (asked.code, asked.err) == (1, "transferbench: no row is within the limits\n")
+
+
+@pytest.mark.usefixtures("run")
+def test_a_recommendation_keeps_to_the_width_of_the_terminal(command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "50")
+    ended = command("recommend", "run", "--max-ms", 30)
+    assert max(map(len, ended.out.splitlines())) <= 50
 
 
 @pytest.mark.usefixtures("run")

@@ -21,7 +21,8 @@ _UNITS = {"b": 1} | {
 class Limit:
     """A bound on a metric, in the metric's export unit; an upper one unless higher is better.
 
-    `option` is how the command line calls it; what its user writes is `factor` times the bound, in `unit`.
+    `option` is how the command line calls it; what its user writes is `factor` times the bound, in `unit`;
+    `written` is that as it was written, where its unit is another.
     """
 
     option: str
@@ -29,6 +30,7 @@ class Limit:
     bound: float
     unit: str
     factor: float = 1.0
+    written: str = ""
 
     @property
     def upper(self) -> bool:
@@ -39,7 +41,9 @@ class Limit:
         """Whether a value is within it; one that was not measured is not."""
         if value is None or not math.isfinite(value):
             return False
-        return value <= self.bound if self.upper else value >= self.bound
+        # Minutes times 60 may lie a rounding error below the seconds that they were made from.
+        beyond = value > self.bound if self.upper else value < self.bound
+        return not beyond or math.isclose(value, self.bound, rel_tol=1e-12)
 
     def admitting(self, value: float) -> str:
         """The option that would let a value in, rounded outwards."""
@@ -78,7 +82,10 @@ def limits(
         bound = 60 * _positive("--max-train-minutes", max_train_minutes)
         found.append(Limit("--max-train-minutes", metric("to_result_s"), bound, "minutes", 1 / 60))
     if max_memory is not None:
-        found.append(Limit("--max-memory", metric("peak_memory_bytes"), read_size(max_memory), "MB", 1e-6))
+        size = read_size(max_memory)
+        found.append(
+            Limit("--max-memory", metric("peak_memory_bytes"), size, "MB", 1e-6, " ".join(max_memory.split()))
+        )
     return tuple(found)
 
 

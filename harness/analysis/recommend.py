@@ -2,9 +2,10 @@
 
 The rule: of the rows within the limits that the test images cannot tell from the most accurate of them, the
 cheapest one; where costs are too close to be told apart (`COST_WITHIN`), the one of these that is cheapest in
-the other sense, inference or the time to a result.  A row whose step time is doubtful is chosen only where no
-other is left.  Rows are compared within their
-own group (environment, device, precision and images), so there is one recommendation a group.  Random
+the other sense, inference or the time to a result.  A row whose times are in doubt is chosen only where no
+other is left; where those that decide are in doubt for all, size decides, which nothing disturbs: the fewest
+parameters, then the fewest that are trained, then the leaderboard's order.  Rows are compared within
+their own group (environment, device, precision and images), so there is one recommendation a group.  Random
 weights and rows that lack a seed are never recommended.
 """
 
@@ -29,11 +30,13 @@ __all__ = [
     "COST_WITHIN",
     "Advice",
     "Candidate",
+    "Choice",
     "Cost",
     "GroupAdvice",
     "Miss",
     "Rival",
     "batches",
+    "choose",
     "milliseconds_an_image",
     "recommend",
 ]
@@ -41,13 +44,13 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Cost:
-    """What a row costs, in `unit`, and what that is in words; `times` is the step time that it rests on."""
+    """What a row costs, in `unit`, and what that is in words; `times` is the metric whose doubts it has."""
 
     name: str
     unit: str
     meaning: str
     value: Callable[[Row], float | None]
-    times: str = ""
+    times: str
 
 
 @dataclass(frozen=True)
@@ -80,26 +83,45 @@ class Rival:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """The row to use of those that are tied, and by what it was chosen.
+
+    `by` is "cost", "other" (of the rows `as_cheap` as it, the cheapest in the other sense) or "size" (the
+    times that would decide are in doubt); "" where there was nothing to choose.  `doubt` says why the
+    times of all are in doubt, "" where some can be relied on.
+    """
+
+    winner: Candidate
+    by: str = ""
+    as_cheap: tuple[Candidate, ...] = ()
+    doubt: str = ""
+
+
+@dataclass(frozen=True)
 class GroupAdvice:
     """The recommendation among rows that can be compared.
 
-    `within` are the rows within the limits, the most accurate first, `best` the first of them; `rivals` those
-    of them, without the winner, that cannot be told from the best, `as_cheap` those of them whose cost cannot
-    be told from the winner's either; `worse` the rest.  `front` are
-    those that no other is at once as accurate and as cheap as.  `out` are the rows beyond a limit,
-    `nearest` the one of them that comes closest where none is within.  `family` says what was tested.
+    `within` are the rows within the limits, the most accurate first, `best` the first of them; `choice` is
+    made among those that cannot be told from the best, `rivals` are these without the winner, `worse` the
+    rest.  `front` are those that no other is at once as accurate and as cheap as.  `out` are the rows beyond
+    a limit, `nearest` the one of them that comes closest where none is within.  `family` says what was
+    tested.
     """
 
     table: Table
     within: tuple[Candidate, ...]
-    winner: Candidate | None
+    choice: Choice | None
     rivals: tuple[Rival, ...]
-    as_cheap: tuple[Candidate, ...]
     worse: tuple[Candidate, ...]
     front: tuple[Candidate, ...]
     out: tuple[Candidate, ...]
     nearest: Candidate | None
     family: str
+
+    @property
+    def winner(self) -> Candidate | None:
+        """The row to use; None where no row is within the limits."""
+        return self.choice.winner if self.choice else None
 
     @property
     def best(self) -> Candidate | None:
@@ -140,12 +162,13 @@ COSTS: Final[Mapping[str, Cost]] = {
     cost.name: cost
     for cost in (
         Cost("inference", "ms/image", "inference time", milliseconds_an_image, "inference_ms"),
-        Cost("train", "s", "time of feature extraction and training", _training_seconds),
+        Cost("train", "s", "time of feature extraction and training", _training_seconds, "to_result_s"),
         Cost(
             "total",
             "s",
             "time from the files to the result",
             lambda row: row.value(metric("to_result_s")),
+            "to_result_s",
         ),
     )
 }
@@ -202,15 +225,14 @@ def _of_group(table: Table, found: Standings, limits: tuple[Limit, ...], cost: C
     out = tuple(each for each in candidates if each.misses)
     within = [each for each in candidates if not each.misses]
     if not within:
-        return GroupAdvice(table, (), None, (), (), (), (), out, min(out, key=_distance), "")
+        return GroupAdvice(table, (), None, (), (), (), out, min(out, key=_distance), "")
     # Ranked again: ties with a row beyond the limits say nothing, and fewer rows are fewer tests.
     ranked = rank([each.row.records for each in within], found.answers)
     by_name = {each.row.name: each for each in within}
     ordered = [replace(by_name[row.name], row=row) for row in ranked.rows]
     tied = [each for each in ordered if each.row.tied]
-    sound = [each for each in tied if not each.doubt] or tied
-    cheap = _equally_cheap(sound)
-    winner = min(cheap, key=lambda each: _cheapness(each, _OTHER[cost.name]))
+    choice = _choose(tied, cost)
+    winner = choice.winner
     own = found.answers.correct(winner.row.records)
     rivals = tuple(
         Rival(each, compare(own, found.answers.correct(each.row.records)))
@@ -222,15 +244,42 @@ def _of_group(table: Table, found: Standings, limits: tuple[Limit, ...], cost: C
     return GroupAdvice(
         table=table,
         within=tuple(ordered),
-        winner=winner,
+        choice=choice,
         rivals=rivals,
-        as_cheap=tuple(each for each in cheap if each is not winner),
         worse=tuple(each for each in ordered if not each.row.tied),
         front=tuple(certain[place] for place in places_on_front),
         out=out,
         nearest=None,
         family=ranked.family,
     )
+
+
+def choose(tied: Sequence[Row], *, cost: str = "inference") -> Choice:
+    """The row to use of rows that are tied, in the order of the leaderboard: `recommend` without limits."""
+    return _choose([_candidate(row, (), COSTS[cost]) for row in tied], COSTS[cost])
+
+
+def _choose(tied: Sequence[Candidate], cost: Cost) -> Choice:
+    if len(tied) == 1:
+        return Choice(tied[0])
+    sound = [each for each in tied if not each.doubt] or tied
+    sure = [each for each in sound if not time_doubt(each.row.records, cost.times)]
+    if not sure:
+        doubts = dict.fromkeys(time_doubt(each.row.records, cost.times) for each in sound)
+        return Choice(min(sound, key=_size), "size", doubt=" or ".join(doubts))
+    cheap, other = _equally_cheap(sure), _OTHER[cost.name]
+    if len(cheap) == 1:
+        return Choice(cheap[0], "cost")
+    told = not any(time_doubt(each.row.records, other.times) for each in cheap)
+    winner = min(cheap, key=lambda each: _cheapness(each, other)) if told else min(cheap, key=_size)
+    return Choice(winner, "other" if told else "size", tuple(each for each in cheap if each is not winner))
+
+
+def _size(each: Candidate) -> tuple[float, float]:
+    """What nothing disturbs: the parameters of the model, and those that are trained."""
+    found = (each.row.value(metric(name)) for name in ("parameters", "parameters_trainable"))
+    parameters, trainable = (math.inf if value is None else value for value in found)
+    return parameters, trainable
 
 
 def _candidate(row: Row, limits: tuple[Limit, ...], cost: Cost) -> Candidate:

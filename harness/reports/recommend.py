@@ -1,14 +1,17 @@
 """A recommendation in plain sentences."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from harness.analysis.limits import Limit
 from harness.analysis.recommend import (
     COST_WITHIN,
     Advice,
     Candidate,
+    Choice,
+    Cost,
     GroupAdvice,
+    Miss,
     Rival,
     batches,
     milliseconds_an_image,
@@ -16,29 +19,53 @@ from harness.analysis.recommend import (
 from harness.analysis.rows import Row
 from harness.analysis.step_times import time_doubt
 from harness.metrics import metric
+from harness.reports.row_names import full_names
 from harness.reports.tables import significant
 from harness.text import counted, paragraph
 
-__all__ = ["render_recommendation"]
+__all__ = ["reason", "render_recommendation"]
 
 _NAMED = 5
 """How many rows of one kind are named; the rest are counted, and JSON has them all."""
 
-
-# What a row's name has behind backbone and strategy, where rows differ in it.
-_PARTS: tuple[Callable[[Row], str], ...] = (
-    lambda row: f"{row.cell.size} px",
-    lambda row: f"{row.cell.weights} weights",
-    lambda row: f"recipe {row.cell.recipe}",
-    lambda row: f"{row.cell.train_images or 'all'} training images",
-)
+_TIED_NAMED = 20
+"""How many tied rows are named: they are what a reader may take instead."""
 
 
-def render_recommendation(advice: Advice) -> str:
-    """A recommendation as text: a part for each group that is compared."""
+def render_recommendation(advice: Advice, *, width: int | None = None) -> str:
+    """A recommendation as text, a part for each group that is compared; lines keep to `width` characters."""
     parts = [_group(group, advice, named=len(advice.groups) > 1) for group in advice.groups]
     aside = _aside(advice)
-    return "\n\n".join([*parts, aside] if aside else parts)
+    lines = "\n\n".join([*parts, aside] if aside else parts).split("\n")
+    return "\n".join(_within(line, width) for line in lines)
+
+
+def reason(choice: Choice, cost: Cost) -> str:
+    """Why this row of the tied ones, as a clause."""
+    if choice.by == "size":
+        times = f"the times of all are {choice.doubt}" if choice.doubt else "the times are in doubt"
+        among = f"of the {len(choice.as_cheap) + 1:,} that cost the least " if choice.as_cheap else ""
+        return (
+            f"{times} and not relied on, so it is chosen {among}by size: the fewest parameters, then the "
+            "fewest of them trained, then the leaderboard's order"
+        )
+    if choice.winner.cost is None:
+        return f"none has a measured {cost.meaning}"
+    spent = f"{significant(choice.winner.cost, 3)} {cost.unit} of {cost.meaning}"
+    if choice.by == "cost":
+        return f"of these it costs the least: {spent}"
+    other = "inference" if cost.name != "inference" else "the time to a result"
+    return (
+        f"it is among the {len(choice.as_cheap) + 1:,} of these that cost the least ({spent}), within the "
+        f"{100 * COST_WITHIN:.0f} % that one measurement does not tell apart, and of those the cheapest "
+        f"in {other}"
+    )
+
+
+def _within(line: str, width: int | None) -> str:
+    """A line broken at spaces, each part as far in as the first."""
+    text = line.lstrip(" ")
+    return paragraph(text, width, mark=" " * (len(line) - len(text))) if text else ""
 
 
 def _group(group: GroupAdvice, advice: Advice, *, named: bool) -> str:
@@ -47,13 +74,14 @@ def _group(group: GroupAdvice, advice: Advice, *, named: bool) -> str:
     if named:
         where = f"{first.cell.device}, {first.cell.precision}, environment {first.environment.fingerprint}"
         lines += [f"On {where}, images {first.data.manifest_sha256[:12]}", ""]
-    names = _names(group.table.rows)
-    if group.winner is None:
+    rows = group.table.rows
+    names = dict(zip((row.name for row in rows), full_names(rows), strict=True))
+    if group.choice is None:
         lines += _nothing(group, names)
     else:
-        lines += [f"Use {names[group.winner.row.name]}.", ""]
-        lines += [paragraph(line, mark="  ") for line in _figures(group.winner, advice.limits)]
-        lines += ["", *_why(group, group.winner, advice, names)]
+        lines += [f"Use {names[group.choice.winner.row.name]}.", ""]
+        lines += [f"  {line}" for line in _figures(group.choice.winner, advice.limits)]
+        lines += ["", *_why(group, group.choice, advice, names)]
     if group.out:
         lines += ["", "Beyond the limits:", *_fallen(group.out, advice.limits, names)]
     return "\n".join(lines)
@@ -71,7 +99,9 @@ def _figures(winner: Candidate, limits: Sequence[Limit]) -> list[str]:
     seconds = row.value(metric("to_result_s"))
     if seconds is not None:
         minutes = f" ({significant(seconds / 60, 3)} minutes)" if seconds >= 120 else ""
-        figures.append(f"from the files to the result: {significant(seconds, 3)} s{minutes}")
+        slowed = time_doubt(row.records, "to_result_s")
+        doubt = f" ({slowed}: not to be relied on)" if slowed else ""
+        figures.append(f"from the files to the result: {significant(seconds, 3)} s{minutes}{doubt}")
     memory = row.value(metric("peak_memory_bytes"))
     if memory is not None:
         host = "" if row.cell.device == "cpu" else "host "
@@ -88,15 +118,13 @@ def _inference(row: Row) -> str:
     return f"{significant(step, 3)} ms a step of {batch} images{each}"
 
 
-def _why(group: GroupAdvice, winner: Candidate, advice: Advice, names: dict[str, str]) -> list[str]:
-    paragraphs = [_rule(group, winner, advice, names)]
-    if winner.cost is not None:
-        paragraphs += _cheaper_in_doubt(group, winner, names)
-    lines = [paragraph(text) for text in paragraphs]
+def _why(group: GroupAdvice, choice: Choice, advice: Advice, names: dict[str, str]) -> list[str]:
+    winner = choice.winner
+    lines = [_rule(group, choice, advice, names), *_cheaper_in_doubt(group, winner, names)]
     if group.rivals:
         told = [_rival(each, winner, advice, names) for each in group.rivals]
         lines += ["", "Not to be told from the most accurate, against the one above:"]
-        lines += _some(told)
+        lines += _some(told, _TIED_NAMED)
     if group.worse:
         count = counted(len(group.worse), "row")
         lines += ["", f"Within the limits and significantly less accurate ({count}):"]
@@ -104,17 +132,14 @@ def _why(group: GroupAdvice, winner: Candidate, advice: Advice, names: dict[str,
     if len(group.front) > 1:
         lines += [
             "",
-            paragraph(
-                f"As measured, no row is both more accurate and cheaper ({advice.cost.meaning}) than one of "
-                f"these; costs within {100 * COST_WITHIN:.0f} % and tied accuracies may be in another order:"
-            ),
+            f"As measured, no row is both more accurate and cheaper ({advice.cost.meaning}) than one of "
+            f"these; costs within {100 * COST_WITHIN:.0f} % and tied accuracies may be in another order:",
         ]
         lines += _some([_told(each, advice, names) for each in group.front])
-    lines += ["", *(paragraph(text) for text in _how_sure(group, winner))]
-    return lines
+    return [*lines, "", *_how_sure(group, winner)]
 
 
-def _rule(group: GroupAdvice, winner: Candidate, advice: Advice, names: dict[str, str]) -> str:
+def _rule(group: GroupAdvice, choice: Choice, advice: Advice, names: dict[str, str]) -> str:
     total = len(group.table.rows)
     limits = "; ".join(_limit(limit) for limit in advice.limits)
     if advice.limits:
@@ -128,37 +153,22 @@ def _rule(group: GroupAdvice, winner: Candidate, advice: Advice, names: dict[str
         )
     if len(group.within) == 1:
         return start
-    best, ties = group.within[0], len(group.rivals) + 1
-    cost = advice.cost
-    if ties == 1:
+    best, others = group.within[0], len(group.rivals)
+    if not others:
         if best.row.rank_interval == (1, 1):
             return f"{start} It is significantly more accurate than each of the others."
         return f"{start} Each of the others is significantly less accurate than it or than another."
     accuracy = f"the most accurate of them, {names[best.row.name]} ({_percent(best.row.accuracy)})"
-    if best.row.name == winner.row.name:
-        accuracy = "the most accurate of them, this one itself"
-    if winner.cost is None:
-        return f"{start} {ties:,} of them cannot be told from {accuracy}; none has a measured {cost.meaning}."
-    told = f"{start} {ties:,} of them (itself counted) cannot be told from {accuracy}"
-    spent = f"{significant(winner.cost, 3)} {cost.unit} of {cost.meaning}"
-    if not group.as_cheap:
-        return f"{told}; of these it costs the least: {spent}."
-    other = "inference" if cost.name != "inference" else "the time to the result"
+    if best.row.name == choice.winner.row.name:
+        accuracy = "it, the most accurate of them"
     return (
-        f"{told}. Of these it is among the {len(group.as_cheap) + 1:,} that cost the least ({spent}), within "
-        f"the {100 * COST_WITHIN:.0f} % that one measurement does not tell apart, and of those the cheapest "
-        f"in {other}."
+        f"{start} {counted(others, 'other')} cannot be told from {accuracy}; {reason(choice, advice.cost)}."
     )
 
 
 def _cheaper_in_doubt(group: GroupAdvice, winner: Candidate, names: dict[str, str]) -> list[str]:
     doubtful = [each.candidate for each in group.rivals if each.candidate.doubt and not winner.doubt]
     some = [names[each.row.name] for each in doubtful if (each.cost or math.inf) <= (winner.cost or 0)]
-    if winner.doubt:
-        return [
-            f"The times of every tied row are {winner.doubt}, so which of them is cheapest is not known: run "
-            "them again on an idle machine."
-        ]
     if not some:
         return []
     return [f"{', '.join(some)} may cost less still, but its times are in doubt and were not relied on."]
@@ -213,37 +223,39 @@ def _nothing(group: GroupAdvice, names: dict[str, str]) -> list[str]:
         )
         what = f"; this would admit it: {admits}" if admits else ""
         lines.append(
-            paragraph(
-                f"Nearest is {names[nearest.row.name]} ({_percent(nearest.row.accuracy)}, interval "
-                f"{_interval(nearest.row)}; {_inference(nearest.row)}){what}"
-            )
+            f"Nearest is {names[nearest.row.name]} ({_percent(nearest.row.accuracy)}, interval "
+            f"{_interval(nearest.row)}; {_inference(nearest.row)}){what}"
         )
     return lines
 
 
 def _fallen(out: Sequence[Candidate], limits: Sequence[Limit], names: dict[str, str]) -> list[str]:
+    """A line for each set of limits that rows miss together, so that a row stands once."""
+    groups: dict[tuple[str, ...], list[Candidate]] = {}
+    for each in out:
+        groups.setdefault(tuple(map(_missed, each.misses)), []).append(each)
     lines = []
+    for missed, rows in groups.items():
+        rows.sort(key=lambda each: max(miss.limit.beyond(miss.value or 0.0) for miss in each.misses))
+        told = []
+        for each in rows:
+            values = [_valued(each, miss.limit) for miss in each.misses if miss.value is not None]
+            told.append(names[each.row.name] + (f" ({', '.join(values)})" if values else ""))
+        lines.append(_grouped(f"{' and '.join(missed)}, {counted(len(rows), 'row')}", told))
     for limit in limits:
-        missing = [(each, miss) for each in out for miss in each.misses if miss.limit is limit]
-        missing.sort(key=lambda pair: limit.beyond(pair[1].value or 0.0))
-        unmeasured = [each for each, miss in missing if miss.value is None]
-        beyond = [each for each, miss in missing if miss.value is not None]
-        if beyond:
-            told = [f"{names[each.row.name]} ({_valued(each, limit)})" for each in beyond]
-            lines.append(_grouped(f"{_too(limit)}, {counted(len(beyond), 'row')}", told))
-        if unmeasured:
-            told = [names[each.row.name] for each in unmeasured]
-            lines.append(_grouped(f"no measured {limit.metric.label}, {counted(len(told), 'row')}", told))
         if limit.metric.name == "test_accuracy":
-            close = [each for each in beyond if each.row.interval.high >= limit.bound]
+            below = [each for each in out if any(miss.limit is limit for miss in each.misses)]
+            close = [each for each in below if each.row.interval.high >= limit.bound]
             if close:
                 lines.append(
-                    paragraph(
-                        f"but the intervals of {len(close):,} of these reach that far",
-                        mark="    ",
-                    )
+                    f"  the intervals of {len(close):,} of the {len(below):,} "
+                    f"below {_bound(limit)} reach that far"
                 )
     return lines
+
+
+def _missed(miss: Miss) -> str:
+    return _too(miss.limit) if miss.value is not None else f"no measured {miss.limit.metric.label}"
 
 
 def _valued(each: Candidate, limit: Limit) -> str:
@@ -258,7 +270,7 @@ def _valued(each: Candidate, limit: Limit) -> str:
 
 
 def _too(limit: Limit) -> str:
-    bound = f"{_plain(limit.factor * limit.bound)} {limit.unit}"
+    bound = _bound(limit)
     return {
         "test_accuracy": f"accuracy below {bound}",
         "inference_ms": f"inference slower than {bound}",
@@ -270,19 +282,27 @@ def _too(limit: Limit) -> str:
 def _limit(limit: Limit) -> str:
     sign = "at most" if limit.upper else "at least"
     label = "to the result" if limit.metric.name == "to_result_s" else limit.metric.label
-    return f"{label} {sign} {_plain(limit.factor * limit.bound)} {limit.unit}"
+    return f"{label} {sign} {_bound(limit)}"
+
+
+def _bound(limit: Limit) -> str:
+    """The bound as it was written; of another unit than the figures have, in theirs too."""
+    own = f"{_plain(round(limit.factor * limit.bound, 1))} {limit.unit}"
+    if not limit.written:
+        return f"{_plain(limit.factor * limit.bound)} {limit.unit}"
+    return f"{limit.written} ({own})"
 
 
 def _grouped(title: str, names: Sequence[str]) -> str:
     more = len(names) - _NAMED
     shown = names if more <= 1 else [*names[:_NAMED], f"and {more:,} more"]
-    return paragraph(f"{title}: {'; '.join(shown)}", mark="  ")
+    return f"  {title}: {'; '.join(shown)}"
 
 
-def _some(told: Sequence[str]) -> list[str]:
-    more = len(told) - _NAMED
-    shown = told if more <= 1 else [*told[:_NAMED], f"and {more:,} more"]
-    return [paragraph(each, mark="  ") for each in shown]
+def _some(told: Sequence[str], most: int = _NAMED) -> list[str]:
+    more = len(told) - most
+    shown = told if more <= 1 else [*told[:most], f"and {more:,} more"]
+    return [f"  {each}" for each in shown]
 
 
 def _aside(advice: Advice) -> str:
@@ -299,7 +319,7 @@ def _aside(advice: Advice) -> str:
         told.append(f"{counted(len(found.missing), 'cell')} not run")
     if not told:
         return ""
-    return paragraph(f"Took no part: {'; '.join(told)}. The leaderboard has the reasons.")
+    return f"Took no part: {'; '.join(told)}. The leaderboard has the reasons."
 
 
 def _costing(each: Candidate, advice: Advice, *, beside: Candidate | None = None) -> str:
@@ -310,15 +330,6 @@ def _costing(each: Candidate, advice: Advice, *, beside: Candidate | None = None
     if beside is not None and beside.cost:
         times = f", {significant(each.cost / beside.cost, 3)} times as much"
     return f"; {significant(each.cost, 3)} {advice.cost.unit}{times}{doubt}"
-
-
-def _names(rows: Sequence[Row]) -> dict[str, str]:
-    """What each row is called: backbone and strategy, and what else tells the rows apart."""
-    apart = [text for text in _PARTS if len({text(row) for row in rows}) > 1]
-    return {
-        row.name: ", ".join([f"{row.cell.backbone} {row.cell.label}", *(text(row) for text in apart)])
-        for row in rows
-    }
 
 
 def _verb(count: int) -> str:

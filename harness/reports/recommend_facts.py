@@ -54,7 +54,8 @@ def _group_facts(group: GroupAdvice) -> dict[str, Any]:
             }
             for rival in group.rivals
         ],
-        "as_cheap": [each.row.name for each in group.as_cheap],
+        "chosen_by": group.choice.by or None if group.choice else None,
+        "as_cheap": [each.row.name for each in group.choice.as_cheap] if group.choice else [],
         "worse": [_some_facts(each) for each in group.worse],
         "front": [_some_facts(each) for each in group.front],
         "beyond_limits": [_some_facts(each) for each in group.out],
@@ -81,6 +82,9 @@ def _some_facts(each: Candidate) -> dict[str, Any]:
         "backbone": row.cell.backbone,
         "strategy": row.cell.strategy,
         "depth": row.cell.depth,
+        "recipe": row.cell.recipe,
+        "size_px": row.cell.size,
+        "train_images": row.cell.train_images,
         "seeds": list(row.seeds),
         "test_accuracy": row.accuracy,
         "low": row.interval.low,

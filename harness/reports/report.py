@@ -71,7 +71,13 @@ def _write(found: Standings, target: Path, timings: tuple[TimingRow, ...], *, ht
     from harness.reports.page.page import write_page
     from harness.reports.plots import plot_svgs
 
-    page = write_page(found, target.with_name(PAGE), plots=plot_svgs(found), timings=timings)
+    page = write_page(
+        found,
+        target.with_name(PAGE),
+        plots=plot_svgs(found),
+        timings=timings,
+        beside=(target.name, comparisons.name),
+    )
     return [target, comparisons, page]
 
 

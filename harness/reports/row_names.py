@@ -1,6 +1,6 @@
 """What the rows of a comparison are called: by what tells them apart in their run, and no more."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.contests import training_images
@@ -8,7 +8,16 @@ from harness.analysis.rows import Row
 from harness.analysis.standings import Standings
 from harness.strategies import strategy
 
-__all__ = ["RowNames", "names_among", "row_names"]
+__all__ = ["RowNames", "apart", "full_names", "names_among", "row_names"]
+
+# What a row's name has behind backbone and strategy, where rows differ in it.
+_PARTS: tuple[Callable[[Row], str], ...] = (
+    lambda row: f"{row.cell.weights} weights",
+    lambda row: f"recipe {row.cell.recipe}",
+    lambda row: f"{row.cell.train_images or 'all'} training images",
+    lambda row: row.cell.device,
+    lambda row: row.cell.precision,
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,23 @@ class RowNames:
 
     def _says(self, name: str) -> bool:
         return name in self.differing
+
+
+def full_names(rows: Sequence[Row]) -> list[str]:
+    """What each of these rows is called in a sentence: backbone, strategy, and what else tells them apart."""
+    return [
+        f"{row.cell.backbone} {row.cell.label}{more}" for row, more in zip(rows, apart(rows), strict=True)
+    ]
+
+
+def apart(rows: Sequence[Row]) -> list[str]:
+    """What tells these rows apart behind backbone and strategy, each part behind a comma."""
+    parts = [text for text in _PARTS if len({text(row) for row in rows}) > 1]
+    backbones = {row.cell.backbone for row in rows}
+    # A backbone has its own size; it is told where one is there with several.
+    if len({(row.cell.backbone, row.cell.size) for row in rows}) > len(backbones):
+        parts.insert(0, lambda row: f"{row.cell.size} px")
+    return ["".join(f", {text(row)}" for text in parts) for row in rows]
 
 
 def row_names(found: Standings) -> RowNames:

@@ -67,6 +67,11 @@ def test_an_upper_limit_admits_what_is_equal_and_a_lower_one_too():
     assert [upper.admits(value) for value in (20, 20.001, None)] == [True, False, False]
 
 
+def test_minutes_admit_the_seconds_that_they_stand_for():
+    (limit,) = limits(max_train_minutes=0.015)
+    assert limit.admits(0.9)  # and 60 * 0.015 is 0.8999...
+
+
 def test_minutes_bound_the_seconds_to_the_result():
     (limit,) = limits(max_train_minutes=2)
     assert (limit.metric.name, limit.bound) == ("to_result_s", 120)

@@ -7,7 +7,7 @@ import pytest
 from fakes import Row, answers, failed_record, finished_run, measured, record
 
 from harness.analysis.limits import limits
-from harness.analysis.recommend import Advice, GroupAdvice, recommend
+from harness.analysis.recommend import Advice, GroupAdvice, choose, recommend
 from harness.analysis.standings import read_standings
 from harness.errors import UserError
 from harness.records import DeviceState
@@ -89,7 +89,9 @@ def test_costs_that_one_measurement_does_not_tell_apart_leave_it_to_the_other_co
     rows = [timed(98, "VGG16", ms=95, seconds=4000), timed(98, "VGG19", ms=100, seconds=400)]
     advice = advised(tmp_path, rows)
     assert winner(advice) == "VGG19"
-    assert [each.row.cell.backbone for each in only(advice).as_cheap] == ["VGG16"]
+    choice = only(advice).choice
+    assert choice is not None
+    assert [each.row.cell.backbone for each in choice.as_cheap] == ["VGG16"]
 
 
 @pytest.mark.parametrize(("cost", "expected"), [("inference", "A"), ("train", "B"), ("total", "B")])
@@ -117,6 +119,63 @@ def test_a_doubtful_time_is_chosen_only_where_no_other_is_left(doubt: dict[str, 
     assert alone.winner is not None
     assert alone.winner.doubt
     assert alone.front == ()
+
+
+def sized(each: Row, parameters: int, trainable: int) -> Row:
+    found, predictions = each
+    size = {"parameters": parameters, "parameters_trainable": trainable}
+    return found.model_copy(update={"measured": found.measured.model_copy(update=size)}), predictions
+
+
+@pytest.mark.parametrize("cost", ["inference", "train", "total"])
+@pytest.mark.parametrize(("sizes", "expected"), [((200, 50, 100, 90), "B"), ((100, 90, 100, 50), "B")])
+def test_where_all_times_are_in_doubt_size_decides_and_no_time(
+    cost: str, sizes: tuple[int, int, int, int], expected: str, tmp_path: Path
+):
+    doubt = {"state": DeviceState(others_share=0.5)}
+    rows = [
+        sized(timed(98, "A", ms=1, seconds=1, **doubt), *sizes[:2]),
+        sized(timed(98, "B", ms=100, seconds=100, **doubt), *sizes[2:]),
+    ]
+    advice = advised(tmp_path, rows, cost)
+    assert winner(advice) == expected
+    choice = only(advice).choice
+    assert choice is not None
+    assert (choice.by, choice.doubt) == ("size", "disturbed")
+
+
+def test_of_equal_sizes_the_leaderboards_first_is_chosen(tmp_path: Path):
+    doubt = {"state": DeviceState(others_share=0.5)}
+    rows = [timed(97, "A", ms=1, **doubt), timed(98, "B", ms=100, **doubt)]
+    assert winner(advised(tmp_path, rows)) == "B"
+
+
+def test_rows_that_are_as_cheap_are_not_told_apart_by_a_time_in_doubt(tmp_path: Path):
+    """Of inference, which is sound; the seconds beside a disturbed train step are not."""
+
+    def slowed(each: Row) -> Row:
+        found, predictions = each
+        assert found.measured.train_step is not None
+        step = found.measured.train_step.model_copy(update={"state": DeviceState(others_share=0.5)})
+        return (
+            found.model_copy(update={"measured": found.measured.model_copy(update={"train_step": step})}),
+            predictions,
+        )
+
+    rows = [
+        slowed(sized(timed(98, "A", seconds=1), 200, 10)),
+        slowed(sized(timed(98, "B", seconds=9), 100, 10)),
+    ]
+    assert winner(advised(tmp_path, rows)) == "B"
+
+
+@pytest.mark.parametrize("doubt", [{}, {"state": DeviceState(others_share=0.5)}])
+def test_without_limits_it_is_the_choice_among_the_rows_of_the_first_rank(
+    doubt: dict[str, object], tmp_path: Path
+):
+    rows = [timed(98, "A", ms=100, **doubt), timed(96, "B", ms=10, first=1, **doubt), WORSE]
+    group = only(advised(tmp_path, rows))
+    assert choose(group.table.tied).winner.row.name == (group.winner and group.winner.row.name)
 
 
 def test_random_weights_and_rows_that_lack_a_seed_are_never_recommended(tmp_path: Path):

@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from fakes import answers, finished_run, row
+from fakes import Row, answers, finished_run, row
 
 from harness.analysis.limits import limits
 from harness.analysis.recommend import Advice, recommend
 from harness.analysis.standings import read_standings
+from harness.records import DeviceState
 from harness.reports.recommend import render_recommendation
 from harness.reports.recommend_facts import recommendation_facts
 
@@ -52,6 +53,66 @@ def test_a_tie_is_told_with_the_interval_of_the_difference_and_what_it_may_hide(
 
 def test_what_fell_out_is_grouped_by_its_limit_with_its_value(tmp_path: Path):
     assert "accuracy below 90 %, 1 row: VGG19 fast-extraction (60.0 %)" in text(tmp_path, min_accuracy="90%")
+
+
+def test_a_row_that_misses_several_limits_stands_once(tmp_path: Path):
+    found = text(tmp_path, min_accuracy="90%", max_ms=5, max_train_minutes=0.001)
+    beyond = found.split("Beyond the limits:")[1]
+    assert beyond.count("VGG19") == 1
+    assert "accuracy below 90 % and inference slower than 5 ms/step and more than" in beyond
+
+
+def test_a_size_is_told_as_it_was_written(tmp_path: Path):
+    found = text(tmp_path, max_memory="0.5 GiB")
+    assert "more than 0.5 GiB (536.9 MB) of memory" in found or "at most 0.5 GiB (536.9 MB)" in found
+
+
+@pytest.mark.parametrize("width", [40, 60])
+def test_lines_keep_to_the_width(width: int, tmp_path: Path):
+    lines = render_recommendation(advice(tmp_path, min_accuracy="0.9"), width=width).split("\n")
+    assert max(map(len, lines)) <= width
+
+
+def test_all_that_are_tied_are_named(tmp_path: Path):
+    rows = [row(answers(90), backbone=f"B{number}") for number in range(8)]
+    found = render_recommendation(recommend(read_standings(finished_run(tmp_path, rows)), ()))
+    tied = found.split("against the one above:")[1].split("\n\n")[0]
+    assert sum(f"B{number} " in tied for number in range(8)) == 7
+
+
+def disturbed_rows(*rights: int) -> list[Row]:
+    rows = []
+    for number, right in enumerate(rights):
+        found, predictions = row(answers(right, first=number), backbone=f"B{number}")
+        step = found.measured.inference_step
+        assert step is not None
+        step = step.model_copy(update={"state": DeviceState(others_share=0.5)})
+        measured = found.measured.model_copy(update={"inference_step": step})
+        rows.append((found.model_copy(update={"measured": measured}), predictions))
+    return rows
+
+
+def test_where_all_times_are_in_doubt_it_says_what_it_chose_by(tmp_path: Path):
+    found = recommend(read_standings(finished_run(tmp_path, disturbed_rows(97, 97))), ())
+    told = " ".join(render_recommendation(found).split())
+    assert "the times of all are disturbed and not relied on, so it is chosen by size" in told
+    assert "costs the least" not in told
+
+
+def test_where_nothing_is_tied_no_times_decided(tmp_path: Path):
+    found = recommend(read_standings(finished_run(tmp_path, disturbed_rows(97, 50))), ())
+    told = render_recommendation(found)
+    assert "significantly more accurate" in told
+    assert "tied" not in told
+    assert "cheapest" not in told
+
+
+def test_the_facts_of_a_row_name_recipe_size_and_training_images(tmp_path: Path):
+    rows = [row(answers(97), train_images=40, recipe="smoke")]
+    facts = recommendation_facts(recommend(read_standings(finished_run(tmp_path, rows)), ()))
+    found = facts["groups"][0]["winner"]
+    assert (found["recipe"], found["train_images"]) == ("smoke", 40)
+    assert found["size_px"] == rows[0][0].cell.size
 
 
 def test_where_nothing_is_within_the_nearest_row_and_what_would_admit_it_are_told(tmp_path: Path):

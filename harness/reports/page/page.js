@@ -37,6 +37,25 @@
     return there.concat(gone);
   }
 
+  const narrow = () => innerWidth <= 720;
+
+  // What lies to the right of a box is told above it, and its edge shows whether it is scrolled that far.
+  function cue(frame) {
+    const box = frame.querySelector(".box");
+    const hint = frame.previousElementSibling;
+    const edge = box.getBoundingClientRect().right - 1;
+    const most = box.scrollWidth - box.clientWidth;
+    frame.classList.toggle("cut", box.scrollLeft < most - 1);
+    hint.hidden = most <= 1;
+    if (hint.hidden) return;
+    // The columns that name a row stay in sight.
+    const cells = [...box.querySelectorAll("thead th:not(.head, .second)")];
+    const out = cells.filter((cell) => cell.getBoundingClientRect().right + box.scrollLeft > edge + 1);
+    const names = out.map((cell) => cell.textContent);
+    const told = names.length > 9 ? `${names.slice(0, 4).join(", ")} and ${names.length - 4} more` : names.join(", ");
+    hint.textContent = told ? `Scroll the table to the right for ${told}.` : "Wider than the screen: scroll it to the right.";
+  }
+
   // The order in which the rows came: most accurate first, which the ranks need not quite follow.
   const OWN_ORDER = { heading: "", direction: 1 };
 
@@ -62,7 +81,12 @@
     }
 
     columns() {
-      return this.facts.columns.filter((each) => shown.get(each.heading));
+      const columns = this.facts.columns.filter((each) => shown.get(each.heading));
+      if (!narrow()) return columns;
+      // A narrow screen has room for two or three: the name and what it is about come first.
+      const first = [this.facts.head, "test accuracy (%)", "95 % interval"];
+      const place = (each) => (first.includes(each.heading) ? first.indexOf(each.heading) : first.length);
+      return columns.sort((a, b) => place(a) - place(b));
     }
 
     passing() {
@@ -143,6 +167,7 @@
     settle() {
       const head = this.head.querySelector(".head");
       if (head) this.table.style.setProperty("--second", `${head.offsetWidth}px`);
+      cue(this.element.querySelector(".frame"));
     }
 
     line(row, columns) {
@@ -380,7 +405,21 @@
     field("tied").checked = false;
     read();
   });
-  addEventListener("resize", () => every((section) => section.settle()));
+  const frames = [...document.querySelectorAll(".frame")];
+  for (const frame of frames) frame.querySelector(".box").addEventListener("scroll", () => cue(frame));
+  let wasNarrow = narrow();
+  addEventListener("resize", () => {
+    if (narrow() !== wasNarrow) {
+      wasNarrow = narrow();
+      every((section) => {
+        section.renderHead();
+        section.render();
+      });
+    }
+    every((section) => section.settle());
+    frames.forEach(cue);
+  });
+  addEventListener("load", () => frames.forEach(cue)); // pictures have their size by then
 
   // On a narrow screen the tables come first.
   if (innerWidth < 720) document.querySelector(".facts").open = false;

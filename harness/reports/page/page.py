@@ -16,14 +16,18 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from harness.analysis.recommend import COSTS, choose
 from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings
+from harness.analysis.step_times import time_doubt
 from harness.analysis.timing_rows import TimingRow
 from harness.files import write_whole
 from harness.metrics import metric
 from harness.reports.leaderboard import header
 from harness.reports.legend import notes, title, verdict
 from harness.reports.page.section import sections
+from harness.reports.recommend import reason
+from harness.reports.row_names import full_names
 from harness.text import counted
 
 __all__ = ["FIRST_ROWS", "render_page", "write_page"]
@@ -43,16 +47,23 @@ def write_page(
     *,
     plots: Sequence[tuple[str, str]] = (),
     timings: Sequence[TimingRow] = (),
+    beside: Sequence[str] = (),
 ) -> Path:
     """Write the page of a run, see `render_page`.  Returns where it was written."""
-    write_whole(path, render_page(found, plots=plots, timings=timings))
+    write_whole(path, render_page(found, plots=plots, timings=timings, beside=beside))
     return path
 
 
 def render_page(
-    found: Standings, *, plots: Sequence[tuple[str, str]] = (), timings: Sequence[TimingRow] = ()
+    found: Standings,
+    *,
+    plots: Sequence[tuple[str, str]] = (),
+    timings: Sequence[TimingRow] = (),
+    beside: Sequence[str] = (),
 ) -> str:
     """The page of a run as HTML; `plots` are titles and SVG texts, `timings` the times on other devices.
+
+    `beside` are the names of files in the same folder, which it links to.
 
     A plot is set as a picture, a document of its own: its identifiers and styles cannot meet those of another
     plot, and nothing in it runs or loads.
@@ -76,6 +87,7 @@ def render_page(
             backbones=sorted({name for each in tables for name in each.backbones} - {""}),
             strategies=sorted({name for each in tables for name in each.strategies} - {""}),
             plots=[(name, base64.b64encode(svg.encode()).decode()) for name, svg in plots],
+            beside=beside,
             notes=[_with_code(note) for note in notes(found)],
         )
     )
@@ -100,28 +112,30 @@ def _answers(found: Standings) -> list[tuple[str, str]]:
 
 
 def _answer(table: Table) -> str:
-    """Which row is first, how sure that is, and which of those it is tied with is the quickest."""
-    best = table.rows[0]
+    """Which row is first, how sure that is, and which of those it is tied with `recommend` names."""
+    best, names = table.rows[0], full_names(table.rows)
     tested = counted(best.images, "test image")
     low, high = (metric("test_accuracy").text(end) for end in (best.interval.low, best.interval.high))
-    told = [f"{_named(best)} is first: {_accuracy(best)} of {tested} (95 % interval {low} to {high} %)."]
+    told = [f"First is {names[0]}: {_accuracy(best)} of {tested} (95 % interval {low} to {high} %)."]
     told.append(verdict(table))
-    soon = metric("to_result_s")
-    timed = [(value, row) for row in table.tied if (value := row.value(soon)) is not None]
-    if timed:
-        seconds, row = min(timed, key=lambda each: each[0])
-        cost = f"{soon.text(seconds)} s from files to result"
-        if row is best:
-            told.append(
-                f"It is also the quickest of those: {cost}." if len(timed) > 1 else f"It takes {cost}."
-            )
-        else:
-            told.append(f"Quickest of those is {_named(row)}: {_accuracy(row)}, {cost}.")
+    choice = choose(table.tied) if table.tied else None
+    if choice is not None and choice.by:
+        row = choice.winner.row
+        which = "it" if row is best else f"{names[table.rows.index(row)]} ({_accuracy(row)})"
+        why = reason(choice, COSTS["inference"])
+        told.append(f"Use {which}: {why}. {_spent(row, 'From files to result it takes')}")
+    else:
+        told.append(_spent(best, "It takes from files to result"))
     return " ".join(filter(None, told))
 
 
-def _named(row: Row) -> str:
-    return f"{row.cell.backbone} with {row.cell.label}"
+def _spent(row: Row, start: str) -> str:
+    soon = metric("to_result_s")
+    seconds = row.value(soon)
+    if seconds is None:
+        return ""
+    doubt = time_doubt(row.records, soon.name)
+    return f"{start} {soon.text(seconds)} s{f' ({doubt})' if doubt else ''}."
 
 
 def _accuracy(row: Row) -> str:

@@ -13,6 +13,7 @@ from harness.reports.columns import Column, Devices, detailed, numeric
 from harness.reports.leaderboard import against_random
 from harness.reports.legend import shortened_epochs, title
 from harness.reports.page.curve import curves_of
+from harness.reports.row_names import apart
 from harness.text import sentences
 
 __all__ = ["Section", "sections"]
@@ -105,7 +106,7 @@ def _of_rows(
         names=tuple(row.name for row in rows),
         backbones=tuple(row.cell.backbone for row in rows),
         strategies=tuple(row.cell.strategy for row in rows),
-        labels=tuple(row.cell.label for row in rows),
+        labels=tuple(row.cell.label + more for row, more in zip(rows, apart(rows), strict=True)),
         tied=tuple(row.tied for row in rows),
         curves=tuple(curves_of(row) for row in rows),
     )

@@ -367,6 +367,37 @@ def test_the_name_of_a_row_stays_in_sight_while_its_table_scrolls(opened: Open):
         assert "fast-extraction" in page.locator("#ranked-1 tbody th").first.inner_text()
 
 
+def test_what_lies_to_the_right_of_a_table_is_told_until_it_is_reached(opened: Open):
+    with opened(RUN, width=1000) as page:
+        hint, frame = page.locator("#ranked-1 .hint"), page.locator("#ranked-1 .frame")
+        assert "to the right for " in hint.inner_text()
+        assert "cut" in frame.get_attribute("class").split()
+        page.locator("#ranked-1 .box").evaluate("box => { box.scrollLeft = box.scrollWidth; }")
+        page.wait_for_function("!document.querySelector('#ranked-1 .frame').classList.contains('cut')")
+    with opened(RUN, width=4000) as page:
+        assert not page.locator("#ranked-1 .hint").is_visible()
+        assert "cut" not in page.locator("#ranked-1 .frame").get_attribute("class").split()
+
+
+def test_on_a_phone_a_name_and_its_accuracy_are_in_sight(opened: Open):
+    with opened(RUN, width=360) as page:
+        name = page.locator("#ranked-1 tbody tr").first.locator("th").bounding_box()
+        accuracy = page.locator("#ranked-1 tbody tr").first.locator("td.best").first.bounding_box()
+        assert texts(page, "test accuracy (%)")[0] == "98.0"
+        assert name["x"] + name["width"] <= accuracy["x"] + 1
+        assert accuracy["x"] + accuracy["width"] <= 348
+        page.set_viewport_size({"width": 1280, "height": 740})
+        page.wait_for_function("document.querySelector('#ranked-1 thead th').textContent === 'rank'")
+
+
+def test_a_picture_that_is_wider_than_a_phone_says_so(opened: Open):
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="900" height="200"/>'
+    for width, told in ((360, True), (1280, False)):
+        with opened(render_page(RUN, plots=[("one", svg)]), width=width) as page:
+            page.wait_for_function("document.readyState === 'complete'")
+            assert page.locator("figure .hint").is_visible() == told
+
+
 def test_dark_is_used_where_it_is_preferred(opened: Open):
     grounds = []
     for scheme in ("light", "dark"):

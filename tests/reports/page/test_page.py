@@ -64,19 +64,43 @@ def hostile() -> str:
 # The verdict
 
 
-def test_the_verdict_names_the_first_its_ties_and_the_quickest_of_them():
+def test_the_verdict_names_the_first_its_ties_and_the_one_to_use():
     assert answer(render_page(standings(BEST, QUICK, WORST))) == (
-        "MobileNet with fast-extraction is first: 98.0 % of 100 test images (95 % interval 97.0 to 98.0 %). "
+        "First is MobileNet fast-extraction: 98.0 % of 100 test images (95 % interval 97.0 to 98.0 %). "
         "2 of 3 rows share the first rank: the test images cannot tell them apart at the 5 % level. "
-        "Quickest of those is Xception with fast-extraction: 97.0 %, 20 s from files to result."
+        "Use Xception fast-extraction (97.0 %): it is among the 2 of these that cost the least (0.625 "
+        "ms/image of inference time), within the 10 % that one measurement does not tell apart, and of those "
+        "the cheapest in the time to a result. From files to result it takes 20 s."
     )
 
 
-def test_a_first_row_that_is_the_quickest_of_its_ties_is_said_to_be():
+def test_a_first_row_that_is_the_one_to_use_is_said_to_be():
     slow = standing(trained(0.97, to_result=90, backbone="Xception"))
-    assert answer(render_page(standings(BEST, slow))).endswith(
-        "It is also the quickest of those: 60 s from files to result."
-    )
+    assert " Use it: it is among the 2 of these" in answer(render_page(standings(BEST, slow)))
+
+
+def test_a_first_row_without_ties_is_told_with_its_time():
+    assert answer(render_page(standings(BEST, WORST))).endswith("It takes from files to result 60 s.")
+
+
+def test_rows_of_one_backbone_and_strategy_are_named_apart():
+    rows = [
+        standing(trained(0.98, to_result=60, recipe="smoke")),
+        standing(trained(0.97, to_result=20)),
+        standing(trained(0.9, train_images=40), rank=3, tied=False),
+    ]
+    html = render_page(standings(*rows))
+    assert "First is MobileNet-0.25 fast-extraction, recipe smoke, all training images: " in answer(html)
+    assert "Use MobileNet-0.25 fast-extraction, recipe default, all training images (" in answer(html)
+    labels = embedded(html)["sections"][0]["labels"]
+    assert len(set(labels)) == 3
+    assert labels[2].endswith("40 training images")
+
+
+def test_it_links_to_what_lies_beside_it_and_to_nothing_else():
+    assert "<a " not in render_page(standings(BEST))
+    html = render_page(standings(BEST), beside=("my board.md", "comparisons.md"))
+    assert re.findall(r'<a href="([^"]*)">', html) == ["./my%20board.md", "./comparisons.md"]
 
 
 def test_a_run_without_ranks_says_what_it_has():
