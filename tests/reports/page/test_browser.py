@@ -373,7 +373,7 @@ def test_what_lies_to_the_right_of_a_table_is_told_until_it_is_reached(opened: O
         assert "to the right for " in hint.inner_text()
         assert "cut" in frame.get_attribute("class").split()
         page.locator("#ranked-1 .box").evaluate("box => { box.scrollLeft = box.scrollWidth; }")
-        page.wait_for_function("!document.querySelector('#ranked-1 .frame').classList.contains('cut')")
+        page.locator("#ranked-1 .frame:not(.cut)").wait_for()
     with opened(RUN, width=4000) as page:
         assert not page.locator("#ranked-1 .hint").is_visible()
         assert "cut" not in page.locator("#ranked-1 .frame").get_attribute("class").split()
@@ -387,14 +387,14 @@ def test_on_a_phone_a_name_and_its_accuracy_are_in_sight(opened: Open):
         assert name["x"] + name["width"] <= accuracy["x"] + 1
         assert accuracy["x"] + accuracy["width"] <= 348
         page.set_viewport_size({"width": 1280, "height": 740})
-        page.wait_for_function("document.querySelector('#ranked-1 thead th').textContent === 'rank'")
+        page.locator("#ranked-1 thead th:first-child", has_text="rank").wait_for()
 
 
 def test_a_picture_that_is_wider_than_a_phone_says_so(opened: Open):
     svg = '<svg xmlns="http://www.w3.org/2000/svg" width="900" height="200"/>'
     for width, told in ((360, True), (1280, False)):
         with opened(render_page(RUN, plots=[("one", svg)]), width=width) as page:
-            page.wait_for_function("document.readyState === 'complete'")
+            page.wait_for_load_state("load")
             assert page.locator("figure .hint").is_visible() == told
 
 
