@@ -160,17 +160,19 @@ def _draw_points(axes: Any, panel: Tradeoff, fills: dict[str, Any]) -> None:
             capthick=0.6,
             zorder=level - 1,
         )
-    kinds: dict[tuple[str, str, bool, bool], list[int]] = defaultdict(list)
+    # What looks alike is drawn at once: backbones without a colour of their own are many.
+    kinds: dict[tuple[str, Any, bool, bool], list[int]] = defaultdict(list)
     for place, row in enumerate(panel.rows):
-        kinds[row.cell.strategy, row.cell.backbone, place in ahead, place in panel.doubtful].append(place)
-    for (strategy, backbone, leads, doubtful), places in kinds.items():
+        fill = fills[row.cell.backbone]
+        kinds[row.cell.strategy, fill, place in ahead, place in panel.doubtful].append(place)
+    for (strategy, fill, leads, doubtful), places in kinds.items():
         axes.plot(
             costs[places],
             middle[places],
             marker=marker_of(strategy),
             markersize=_SIDE if leads or not many else 2 if panel.crowded else 5,
-            markerfacecolor=fills[backbone],
-            markeredgecolor="0.45" if fills[backbone] == "white" else "black",
+            markerfacecolor=fill,
+            markeredgecolor="0.45" if fill == "white" else "black",
             markeredgewidth=0.3 if panel.crowded and not leads else 0.7,
             fillstyle="bottom" if doubtful else "full",
             markerfacecoloralt="white",
