@@ -120,7 +120,7 @@ def run(
 ) -> None:
     """Run a matrix: every cell in a process of its own, a record the moment it ends."""
     from harness.analysis.standings import read_standings
-    from harness.reports.report import write_report
+    from harness.reports.report import write_pages
     from harness.reports.summary import render_summary
     from harness.running.command import command_again, narrowing
     from harness.running.executor import LocalExecutor
@@ -156,8 +156,9 @@ def run(
     kept = f"finished cells are kept in {folder.path}, the same command goes on from there"
     with interruptible(kept, folder.path), RunView(console) as view:
         records = run_matrix(request, LocalExecutor(), view)
-    leaderboard, comparisons = write_report(folder.path)
-    text = render_summary(read_standings(folder), width=text_width(console))
+    found = read_standings(folder)
+    leaderboard, comparisons = write_pages(found, folder.leaderboard)
+    text = render_summary(found, width=text_width(console))
     console.print(f"\n{text}\n", markup=False, highlight=False, soft_wrap=True)
     console.print(f"leaderboard: {leaderboard}", highlight=False, soft_wrap=True)
     console.print(f"comparisons: {comparisons}", highlight=False, soft_wrap=True)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from harness.analysis.changes import MOST_CHANGES, Change, changes
 from harness.analysis.errors import MOST_SEEDS, Mistake, SharedErrors, by_chance, shared_errors
-from harness.analysis.rows import Row, Table
+from harness.analysis.rows import Table
 from harness.analysis.standings import Standings
 from harness.errors import few
-from harness.reports.sections import each_table, folded, listed, name_of, names, table_of
+from harness.reports.sections import each_table, folded, in_words, listed, names, table_of
 from harness.reports.tables import number, significant
 from harness.text import counted
 
@@ -128,11 +128,11 @@ def _changes(table: Table, found: Standings) -> str:
         parts.append(f"The {MOST_CHANGES} most accurate; {counted(left, 'fine-tuned row')} more.")
     if alone:
         parts.append(f"Without fast extraction of the same seeds: {counted(len(alone), 'fine-tuned row')}.")
-    parts += [_turned(change, rows) for change in each_change]
+    parts += [_turned(change, name) for change, name in zip(each_change, in_words(rows), strict=True)]
     return "\n\n".join(filter(None, parts))
 
 
-def _turned(change: Change, rows: Sequence[Row]) -> str:
+def _turned(change: Change, name: str) -> str:
     """The images of a change, folded, the fixed ones first; of either at most `_MOST_TURNED`."""
     ways = {"fixed": change.fixed, "broken": change.broken}
     shown = [(way, each) for way, found in ways.items() for each in found[:_MOST_TURNED]]
@@ -150,5 +150,5 @@ def _turned(change: Change, rows: Sequence[Row]) -> str:
     text = table_of(columns, right=["confidence before (%)", "confidence after (%)"])
     more = {way: len(found) - _MOST_TURNED for way, found in ways.items()}
     rest = " and ".join(f"{left:,} more {way}" for way, left in more.items() if left > 0)
-    title = f"{name_of(change.tuned, rows)}: {len(change.fixed):,} fixed, {len(change.broken):,} broken"
+    title = f"{name}: {len(change.fixed):,} fixed, {len(change.broken):,} broken"
     return folded(title, f"{text}\n\nand {rest}" if rest else text)

@@ -15,7 +15,15 @@ from harness.reports.timing import write_timing_report
 from harness.running.folder import RunFolder
 from harness.timing.records import TimingFolder
 
-__all__ = ["AGAINST", "COMPARISONS", "write_against", "write_images", "write_plots", "write_report"]
+__all__ = [
+    "AGAINST",
+    "COMPARISONS",
+    "write_against",
+    "write_images",
+    "write_pages",
+    "write_plots",
+    "write_report",
+]
 
 COMPARISONS = "comparisons.md"
 """What the comparisons of a run are called; they lie beside its leaderboard."""
@@ -36,8 +44,8 @@ def write_report(
 
     Those are its leaderboard, its comparisons beside it, and with `html` the page.  `timings` is a timing
     run whose times stand beside those of the same configurations; `say` is told where it has none.  Returns
-    what was written; raises
-    `UserError` where a timing run is asked for more than it has, and where two pages would be one file.
+    what was written; raises `UserError` where a timing run is asked for more than it has, and where two pages
+    would be one file.
     """
     folder = TimingFolder(run)
     if folder.facts_file.is_file():
@@ -59,10 +67,13 @@ def write_report(
             f"{timings} adds nothing: a step of another device stands beside a row where backbone, strategy, "
             "depth, size, precision and batch are the same, and the recipe is the default one"
         )
-    return _write(found, target, rows, html=html)
+    return write_pages(found, target, rows, html=html)
 
 
-def _write(found: Standings, target: Path, timings: tuple[TimingRow, ...], *, html: bool) -> list[Path]:
+def write_pages(
+    found: Standings, target: Path, timings: tuple[TimingRow, ...] = (), *, html: bool = False
+) -> list[Path]:
+    """Write the leaderboard of a run that has been read to a file, and its other pages beside it."""
     comparisons = target.with_name(COMPARISONS)
     write_whole(target, leaderboard(found, timings))
     write_whole(comparisons, render_comparisons(found))

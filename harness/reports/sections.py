@@ -10,7 +10,7 @@ from harness.analysis.standings import Standings
 from harness.reports.columns import columns
 from harness.reports.tables import in_one_cell, markdown
 
-__all__ = ["conditions", "each_table", "folded", "listed", "name_of", "names", "table_of"]
+__all__ = ["conditions", "each_table", "folded", "in_words", "listed", "names", "table_of"]
 
 _ALWAYS = ("backbone", "strategy")
 _WHERE_THEY_DIFFER = ("weights", "recipe", "device", "precision", "train images")
@@ -32,11 +32,11 @@ def names(rows: Sequence[Row]) -> dict[str, list[str]]:
     }
 
 
-def name_of(row: Row, among: Sequence[Row]) -> str:
-    """A row in words: backbone, strategy, and what else tells it from the others."""
-    found = {heading: column[among.index(row)] for heading, column in names(among).items()}
+def in_words(rows: Sequence[Row]) -> list[str]:
+    """Each of these rows in words: backbone, strategy, and what else tells it from the others."""
     units = {_SIZE: " px", "train images": " train images"}
-    return ", ".join(f"{text}{units.get(heading, '')}" for heading, text in found.items())
+    told = [[f"{text}{units.get(heading, '')}" for text in column] for heading, column in names(rows).items()]
+    return [", ".join(parts) for parts in zip(*told, strict=True)]
 
 
 def each_table(found: Standings, render: Callable[[Table], str]) -> str:
