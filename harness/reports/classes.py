@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from harness.analysis.classes import Recall, classes_differ, confusions, recalls
 from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings
-from harness.reports.sections import each_table, in_words, names, table_of
+from harness.reports.row_names import full_names
+from harness.reports.sections import each_table, names, table_of
 from harness.reports.tables import number
 from harness.text import counted
 
@@ -87,7 +88,7 @@ def _confusions(best: Row, rows: Sequence[Row], found: Standings) -> str:
             for each in shown
         ],
     }
-    title = f"What {in_words(rows)[rows.index(best)]} confuses most often:"
+    title = f"What {full_names(rows)[rows.index(best)]} confuses most often:"
     more = len(of_best) - len(shown)
     rest = f"\n\nand {more:,} more pairs of classes" if more else ""
     return f"{title}\n\n{table_of(columns, right=list(columns)[2:])}{rest}"

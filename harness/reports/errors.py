@@ -10,7 +10,8 @@ from harness.analysis.errors import MOST_SEEDS, Mistake, SharedErrors, by_chance
 from harness.analysis.rows import Table
 from harness.analysis.standings import Standings
 from harness.errors import few
-from harness.reports.sections import each_table, folded, in_words, listed, names, table_of
+from harness.reports.row_names import full_names
+from harness.reports.sections import each_table, folded, listed, names, table_of
 from harness.reports.tables import number, significant
 from harness.text import counted
 
@@ -128,7 +129,7 @@ def _changes(table: Table, found: Standings) -> str:
         parts.append(f"The {MOST_CHANGES} most accurate; {counted(left, 'fine-tuned row')} more.")
     if alone:
         parts.append(f"Without fast extraction of the same seeds: {counted(len(alone), 'fine-tuned row')}.")
-    parts += [_turned(change, name) for change, name in zip(each_change, in_words(rows), strict=True)]
+    parts += [_turned(change, name) for change, name in zip(each_change, full_names(rows), strict=True)]
     return "\n\n".join(filter(None, parts))
 
 

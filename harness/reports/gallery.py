@@ -22,7 +22,7 @@ from harness.data.manifest import Manifest
 from harness.data.originals import Original, find_originals
 from harness.errors import UserError
 from harness.private import private_folder, require_private
-from harness.reports.sections import in_words
+from harness.reports.row_names import full_names
 from harness.running.folder import RunFolder
 from harness.text import counted
 
@@ -64,7 +64,7 @@ def errors_shown(found: Standings) -> dict[str, list[Shown]]:
         _add(lists, "wrong by most models", [_mistake(each, models) for each in shared.by_most])
     for table in found.tables:
         pairs, _ = changes(table, found.answers)
-        for pair, name in zip(pairs, in_words([pair.tuned for pair in pairs]), strict=True):
+        for pair, name in zip(pairs, full_names([pair.tuned for pair in pairs]), strict=True):
             _add(lists, f"fixed by {name}", [_turned(each) for each in pair.fixed])
             _add(lists, f"broken by {name}", [_turned(each) for each in pair.broken])
     return lists

@@ -1,4 +1,4 @@
-"""What sections of a report have in common: naming rows, a part for each table, and folded lists."""
+"""What sections of a report have in common: columns that tell rows apart, a part a table, folded lists."""
 
 import html
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from harness.analysis.standings import Standings
 from harness.reports.columns import columns
 from harness.reports.tables import in_one_cell, markdown
 
-__all__ = ["conditions", "each_table", "folded", "in_words", "listed", "names", "table_of"]
+__all__ = ["conditions", "each_table", "folded", "listed", "names", "table_of"]
 
 _ALWAYS = ("backbone", "strategy")
 _WHERE_THEY_DIFFER = ("weights", "recipe", "device", "precision", "train images")
@@ -30,13 +30,6 @@ def names(rows: Sequence[Row]) -> dict[str, list[str]]:
         or (heading in _WHERE_THEY_DIFFER and len(set(column)) > 1)
         or (heading == _SIZE and sizes)
     }
-
-
-def in_words(rows: Sequence[Row]) -> list[str]:
-    """Each of these rows in words: backbone, strategy, and what else tells it from the others."""
-    units = {_SIZE: " px", "train images": " train images"}
-    told = [[f"{text}{units.get(heading, '')}" for text in column] for heading, column in names(rows).items()]
-    return [", ".join(parts) for parts in zip(*told, strict=True)]
 
 
 def each_table(found: Standings, render: Callable[[Table], str]) -> str:

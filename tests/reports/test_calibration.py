@@ -62,7 +62,7 @@ def test_the_plot_has_a_panel_and_a_histogram_for_each_row(tmp_path: Path):
     assert isinstance(figure, Figure)
     assert len(figure.axes) == 4
     titles = [axes.get_title(loc="left").partition("\n")[0] for axes in figure.axes[::2]]
-    assert titles == ["MobileNet, fast-extraction", "Xception, fast-extraction"]
+    assert titles == ["MobileNet fast-extraction", "Xception fast-extraction"]
 
 
 def test_the_title_names_the_run_and_the_notes_what_is_left_out(tmp_path: Path):

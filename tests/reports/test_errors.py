@@ -60,7 +60,7 @@ def test_a_long_list_is_folded_and_ends_with_how_many_are_left(tmp_path: Path):
 def test_changes_are_counted_and_listed_by_row(tmp_path: Path):
     tuned = cell(wrong_on("bc"), strategy="fine-tuning", depth="blocks:1")
     text = changes_section(standings(tmp_path, cell(wrong_on("a")), tuned))
-    assert "<summary>MobileNet, fine-tuning blocks:1: 1 fixed, 2 broken</summary>" in text
+    assert "<summary>MobileNet fine-tuning blocks:1: 1 fixed, 2 broken</summary>" in text
     rows = [[part.strip() for part in line.split("|")[1:3]] for line in text.splitlines()]
     assert [each for each in rows if each[:1] in (["fixed"], ["broken"])] == [
         ["fixed", "a"],
@@ -79,8 +79,8 @@ def test_rows_are_named_by_what_tells_them_apart(tmp_path: Path):
         )
     ]
     text = changes_section(standings(tmp_path, *rows))
-    assert "MobileNet, fine-tuning blocks:1, 20 train images: 1 fixed" in text
-    assert "MobileNet, fine-tuning blocks:1, 100 (all) train images: 1 fixed" in text
+    assert "MobileNet fine-tuning blocks:1, 20 training images: 1 fixed" in text
+    assert "MobileNet fine-tuning blocks:1, all training images: 1 fixed" in text
 
 
 def test_tables_that_are_not_compared_have_a_heading_each(tmp_path: Path):

@@ -14,7 +14,7 @@ from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings
 from harness.reports.plots.names import run_title
 from harness.reports.plots.style import headline, new_figure, note, readable, styled
-from harness.reports.sections import in_words
+from harness.reports.row_names import full_names
 from harness.statistics import expected_calibration_error, reliability
 from harness.text import counted
 
@@ -44,7 +44,7 @@ def reliability_figure(found: Standings) -> Any | None:
     figure = new_figure(max(5.2, 2.9 * columns), 3.7 * lines + 0.9)
     grid = figure.add_gridspec(2 * lines, columns, height_ratios=[3, 1] * lines)
     low = 1 / len(table.first.data.classes)
-    names = in_words([row for row, _ in chosen])
+    names = full_names([row for row, _ in chosen])
     for number, (row, why) in enumerate(chosen):
         line, column = divmod(number, columns)
         upper = figure.add_subplot(grid[2 * line, column])
