@@ -17,6 +17,7 @@ from harness.analysis.step_times import step_time, time_doubt
 from harness.analysis.timing_rows import TimingRow, read_timings
 from harness.environment import Environment
 from harness.errors import UserError
+from harness.files import PARTIAL_SUFFIX
 from harness.metrics import METRICS
 from harness.records import SCHEMA_VERSION, Record
 from harness.running.folder import RunFolder
@@ -144,7 +145,8 @@ def _called(run: Path) -> str:
 
 
 def _is_run(path: Path) -> bool:
-    return (path / "run.json").is_file() or (path / "timing.json").is_file()
+    ours = (path / "run.json").is_file() or (path / "timing.json").is_file()
+    return ours and path.suffix != PARTIAL_SUFFIX
 
 
 def _version_of(path: Path) -> int | None:

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -57,32 +58,36 @@ _HOW = f"""\
 
 def render_history(history: History, *, width: int | None = None) -> str:
     """The history for a terminal: a table a cell, steps as sentences, and what was left out."""
-    shown = _steps_first(history.cells)[:MOST_SHOWN]
+    titles, order = _titles(history), _by_steps(history)
     parts = [_head(history)]
     if notes := _notes(history):
         parts.append("\n".join(paragraph(line, width, mark="- ") for line in notes))
-    for cell in shown:
-        parts.append(_cell_text(history, cell, width))
+    for place in order[:MOST_SHOWN]:
+        cell = history.cells[place]
+        parts.append(_cell_text(titles[place], cell, width))
         parts += [paragraph(line, width, mark="- ") for line in _sentences(cell)]
-    if (more := len(history.cells) - len(shown)) > 0:
+    if (more := len(order) - MOST_SHOWN) > 0:
         parts.append(f"{counted(more, 'more cell')} without room here: --cells chooses, history.md has all.")
-    return "\n\n".join(parts if _steps(history) else [*parts, why_no_steps(history)])
+    if not any(map(_sentences, history.cells)):
+        parts.append(why_no_steps(history))
+    return "\n\n".join(parts)
 
 
 def render_history_markdown(history: History, pictures: Mapping[int, str]) -> str:
     """The history as markdown; `pictures` names the picture of a cell by its place."""
+    titles = [in_one_cell(title) for title in _titles(history)]
     parts = ["# History", _head(history)]
     if notes := _notes(history):
         parts.append("\n".join(f"- {in_one_cell(line)}" for line in notes))
     parts.append("## Steps")
-    found = _steps(history)
-    for title, lines in found:
-        parts += [f"### {in_one_cell(title)}", "\n".join(f"- {in_one_cell(line)}" for line in lines)]
+    found = {place: lines for place, cell in enumerate(history.cells) if (lines := _sentences(cell))}
+    for place, lines in found.items():
+        parts += [f"### {titles[place]}", "\n".join(f"- {in_one_cell(line)}" for line in lines)]
     if not found:
         parts.append(why_no_steps(history))
     parts.append("## Cells")
     for place, cell in enumerate(history.cells):
-        parts += _section(history, cell, pictures.get(place, ""))
+        parts += _section(titles[place], cell, pictures.get(place, ""))
     return "\n\n".join([*parts, "## How to read it", _HOW]) + "\n"
 
 
@@ -91,11 +96,12 @@ def write_history(history: History, folder: Path) -> list[Path]:
     from harness.reports.plots.history import draw_history
     from harness.reports.plots.style import FORMATS, rendered
 
-    drawn = [cell for cell in _steps_first(history.cells) if len(cell.entries) > 1][:MOST_PICTURES]
+    several = [place for place in _by_steps(history) if len(history.cells[place].entries) > 1]
     pictures: dict[int, str] = {}
     written = [folder / "history.md", folder / "history.json"]
-    for place, cell in enumerate(history.cells):
-        figure = draw_history(cell) if any(cell is each for each in drawn) else None
+    for place in several[:MOST_PICTURES]:
+        cell = history.cells[place]
+        figure = draw_history(cell)
         if figure is None:
             continue
         pictures[place] = _file_name(cell)
@@ -124,7 +130,7 @@ def _notes(history: History) -> list[str]:
     told = []
     machines = history.machines
     if len(machines) > 1:
-        told += [f"{_machine(history, cell)}: {cell.machine.name}" for cell in _firsts(history)]
+        told += [f"machine {number}: {machine.name}" for number, machine in enumerate(machines, 1)]
         told.append("Each machine has a history of its own: nothing is compared between them.")
     manifests = {cell.manifest for cell in history.cells} - {""}
     if len(manifests) > 1:
@@ -140,32 +146,26 @@ def _notes(history: History) -> list[str]:
     return told
 
 
-def _firsts(history: History) -> list[CellHistory]:
-    """The first cell of each machine."""
-    return list({cell.machine: cell for cell in reversed(history.cells)}.values())[::-1]
+def _titles(history: History) -> list[str]:
+    """The cells' names, and where several are of one name what tells them apart."""
+    machines = {machine: f"machine {number}" for number, machine in enumerate(history.machines, 1)}
+    images = Counter(name for name, _ in {(cell.cell, cell.manifest) for cell in history.cells})
+    return [
+        ", ".join(
+            [
+                cell.cell,
+                *([machines[cell.machine]] if len(machines) > 1 else []),
+                *([f"images {cell.manifest[:12]}"] if images[cell.cell] > 1 else []),
+            ]
+        )
+        for cell in history.cells
+    ]
 
 
-def _machine(history: History, cell: CellHistory) -> str:
-    return f"machine {history.machines.index(cell.machine) + 1}"
-
-
-def _title(history: History, cell: CellHistory) -> str:
-    """A cell's name, and where others have the same what tells it from them."""
-    parts = [cell.cell]
-    if len(history.machines) > 1:
-        parts.append(_machine(history, cell))
-    if len({each.manifest for each in history.cells if each.cell == cell.cell}) > 1:
-        parts.append(f"images {cell.manifest[:12]}")
-    return ", ".join(parts)
-
-
-def _steps_first(cells: Sequence[CellHistory]) -> list[CellHistory]:
-    return sorted(cells, key=lambda cell: not _sentences(cell))
-
-
-def _steps(history: History) -> list[tuple[str, list[str]]]:
-    """The sentences of the cells that have some, by the title of their cell."""
-    return [(_title(history, cell), lines) for cell in history.cells if (lines := _sentences(cell))]
+def _by_steps(history: History) -> list[int]:
+    """The places of the cells, those first of which there is something to say."""
+    said = [bool(_sentences(cell)) for cell in history.cells]
+    return sorted(range(len(history.cells)), key=lambda place: not said[place])
 
 
 def _sentences(cell: CellHistory) -> list[str]:
@@ -183,8 +183,8 @@ def _unsettled(cell: CellHistory, series: Series) -> str:
     )
 
 
-def _cell_text(history: History, cell: CellHistory, width: int | None) -> str:
-    head = f"{isolated(_title(history, cell))}, {counted(len(cell.entries), 'run')}"
+def _cell_text(title: str, cell: CellHistory, width: int | None) -> str:
+    head = f"{isolated(title)}, {counted(len(cell.entries), 'run')}"
     if not cell.series:
         return f"{head}\nno result: {few(dict.fromkeys(entry.failure for entry in cell.entries))}"
     columns: dict[str, list[str]] = {"metric": [], "runs": [], "first": [], "newest": [], "steps": []}
@@ -200,8 +200,8 @@ def _cell_text(history: History, cell: CellHistory, width: int | None) -> str:
     return f"{head}\n{table}"
 
 
-def _section(history: History, cell: CellHistory, picture: str) -> list[str]:
-    parts = [f"### {in_one_cell(_title(history, cell))}"]
+def _section(title: str, cell: CellHistory, picture: str) -> list[str]:
+    parts = [f"### {title}"]
     if picture:
         parts.append(f"![Values by run]({picture}.png)")
     lines = [_line(cell, place) for place in range(len(cell.entries))]
