@@ -183,7 +183,8 @@ def read_history(paths: Sequence[Path], *, metrics: Sequence[str] = (), cells: s
             where=", ".join(str(path) for path in paths),
             hint=f"They have {', '.join(known)}." if known else "None of their cells has a result.",
         )
-    return History(tuple(histories), taking_part, tuple(unread), len(entries) - len(once))
+    left_out = tuple(sorted(unread, key=lambda each: (each.run, each.reason)))
+    return History(tuple(histories), taking_part, left_out, len(entries) - len(once))
 
 
 def changed(before: Entry, after: Entry) -> tuple[str, ...]:
