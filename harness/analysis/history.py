@@ -157,6 +157,9 @@ def read_history(paths: Sequence[Path], *, metrics: Sequence[str] = (), cells: s
         entries += found
         unread += left
         taking_part += bool(found)
+    if not entries and len(unread) == 1:
+        hint = "Run its matrix again, or name other runs."
+        raise UserError(unread[0].reason, where=unread[0].run, hint=hint)
     if not entries:
         raise UserError(
             "expected runs with records, found none",

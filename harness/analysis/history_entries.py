@@ -135,7 +135,7 @@ def read_entries(run: Path) -> tuple[list[Entry], list[Unread]]:
     trained = (run / "run.json").is_file()
     facts_file = run / "run.json" if trained else timings.facts_file
     if (other := _version_of(facts_file)) is not None and other != SCHEMA_VERSION:
-        return [], [Unread(_called(run), f"{facts_file.name} has schema version {other}")]
+        return [], [Unread(_called(run), f"{facts_file.name} cannot be read: it has schema version {other}")]
     return _of_trainings(run) if trained else _of_timings(run)
 
 

@@ -68,7 +68,7 @@ def find_levels(values: Sequence[float], *, least_noise: float = 0.0) -> Levels:
     noise = max(noise_of(values), least_noise)
     if noise == 0 and len(data) > 1:  # most values are equal: the mean still tells of rare flips
         noise = _OF_MEAN * float(np.mean(_differences(data)))
-    starts = (0,)
+    starts: tuple[int, ...] = (0,)
     if noise > 0:
         # Differences from the median first: large numbers would drown small noise.
         starts = _starts((data - np.median(data)) / noise)
@@ -104,7 +104,7 @@ def penalty(count: int) -> float:
 
 def _differences(data: NDArray[np.float64]) -> NDArray[np.float64]:
     """The absolute differences of each value to the next and to the one after it."""
-    return np.abs(np.concatenate([data[1:] - data[:-1], data[2:] - data[:-2]]))
+    return np.asarray(np.abs(np.concatenate([data[1:] - data[:-1], data[2:] - data[:-2]])))
 
 
 def _starts(data: NDArray[np.float64]) -> tuple[int, ...]:

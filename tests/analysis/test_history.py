@@ -12,7 +12,6 @@ from fakes_history import commit_of, environment, nights, result, timed_night
 
 from harness.analysis.history import CellHistory, History, Series, changed, read_history
 from harness.errors import UserError
-from harness.running.folder import RunFolder
 
 NOISY = [20.3, 19.8, 20.1, 19.9, 20.2, 20.0, 19.7, 20.2, 20.1, 19.9]
 
@@ -78,7 +77,8 @@ def test_a_cell_that_failed_in_a_run_is_told_and_no_value(tmp_path: Path):
     found = read_history([tmp_path])
     assert [entry.failure for entry in only(found).entries] == ["", "", "oom"]
     assert series(found, "test_accuracy").readings[2] is None
-    assert changed(only(found).entries[1], only(found).entries[2]) == ()
+    assert "inter_op threads" in only(found).entries[1].facts
+    assert "threads" not in " ".join(changed(only(found).entries[1], only(found).entries[2]))
 
 
 @pytest.mark.parametrize(
@@ -87,12 +87,20 @@ def test_a_cell_that_failed_in_a_run_is_told_and_no_value(tmp_path: Path):
         (lambda path: path, "no such folder"),
         (lambda path: path.mkdir() or path, "no run is in this folder"),
         (lambda path: path.write_text("x") and path, "expected a folder, found a file"),
-        (lambda path: RunFolder(finished_run(path, []).path).path, "expected runs with records, found none"),
+        (lambda path: finished_run(path, []).path, "it has no records yet"),
     ],
 )
 def test_what_is_no_run_is_told(make: Any, message: str, tmp_path: Path):
     with pytest.raises(UserError, match=message):
         read_history([make(tmp_path / "there")])
+
+
+def test_several_runs_without_a_record_are_each_named(tmp_path: Path):
+    for name in ("one", "two"):
+        finished_run(tmp_path / name, [])
+    with pytest.raises(UserError, match="expected runs with records, found none") as caught:
+        read_history([tmp_path])
+    assert all(f"/{name}: it has no records yet" in caught.value.hint for name in ("one", "two"))
 
 
 def test_a_damaged_record_is_named(tmp_path: Path):

@@ -47,6 +47,7 @@ def draw_history(cell: CellHistory) -> Any | None:
 def _draw_series(axes: Any, cell: CellHistory, series: Series, *, level: Any, step: Any) -> None:
     scale = series.metric.scale
     there = [(place, each) for place, each in enumerate(series.readings) if each is not None]
+    values_by_place = {place: each.value for place, each in there}
     for place, each in there:
         if each.interval is not None:
             ends = [scale * each.interval.low, scale * each.interval.high]
@@ -59,15 +60,14 @@ def _draw_series(axes: Any, cell: CellHistory, series: Series, *, level: Any, st
         (series.outliers, {"marker": "D", "color": "black"}),
         ([place for place, each in there if each.doubt], {"marker": "o", "color": "black", "mfc": "white"}),
     ):
-        known = [(place, each.value) for place in places if (each := series.readings[place])]
-        values = [scale * value for _, value in known]
-        axes.plot([place for place, _ in known], values, linestyle="none", markersize=3.6, zorder=3, **look)
+        values = [scale * values_by_place[place] for place in places]
+        axes.plot(places, values, linestyle="none", markersize=3.6, zorder=3, **look)
     for place, entry in enumerate(cell.entries):
         if entry.failure:
             bottom = {"transform": axes.get_xaxis_transform(), "clip_on": False}
             axes.plot([place], [0.06], marker="x", color="0.3", markersize=4.5, linestyle="none", **bottom)
-    for each in series.steps:
-        axes.axvline((each.before + each.after) / 2, color=step, linewidth=1.3, linestyle="--", zorder=1)
+    for moved in series.steps:
+        axes.axvline((moved.before + moved.after) / 2, color=step, linewidth=1.3, linestyle="--", zorder=1)
     _set_range(axes, series)
     metric = series.metric
     unit = unit_of(metric)
