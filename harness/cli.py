@@ -29,6 +29,7 @@ from harness.cli_common import (
     weights_folder,
 )
 from harness.cli_data import commands as data_commands
+from harness.cli_history import commands as history_commands
 from harness.cli_models import commands as model_commands
 from harness.cli_reports import commands as report_commands
 from harness.cli_timing import commands as timing_commands
@@ -210,6 +211,7 @@ def doctor(
 
 
 app.add_typer(data_commands)
+app.add_typer(history_commands)
 app.add_typer(model_commands)
 app.add_typer(report_commands)
 app.add_typer(timing_commands)

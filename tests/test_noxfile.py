@@ -353,6 +353,13 @@ def test_no_script_of_a_workflow_holds_text_from_outside(path: Path):
             assert "${{" not in step.get("run", "")
 
 
+def test_lint_checks_the_workflows_without_a_network(noxfile: ModuleType):
+    session = FakeSession()
+    noxfile.lint(session)
+    assert ("zizmor", "--offline", "--strict-collection", ".github/workflows") in session.ran
+    assert any(package.startswith("zizmor") for package in session.installed)
+
+
 def test_the_gpu_workflow_runs_by_hand_and_weekly_on_a_gpu_runner_alone():
     found = workflow("bench-gpu.yml")
     assert set(found[True]) == {"workflow_dispatch", "schedule"}  # YAML reads the key "on" as true

@@ -1,4 +1,7 @@
-"""How sure a number is: of one row, between two, among many; of a time, a confidence, a learning curve."""
+"""How sure a number is: of one row, between two, among many; of a time, a confidence, a learning curve.
+
+And where a series of them moved.
+"""
 
 from harness.statistics.calibration import (
     CalibrationError,
@@ -18,6 +21,7 @@ from harness.statistics.intervals import (
 from harness.statistics.learning_curve import CurvePoint, LearningCurve, Prediction, fit_learning_curve
 from harness.statistics.pairs import MCNEMAR, STUDENT, STUDENT_ONE, Comparison, compare, holm, mcnemar
 from harness.statistics.ranking import Ranking, rank_rows, ranks
+from harness.statistics.steps import FEWEST_VALUES, Levels, exact_levels, find_levels
 from harness.statistics.times import (
     FEWEST_ROWS,
     Spread,
@@ -30,6 +34,7 @@ from harness.statistics.times import (
 
 __all__ = [
     "FEWEST_ROWS",
+    "FEWEST_VALUES",
     "MCNEMAR",
     "STUDENT",
     "STUDENT_ONE",
@@ -38,6 +43,7 @@ __all__ = [
     "CurvePoint",
     "Interval",
     "LearningCurve",
+    "Levels",
     "Prediction",
     "Ranking",
     "ReliabilityBin",
@@ -46,7 +52,9 @@ __all__ = [
     "brier_score",
     "calibration_error",
     "compare",
+    "exact_levels",
     "expected_calibration_error",
+    "find_levels",
     "fit_learning_curve",
     "holm",
     "mcnemar",

@@ -34,6 +34,8 @@ COMMANDS = (
     "recommend run --max-ms 1 --json",
     "curves run",
     "publish run --no-pictures",
+    "history run",
+    "history run --json",
 )
 READ_PREDICTIONS = ("report run", "table run", "recommend run", "publish run --no-pictures")
 FAILED: Row = (failed_record("oom", "out of memory | in\ntwo lines", backbone="VGG16"), None)

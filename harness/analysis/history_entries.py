@@ -1,0 +1,310 @@
+"""The cells of many runs as a history needs them: one cell in one run, where, when and from which commit.
+
+What could have moved a value stands beside it as facts by name: versions, settings, recipe, weights.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import NormalDist
+from typing import Any
+
+from harness.analysis.step_times import step_time, time_doubt
+from harness.analysis.timing_rows import TimingRow, read_timings
+from harness.environment import Environment
+from harness.errors import UserError
+from harness.files import PARTIAL_SUFFIX
+from harness.metrics import METRICS
+from harness.records import SCHEMA_VERSION, Record
+from harness.running.folder import RunFolder
+from harness.statistics import Interval, wilson
+from harness.text import counted
+from harness.timing.cell import INFERENCE
+from harness.timing.records import TimingFolder, TimingRecord
+
+__all__ = ["Entry", "Machine", "Reading", "Unread", "find_runs", "read_entries"]
+
+_GIB = 2**30
+_OF_NORMAL = NormalDist().inv_cdf(0.975)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The parts of an environment that stay when versions change; times are comparable within one."""
+
+    processor: str
+    cores: int
+    memory_gib: int
+    system: str
+    gpus: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The machine in a line."""
+        parts = [self.processor, f"{self.cores} cores", f"{self.memory_gib} GiB", self.system, *self.gpus]
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A metric's value in one run, in the unit of the exports.
+
+    `interval` is that of the value by itself: of an accuracy for other images (Wilson's), of a time that of
+    its median over blocks; None where nothing is known.  `doubt` says why the value is not to be compared, ""
+    where it may.  `resolved` is the standard deviation of the value's logarithm that measuring alone brings.
+    """
+
+    value: float
+    interval: Interval | None = None
+    doubt: str = ""
+    resolved: float = 0.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cell in one run (its folder), with its readings by metric.
+
+    `facts` is what may differ between two runs of one machine, by name.  `results` are the figures that two
+    runs agree on bit for bit only where nothing random is left.  `failure` says how a cell ended that has no
+    result, "" where it has one.
+    """
+
+    run: str
+    cell: str
+    device: str
+    manifest: str
+    machine: Machine
+    started: datetime
+    commit: str
+    key: str
+    facts: Mapping[str, str]
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+    results: tuple[float | None, ...] = ()
+    failure: str = ""
+
+    @property
+    def of_timing(self) -> bool:
+        """Whether it comes from a timing run."""
+        return not self.manifest
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A run, or a part of one, that takes no part, and why."""
+
+    run: str
+    reason: str
+
+
+def find_runs(paths: Sequence[Path]) -> list[Path]:
+    """The folders of runs that these name: themselves, or the runs in them; each once.
+
+    Raises `UserError` for one that is no run and holds none.
+    """
+    found: dict[Path, Path] = {}
+    for path in paths:
+        if not path.is_dir():
+            raise UserError(
+                "expected a folder, found a file" if path.exists() else "no such folder",
+                where=str(path),
+                hint="Name the folders of runs, or a folder that holds some.",
+            )
+        inside = sorted(each for each in path.iterdir() if each.is_dir() and _is_run(each))
+        runs = [path] if _is_run(path) else inside
+        if not runs:
+            raise UserError(
+                "no run is in this folder, nor in a folder in it (run.json or timing.json)",
+                where=str(path),
+                hint="`transferbench run MATRIX --out DIR` makes one, and so does `transferbench time`.",
+            )
+        for run in runs:
+            found.setdefault(run.resolve(), run)
+    return list(found.values())
+
+
+def read_entries(run: Path) -> tuple[list[Entry], list[Unread]]:
+    """The cells of a run or timing run, those of its last plan, and what of it is left out.
+
+    Raises `UserError` for what is damaged; what another schema version wrote is left out.
+    """
+    timings = TimingFolder(run)
+    trained = (run / "run.json").is_file()
+    facts_file = run / "run.json" if trained else timings.facts_file
+    if (other := _version_of(facts_file)) is not None and other != SCHEMA_VERSION:
+        return [], [Unread(_called(run), f"{facts_file.name} cannot be read: it has schema version {other}")]
+    return _of_trainings(run) if trained else _of_timings(run)
+
+
+def _called(run: Path) -> str:
+    """A run's folder as it is told; of an absolute path the end, since the rest is private."""
+    return "/".join(run.parts[-2:]) if run.is_absolute() else str(run)
+
+
+def _is_run(path: Path) -> bool:
+    ours = (path / "run.json").is_file() or (path / "timing.json").is_file()
+    return ours and path.suffix != PARTIAL_SUFFIX
+
+
+def _version_of(path: Path) -> int | None:
+    """The schema version that a file names; None where it cannot be told."""
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError:
+        return None
+    version = found.get("schema_version") if isinstance(found, dict) else None
+    return version if isinstance(version, int) else None
+
+
+def _of_trainings(run: Path) -> tuple[list[Entry], list[Unread]]:
+    folder = RunFolder(run)
+    planned = folder.facts().cells
+    there = {(record.name, record.key): record for record in folder.records.load()}
+    records = [there[cell.name, cell.key] for cell in planned if (cell.name, cell.key) in there]
+    missing = [cell for cell in planned if (cell.name, cell.key) not in there]
+    other = sum(folder.records.holds(cell.name, cell.key) for cell in missing)
+    left = [Unread(_called(run), f"{counted(other, 'record')} of another schema version")] if other else []
+    if not records and not left:
+        left = [Unread(_called(run), "it has no records yet")]
+    return [_entry(run, record) for record in records], left
+
+
+def _entry(run: Path, record: Record) -> Entry:
+    done = record.status == "ok"
+    return Entry(
+        run=_called(run),
+        cell=record.name,
+        device=record.cell.device,
+        manifest=record.data.manifest_sha256,
+        machine=_machine(record.environment),
+        started=_moment(record.started, run),
+        commit=record.commit,
+        key=record.key,
+        facts=_facts_of_record(record),
+        readings=dict(_readings(record)) if done else {},
+        results=(record.measured.test_accuracy, record.measured.test_loss),
+        failure="" if done else record.status,
+    )
+
+
+def _readings(record: Record) -> Iterator[tuple[str, Reading]]:
+    for metric in METRICS:
+        value = metric.value(record)
+        if value is None or not math.isfinite(value):
+            continue
+        interval, resolved = None, 0.0
+        if step := step_time([record], metric.name):
+            interval = step.interval
+            resolved = _deviation(interval)
+        if metric.name == "test_accuracy":
+            images = record.measured.test_images or 0
+            interval = Interval(*wilson(round(value * images), images), 0.95)
+        doubt = time_doubt([record], metric.name) if metric.export_unit in ("s", "ms/step") else ""
+        yield metric.name, Reading(float(value), interval, doubt, resolved)
+
+
+def _facts_of_record(record: Record) -> dict[str, str]:
+    recipe = record.recipe.model_dump(mode="json", exclude={"name", "summary", "base"})
+    found = record.measured
+    told = {} if found.jit is None else {"XLA": "on" if found.jit else "off"}
+    told |= {f"{name} threads": str(count) for name, count in found.threads.items()}
+    told |= {f"recipe {name}": value for name, value in _flat(recipe)}
+    told["weights"] = " ".join(filter(None, (record.weights.name, record.weights.sha256[:12]))) or "random"
+    told["files left out"] = str(record.data.left_out)
+    return _facts(record.environment) | told
+
+
+def _of_timings(run: Path) -> tuple[list[Entry], list[Unread]]:
+    folder = TimingFolder(run)
+    for path in sorted(folder.records.glob("*.json")):
+        if (other := _version_of(path)) is not None and other != SCHEMA_VERSION:
+            return [], [Unread(_called(run), f"a record has schema version {other}")]
+    planned = folder.facts().keys
+    if not any(planned.get(record.name) == record.key for record in folder.load()):
+        return [], [Unread(_called(run), "it has no records yet")]
+    found = read_timings(folder)
+    entries = [_timed(run, row) for row in found.rows]
+    timed = {entry.cell for entry in entries}
+    failed = {record.name: record for record in reversed(found.failed) if record.name not in timed}
+    return entries + [_timing_entry(run, [record]) for record in failed.values()], []
+
+
+def _timed(run: Path, row: TimingRow) -> Entry:
+    doubt = "; ".join(row.doubts)
+    name = "inference_ms" if row.cell.step == INFERENCE else "train_ms"
+    resolved = _deviation(row.interval)
+    if row.tie_width is not None:
+        # The width is that of a difference of two such means, at 95 %.
+        resolved = math.log1p(row.tie_width) / (_OF_NORMAL * math.sqrt(2))
+    readings = {name: Reading(row.milliseconds, row.interval, doubt, resolved)}
+    if row.host_peak_bytes is not None:
+        readings["peak_memory_bytes"] = Reading(float(row.host_peak_bytes))
+    return _timing_entry(run, row.records, readings, passes=len(row.records))
+
+
+def _timing_entry(
+    run: Path,
+    records: Sequence[TimingRecord],
+    readings: Mapping[str, Reading] | None = None,
+    *,
+    passes: int = 0,
+) -> Entry:
+    first = records[0]
+    threads = first.timed.threads if first.timed else {}
+    told = {f"{name} threads": str(count) for name, count in threads.items()}
+    return Entry(
+        run=_called(run),
+        cell=first.name,
+        device=first.cell.device,
+        manifest="",
+        machine=_machine(first.environment),
+        started=min(_moment(record.started, run) for record in records),
+        commit=" and ".join(dict.fromkeys(record.commit for record in records)),
+        key=first.key,
+        facts=_facts(first.environment) | told | ({"passes": str(passes)} if passes else {}),
+        readings=readings or {},
+        failure="" if readings else first.status,
+    )
+
+
+def _machine(environment: Environment) -> Machine:
+    return Machine(
+        processor=environment.processor,
+        cores=environment.cores,
+        memory_gib=round(environment.memory_bytes / _GIB),
+        system=environment.system,
+        gpus=tuple(re.sub(r" \(driver .*\)$", "", gpu) for gpu in environment.gpus),
+    )
+
+
+def _facts(environment: Environment) -> dict[str, str]:
+    told = {"Python": environment.python, **environment.libraries, **environment.settings}
+    return told | ({"GPU drivers": ", ".join(environment.gpus)} if environment.gpus else {})
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> Iterable[tuple[str, str]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", str(value)
+
+
+def _deviation(interval: Interval) -> float:
+    """About the standard deviation of a time's logarithm, from its 95 % interval."""
+    return math.log(interval.high / interval.low) / (2 * _OF_NORMAL)
+
+
+def _moment(started: str, run: Path) -> datetime:
+    try:
+        found = datetime.fromisoformat(started)
+    except ValueError:
+        raise UserError(
+            f"started: expected a time such as 2025-01-02T03:04:05+00:00, got {started!r}",
+            where=str(run),
+            hint="A record was changed. Delete it; the next run of its matrix makes it again.",
+        ) from None
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
