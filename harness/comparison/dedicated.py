@@ -26,6 +26,7 @@ from harness.comparison.timings import TimedPair
 from harness.errors import UserError
 from harness.metrics import MARGINS
 from harness.statistics import Interval, median_interval, spread_of_passes
+from harness.text import quoted
 from harness.timing.records import TimingRecord
 
 __all__ = ["FEWEST_IN_HALF", "Ratios", "dedicated_times", "require_turns", "resolved"]
@@ -144,7 +145,7 @@ def dedicated_times(baseline: Timings, current: Timings, pairs: Sequence[TimedPa
         fewest = min(map(len, halves))
         if fewest < FEWEST_IN_HALF:
             reasons = [each for told in disturbed.values() for each in told]
-            why = "; ".join(reasons[:3]) if reasons else "its passes were not timed in turn"
+            why = quoted("; ".join(reasons[:3])) if reasons else "its passes were not timed in turn"
             yield Finding("time", "undecided", f"its time cannot be judged: {why}", (pair.name,), "step_ms")
             continue
         ratios = Ratios(*(tuple(_ratio(turn) for turn in half) for half in halves))

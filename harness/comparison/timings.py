@@ -1,4 +1,4 @@
-"""Two timing runs: the same cells by name; times are told, and gated by `harness.comparison.dedicated` alone."""
+"""Two timing runs: their cells by name, what is exact in them, and their times, which are told and no gate."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -128,8 +128,8 @@ def advisory_times(pair: TimedPair) -> Iterator[Finding]:
         return
     kinds, doubted = duels(of_timing_rows([pair.before]), of_timing_rows([pair.after]))
     for duel in doubted:
-        message = f"time not compared: {duel.doubt.replace('first:', 'baseline:').replace('second:', 'now:')}"
-        yield Finding("time", "advisory", message, (pair.name,), "step_ms")
+        doubt = duel.doubt.replace("first:", "baseline:").replace("second:", "now:")
+        yield Finding("time", "advisory", f"time not compared: {quoted(doubt)}", (pair.name,), "step_ms")
     for duel in (duel for kind in kinds for duel in kind.duels):
         interval, rests = duel.interval
         margin = MARGINS["train_ms"].value

@@ -56,11 +56,8 @@ def verdict(found: Judgement) -> str:
 
 def render_findings(found: Judgement) -> str:
     """The comparison as a comment in markdown: the verdict, the worst first, what is unchanged folded."""
-    mark = "❌" if found.of("regression") else "✅"
-    parts = [f"### {mark} {verdict(found)}", f"{_told(found.baseline)} (baseline) to {_told(found.current)}."]
-    for severity in _COLOURS:
-        if lines := _lines(found, found.of(severity)):
-            parts.append(f"#### {_TITLES[severity]}\n\n{_note(found, severity)}\n\n" + "\n".join(lines))
+    parts = [f"### {verdict(found)}", f"{_told(found.baseline)} (baseline) to {_told(found.current)}."]
+    parts += [_section(found, severity) for severity in _COLOURS if found.of(severity)]
     if table := _table(found, [name for name in found.figures if name not in found.unchanged]):
         parts.append(f"#### Figures of these cells\n\n{table}")
     if table := _table(found, found.unchanged):
@@ -75,11 +72,11 @@ def render_findings(found: Judgement) -> str:
 def render_refusal(error: UserError) -> str:
     """What stands in a comment where nothing could be compared."""
     told = [quoted(line, longest=600) for line in (error.problem, error.hint) if line]
-    return "### ❌ Not compared\n\n" + "\n\n".join(told) + "\n"
+    return "### Not compared\n\n" + "\n\n".join(told) + "\n"
 
 
 def terminal_findings(found: Judgement) -> Group:
-    """The verdict, and a table of what is to be seen to, the worst first; what is within its margin is left out."""
+    """The verdict, and a table with the worst first; what is within its margin is left out."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("finding", "what", "cells"):
         table.add_column(heading, overflow="fold")
@@ -103,16 +100,16 @@ def _told(told: Told) -> str:
     return f"{quoted(told.matrix)} at {commits}, begun {told.started[:10]}"
 
 
-def _note(found: Judgement, severity: Severity) -> str:
+def _section(found: Judgement, severity: Severity) -> str:
     note = SEVERITIES[severity]
-    if severity == "advisory" and found.dedicated:
-        note = "for information"
-    return f"{note[0].upper()}{note[1:]}."
+    lines = "\n".join(_lines(found, found.of(severity)))
+    return f"#### {_TITLES[severity]}\n\n{note[0].upper()}{note[1:]}.\n\n{lines}"
 
 
 def _lines(found: Judgement, findings: Sequence[Finding]) -> list[str]:
     lines = [
-        f"- {each.message}{'.' if each.severity == 'changed' else ''} ({_cells(found, each)})"
+        # Of a change of the set-up the change is what matters, of all else the cell.
+        f"- {each.message} ({_cells(found, each)})"
         if each.severity == "changed"
         else f"- {_cells(found, each)}: {each.message}"
         for each in findings[:MOST_LINES]
