@@ -77,6 +77,8 @@ def test_a_record_holds_what_was_asked_for_and_what_was_measured(tmp_path: Path)
     assert record.environment.libraries["keras"]
     assert record.data.counts["train"] == dict.fromkeys(TARGET_CLASSES, 2)
     assert record.data.manifest_sha256 == Manifest.load(asked.out / "manifest.json").sha256
+    (decoded,) = (asked.cache / "pixels").iterdir()
+    assert record.data.pixels_sha256 == json.loads((decoded / "facts.json").read_text())["sha256"]
     assert (record.weights.kind, record.weights.origin) == ("random", "random")
     assert record.started.endswith("+00:00")
     assert RunFolder(asked.out).records.predictions(record).correct.sum() == 90
