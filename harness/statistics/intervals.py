@@ -165,8 +165,9 @@ def mean_interval(values: Sequence[float] | NDArray[np.float64], confidence: flo
     known = np.asarray(values, dtype=float)
     if len(known) < 2:
         raise ValueError(f"expected at least two values, got {len(known)}")
-    half = float(stats.t.ppf(0.5 + confidence / 2, len(known) - 1)) * float(stats.sem(known))
-    return Interval(float(known.mean()) - half, float(known.mean()) + half, confidence)
+    mean, error = float(known.mean()), float(known.std(ddof=1)) / math.sqrt(len(known))
+    half = student_quantile(0.5 + confidence / 2, len(known) - 1) * error
+    return Interval(mean - half, mean + half, confidence)
 
 
 def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
