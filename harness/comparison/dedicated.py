@@ -112,7 +112,7 @@ def resolved(sides: Sequence[Timings], device: str, measurements: int) -> float:
 
     Without an A/A test and with too few rows it is the margin that machines have which nothing is known of.
     """
-    widths = []
+    widths: list[float] = []
     for side in sides:
         checks = [each.check for each in side.resolutions if each.device == device and each.check]
         widths += [aa_spread(check).width(measurements) for check in checks]
