@@ -78,7 +78,8 @@ class Epoch(_Frozen):
     """One epoch: losses (nats), top-1 accuracies (0..1), images trained on, and seconds.
 
     Training figures are Keras' running means over the epoch, with dropout and augmentation on;
-    validation figures are taken after the epoch, on images as they are.  Of a linear probe each
+    validation figures are taken after the epoch, on `validation_images` images as they are (None in
+    records from before that was kept).  Of a linear probe each
     strength of the penalty that was tried is one: `strength` is scikit-learn's C, and the training
     figures are those of the finished fit.
     """
@@ -93,6 +94,7 @@ class Epoch(_Frozen):
     seconds: float
     validation_seconds: float
     strength: float | None = None
+    validation_images: int | None = None
 
 
 class DeviceState(_Frozen):
@@ -184,7 +186,10 @@ class DataFacts(_Frozen):
     """Which images: the manifest's hash, classes, counts by split and class, and those left out.
 
     `left_out` counts the files that take no part; `dropped` names each, by its path inside the data,
-    with the reason.  Published records of private folders keep the count alone.
+    with the reason.  Published records of private folders keep the count alone.  `pixels_sha256` is the
+    hash of all images as they were decoded and resized for the cell, in the manifest's order: the manifest
+    says what the files hold, this what became of them ("" where nothing was decoded, and in records from
+    before it was kept).
     """
 
     source: str
@@ -193,6 +198,7 @@ class DataFacts(_Frozen):
     counts: dict[str, dict[str, int]]
     left_out: int
     dropped: tuple[LeftOut, ...] = ()
+    pixels_sha256: str = ""
 
 
 class WeightsFacts(_Frozen):
@@ -215,6 +221,9 @@ class Measured(_Frozen):
     killed) has nothing.  `best` is the epoch of the last phase with the lowest validation loss,
     `chosen` the one whose weights count: the same, unless the recipe selects the last.
     `variables_moved` counts those of the trained variables (head and tail) that changed.
+    `train_traces` tells by phase how often TensorFlow traced its train step: once, since the shapes of
+    the batches are declared open and so the last, smaller one needs no trace of its own.  A phase that
+    was taken over has the traces of the training that it was taken from; a linear probe takes no steps.
     """
 
     history: tuple[Epoch, ...] = ()
@@ -222,6 +231,7 @@ class Measured(_Frozen):
     chosen: Epoch | None = None
     variables_trained: int | None = None
     variables_moved: int | None = None
+    train_traces: dict[str, int] = {}
     jit: bool | None = None
     extraction_peak_bytes: int = 0
     test_accuracy: float | None = None

@@ -99,6 +99,16 @@ def test_a_record_from_before_there_were_parts_of_the_training_images_is_read():
     assert Record.model_validate(document) == record()
 
 
+def test_a_record_from_before_traces_and_pixels_were_kept_is_read():
+    document = record().model_dump()
+    del document["measured"]["train_traces"], document["data"]["pixels_sha256"]
+    for each in (*document["measured"]["history"], document["measured"]["best"]):
+        del each["validation_images"]
+    found = Record.model_validate(document)
+    assert (found.measured.train_traces, found.data.pixels_sha256) == ({}, "")
+    assert {each.validation_images for each in found.measured.history} == {None}
+
+
 def test_a_record_cannot_be_changed():
     with pytest.raises(ValidationError, match="frozen"):
         record().status = "crashed"

@@ -58,10 +58,11 @@ Pixels = NDArray[np.uint8] | PixelRows
 
 @dataclass(frozen=True)
 class PixelCache:
-    """A finished cache: where its array is, and the seconds that making it took."""
+    """A finished cache: where its array is, the seconds that making it took, and the pixels' SHA-256."""
 
     folder: Path
     seconds: float
+    sha256: str = ""
 
     def open(self) -> NDArray[np.uint8]:
         """The pixels, memory-mapped and read-only; shape (images, size, size, 3)."""
@@ -104,7 +105,7 @@ def _finished(folder: Path, shape: tuple[int, ...]) -> PixelCache | None:
     """The cache in a folder; None if there is none, or it was cut or damaged."""
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        found = PixelCache(folder, facts["seconds"])
+        found = PixelCache(folder, facts["seconds"], facts["sha256"])
         return found if found.open().shape == shape else None
     except (OSError, EOFError, ValueError, KeyError):
         return None
@@ -126,5 +127,8 @@ def _decode_all(
         for done, _ in enumerate(in_threads(fill, enumerate(manifest.entries)), start=1):
             progress(done, len(manifest.entries))
         pixels.flush()
-        facts = {"seconds": time.perf_counter() - began, "manifest": manifest.sha256, "size": size}
+        seconds = time.perf_counter() - began
+        # The array is contiguous, so it is hashed in place; that is no part of decoding.
+        sha256 = hashlib.sha256(pixels.data).hexdigest()
+        facts = {"seconds": seconds, "sha256": sha256, "manifest": manifest.sha256, "size": size}
         (partial / FACTS).write_text(json.dumps(facts), encoding="utf-8")

@@ -111,6 +111,7 @@ def run_cell(job: Job, report: Callable[[Progress], None]) -> Outcome:
             seconds=seconds,
             devices=devices,
             threads=threads,
+            train_traces=dict(trainer.traces),
             extraction_peak_bytes=max((part.peak_bytes for part in trainer.extraction.values()), default=0),
             **more,
         )

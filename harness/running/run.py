@@ -15,6 +15,7 @@ from harness.environment import code_sha256, commit, current_environment
 from harness.errors import UserError
 from harness.export.model_file import Keep, ModelFacts
 from harness.matrix import Matrix
+from harness.metrics import MARGINS
 from harness.records import DataFacts, Measured, Memory, Record, WeightsFacts, file_stem, gap_opens_at
 from harness.running.executor import Executor
 from harness.running.folder import PlannedCell, RunFacts, RunFolder
@@ -108,8 +109,17 @@ def _identity(run: _Run, planned: Planned) -> tuple[str, str]:
 
 
 def _facts(request: Request, manifest: Manifest, plan: list[Planned]) -> RunFacts:
+    # All of them, those that the matrix does not mention too: a baseline keeps the margins that it was made
+    # with, whatever becomes the usual one later.
+    usual = {name: margin.value for name, margin in MARGINS.items()}
+    own = request.matrix.cell_margins()
     cells = tuple(
-        PlannedCell(name=planned.cell.name, key=input_key(planned, manifest.sha256)) for planned in plan
+        PlannedCell(
+            name=planned.cell.name,
+            key=input_key(planned, manifest.sha256),
+            margins=usual | own[planned.cell.name],
+        )
+        for planned in plan
     )
     return RunFacts(
         matrix=request.matrix.name,
@@ -162,7 +172,7 @@ def _one(
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
     run.view.started(planned.cell)
-    outcome, memory = Outcome("skipped", planned.skip, Measured()), None
+    outcome, memory, pixels_sha256 = Outcome("skipped", planned.skip, Measured()), None, ""
     stem = file_stem(planned.cell.name, _key(run, planned))
     model, unfinished = run.folder.model(stem), run.folder.unfinished_model(stem)
     # A model that is there belongs to the record that is there, whenever this is interrupted: the old
@@ -170,6 +180,7 @@ def _one(
     model.unlink(missing_ok=True)
     if not planned.skip:
         decoded = pixels[planned.cell.size, planned.recipe.resize]
+        pixels_sha256 = decoded.sha256
         job = Job(
             planned=planned,
             manifest=run.folder.manifest.resolve(),
@@ -183,7 +194,7 @@ def _one(
         )
         limit = 60 * run.request.matrix.minutes_per_cell
         outcome, memory = run.executor.run(job, limit, run.view.progress)
-    record = _record(run, planned, outcome, memory, started)
+    record = _record(run, planned, outcome, memory, started, pixels_sha256)
     if before is None or outcome.status == "ok":
         run.folder.records.save(record, outcome.predictions)
     if run.request.save_models and outcome.status == "ok":
@@ -212,7 +223,9 @@ def _model_facts(run: _Run, planned: Planned) -> ModelFacts:
     )
 
 
-def _record(run: _Run, planned: Planned, outcome: Outcome, memory: Memory | None, started: str) -> Record:
+def _record(
+    run: _Run, planned: Planned, outcome: Outcome, memory: Memory | None, started: str, pixels_sha256: str
+) -> Record:
     history, chosen = outcome.measured.history, outcome.measured.chosen
     counts = run.manifest.counts()
     gap = None
@@ -238,6 +251,7 @@ def _record(run: _Run, planned: Planned, outcome: Outcome, memory: Memory | None
             counts=counts,
             left_out=len(run.manifest.left_out),
             dropped=run.manifest.left_out,
+            pixels_sha256=pixels_sha256,
         ),
         weights=WeightsFacts(
             kind=planned.cell.weights,

@@ -23,6 +23,7 @@ __all__ = [
     "accuracy_interval",
     "effective_images",
     "freedom",
+    "mean_interval",
     "median_interval",
     "sample",
     "score_interval",
@@ -157,6 +158,16 @@ def spread_over_seeds(accuracies: Sequence[float]) -> float | None:
     It contains what the finite test set adds, and of three seeds it is known within a factor of about 2.
     """
     return float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else None
+
+
+def mean_interval(values: Sequence[float] | NDArray[np.float64], confidence: float = 0.95) -> Interval:
+    """The interval of a mean by Student's t (1908), from two independent values on."""
+    known = np.asarray(values, dtype=float)
+    if len(known) < 2:
+        raise ValueError(f"expected at least two values, got {len(known)}")
+    mean, error = float(known.mean()), float(known.std(ddof=1)) / math.sqrt(len(known))
+    half = student_quantile(0.5 + confidence / 2, len(known) - 1) * error
+    return Interval(mean - half, mean + half, confidence)
 
 
 def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:

@@ -34,6 +34,7 @@ from harness.training.kept_heads import KeptHead, keep_head, kept_head
 from harness.training.probe import pooled, try_strengths
 from harness.training.scoring import Score, predict, score
 from harness.training.splits import Split, TestSplit
+from harness.training.traces import traced
 
 __all__ = ["OPTIMIZERS", "DivergedError", "Fitted", "Trainer", "untrained"]
 
@@ -74,8 +75,9 @@ class Trainer:
 
     `report(phase, epoch, epochs, images, all_images)` is called as images pass;
     `feature_facts` name the base and the images for the caches.  With `scratch` the base starts from
-    nothing and trains as a whole, batch norm too.  `history`, `extraction` and `reused` fill as
-    training goes on, so that a cell that fails keeps what it had.
+    nothing and trains as a whole, batch norm too.  `history`, `extraction`, `reused` and `traces` (how
+    often the train step of a phase was traced) fill as training goes on, so that a cell that fails keeps
+    what it had.
     """
 
     base: Any
@@ -93,6 +95,7 @@ class Trainer:
     history: list[Epoch] = field(default_factory=list)
     extraction: dict[str, Features] = field(default_factory=dict)
     reused: list[str] = field(default_factory=list)
+    traces: dict[str, int] = field(default_factory=dict)
     train_features: tuple[NDArray[Any], ...] = ()
 
     def fit(self, phases: tuple[AnyPhase, ...]) -> Fitted:
@@ -164,20 +167,22 @@ class Trainer:
 
         first, since = len(self.history), 0
         best, chosen, kept, lowest = None, None, _copies(state), math.inf
-        for epoch in range(1, phase.epochs + 1):
-            done = self._epoch(number, phase, epoch, trained, features, model, validation)
-            self.history.append(done)
-            # A loss that is not finite has become None in the record's epoch.
-            if done.loss is None or done.validation_loss is None:
-                raise DivergedError(f"the loss was not a finite number in epoch {epoch} of {phase.name}")
-            improved = done.validation_loss < lowest
-            since = 0 if improved else since + 1
-            if improved:
-                best, lowest = done, done.validation_loss
-            if improved or self.recipe.select == "last":
-                chosen, kept = done, _copies(state)
-            if phase.patience is not None and since >= phase.patience:
-                break
+        with traced(trained) as traces:
+            for epoch in range(1, phase.epochs + 1):
+                done = self._epoch(number, phase, epoch, trained, features, model, validation)
+                self.history.append(done)
+                # A loss that is not finite has become None in the record's epoch.
+                if done.loss is None or done.validation_loss is None:
+                    raise DivergedError(f"the loss was not a finite number in epoch {epoch} of {phase.name}")
+                improved = done.validation_loss < lowest
+                since = 0 if improved else since + 1
+                if improved:
+                    best, lowest = done, done.validation_loss
+                if improved or self.recipe.select == "last":
+                    chosen, kept = done, _copies(state)
+                if phase.patience is not None and since >= phase.patience:
+                    break
+        self.traces[phase.name] = traces.count
         for variable, value in zip(state, kept, strict=True):
             variable.assign(value)
         moved = [not np.array_equal(old, new) for old, new in zip(start, _copies(variables), strict=True)]
@@ -187,7 +192,7 @@ class Trainer:
         if number == 0 and not cut.boundary:
             costs = {name: (part.seconds, part.peak_bytes) for name, part in self.extraction.items()}
             variables_now, history = tuple(_copies(head.variables)), tuple(self.history[first:])
-            keep_head(self._head_folder(phase), KeptHead(variables_now, history, best, chosen, costs))
+            keep_head(self._head_folder(phase), KeptHead(variables_now, history, best, chosen, costs, traces.count))
         return Fitted(
             model=model,
             phase=phase,
@@ -209,6 +214,7 @@ class Trainer:
         self.history += kept.history
         for name, (seconds, peak) in kept.extraction.items():
             self.extraction[name] = Features((), seconds, peak, reused=True)
+        self.traces[phase.name] = kept.traces
         self.reused.append(phase.name)
         return True
 
@@ -246,6 +252,7 @@ class Trainer:
                 images=images,
                 seconds=each.seconds,
                 validation_seconds=0.0,
+                validation_images=len(self.validation.labels),
                 strength=each.strength,
             )
             for number, each in enumerate(tried, start=1)
@@ -311,7 +318,8 @@ class Trainer:
         logs = trained.fit(batches, epochs=1, shuffle=False, verbose=0).history
         seconds = time.perf_counter() - began
         began = time.perf_counter()
-        scored = score(predict(model.classifier, validation, self.recipe.batch), self.validation.labels)
+        probabilities = predict(model.classifier, validation, self.recipe.batch)
+        scored = score(probabilities, self.validation.labels)
         return Epoch(
             phase=phase.name,
             epoch=epoch,
@@ -322,6 +330,7 @@ class Trainer:
             images=passed,
             seconds=seconds,
             validation_seconds=time.perf_counter() - began,
+            validation_images=len(probabilities),
         )
 
     def _features(

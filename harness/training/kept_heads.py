@@ -24,7 +24,7 @@ class KeptHead:
     """The head's variables in its own order, the epochs that led there, best and chosen.
 
     `extraction` is what the features that it was trained and validated on had cost: seconds and peak
-    bytes of host memory by part.
+    bytes of host memory by part; `traces` is how often its train step was traced.
 
     The variables are the trained weights and the state of dropout's generator, which goes on from there.
     """
@@ -34,6 +34,7 @@ class KeptHead:
     best: Epoch
     chosen: Epoch
     extraction: dict[str, tuple[float, int]]
+    traces: int
 
 
 def kept_head(folder: Path) -> KeptHead | None:
@@ -45,7 +46,7 @@ def kept_head(folder: Path) -> KeptHead | None:
     epochs = {name: Epoch.model_validate(facts[name]) for name in ("best", "chosen")}
     history = tuple(Epoch.model_validate(each) for each in facts["history"])
     extraction = {name: (seconds, peak) for name, (seconds, peak) in facts["extraction"].items()}
-    return KeptHead(variables, history, **epochs, extraction=extraction)
+    return KeptHead(variables, history, **epochs, extraction=extraction, traces=facts["traces"])
 
 
 def keep_head(folder: Path, head: KeptHead) -> None:
@@ -61,5 +62,6 @@ def keep_head(folder: Path, head: KeptHead) -> None:
             "best": head.best.model_dump(),
             "chosen": head.chosen.model_dump(),
             "extraction": head.extraction,
+            "traces": head.traces,
         }
         (partial / FACTS).write_text(json.dumps(facts, allow_nan=False), encoding="utf-8")

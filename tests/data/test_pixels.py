@@ -1,5 +1,6 @@
 """The decoded-pixel cache: its rows, its key, and that it is whole or not there."""
 
+import hashlib
 import signal
 import subprocess
 import sys
@@ -36,6 +37,12 @@ def test_rows_are_the_images_of_the_manifest_in_its_order(opened: Opened):
     assert (pixels.shape, pixels.dtype) == ((12, 8, 8, 3), np.uint8)
     for row, entry in enumerate(opened.manifest.entries):
         assert np.array_equal(pixels[row], resize(opened.source.read(entry), 8, "bilinear"))
+
+
+def test_the_hash_is_that_of_the_pixels_and_another_way_of_resizing_has_another(opened: Opened):
+    bilinear, nearest = opened.build(), opened.build(method="nearest")
+    assert bilinear.sha256 == hashlib.sha256(bilinear.open().tobytes()).hexdigest()
+    assert nearest.sha256 != bilinear.sha256
 
 
 def test_pixels_are_mapped_and_cannot_be_written_to(opened: Opened):

@@ -1,0 +1,41 @@
+"""How often a train step is traced: once, unless something that should stand still changes.
+
+TensorFlow runs the Python code of a step only to trace it into a graph.  A batch of another declared
+shape, or a Python number in place of a tensor, makes it trace again, which costs as much as many steps
+and is seen nowhere but in the time.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Traces", "traced"]
+
+
+@dataclass
+class Traces:
+    """How often the step has been traced until now."""
+
+    count: int = 0
+
+
+@contextmanager
+def traced(model: Any) -> Iterator[Traces]:
+    """Count the traces of a compiled model's train step inside the block.
+
+    The Python function of the step is what is counted, so it holds with XLA and without; a step that is
+    not compiled into a graph at all counts every time it is taken.  The model must not have been fitted
+    before, for its step would be traced already.
+    """
+    found, step = Traces(), model.train_step
+
+    def counted(data: Any) -> Any:
+        found.count += 1
+        return step(data)
+
+    model.train_step = counted
+    try:
+        yield found
+    finally:
+        del model.train_step

@@ -1,0 +1,120 @@
+"""How often a train step is traced: once a phase, and every trace more is seen."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from fakes_training import KERAS_ARRAYS, make_trainer, tiny_base
+
+from harness.data.batches import feature_batches, image_batches
+from harness.strategies import Phase
+from harness.training import fit
+from harness.training.fit import Trainer
+from harness.training.traces import traced
+
+pytestmark = KERAS_ARRAYS
+
+HEAD = Phase("head", "none", False, 3, 1e-2)
+AUGMENTED = Phase("head", "none", True, 2, 1e-2)
+TUNING = Phase("fine-tuning", "blocks:1", True, 2, 1e-3)
+
+
+def trained(cache: Path, *phases: Phase) -> Trainer:
+    """Twenty images in batches of eight: the last batch is smaller."""
+    trainer = make_trainer(tiny_base(), cache)
+    trainer.fit(phases)
+    return trainer
+
+
+@pytest.mark.parametrize("head", [HEAD, AUGMENTED], ids=["features", "images"])
+def test_a_phase_is_traced_once_whatever_the_size_of_the_last_batch(tmp_path: Path, head: Phase) -> None:
+    assert trained(tmp_path, head, TUNING).traces == {"head": 1, "fine-tuning": 1}
+
+
+def test_a_head_that_is_taken_over_keeps_the_traces_of_its_training(tmp_path: Path) -> None:
+    trained(tmp_path, HEAD)
+
+    taking = trained(tmp_path, HEAD, TUNING)
+
+    assert taking.reused == ["head"]
+    assert taking.traces == {"head": 1, "fine-tuning": 1}
+
+
+@pytest.mark.parametrize(
+    ("phase", "name", "real"),
+    [(HEAD, "feature_batches", feature_batches), (AUGMENTED, "image_batches", image_batches)],
+    ids=["features", "images"],
+)
+def test_batches_of_changing_declared_shapes_are_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, phase: Phase, name: str, real: Any
+) -> None:
+    sizes = iter((8, 7, 6))
+
+    def fixed(*arguments: Any, **options: Any) -> Any:
+        return real(*arguments, **options).unbatch().batch(next(sizes), drop_remainder=True)
+
+    monkeypatch.setattr(fit, name, fixed)
+
+    assert trained(tmp_path, phase).traces["head"] > 1
+
+
+# The counter itself ---------------------------------------------------------------------------
+
+
+def small_model(*, jit: bool = False, eager: bool = False) -> Any:
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile(optimizer="sgd", loss="mse", jit_compile=jit, run_eagerly=eager)
+    return model
+
+
+ROWS = np.arange(12, dtype=np.float32).reshape(4, 3) / 12
+
+
+def step_on(model: Any) -> Any:
+    """The model's step as a function of a number that has no part in it."""
+    model.optimizer.build(model.trainable_variables)
+    data = tf.constant(ROWS), tf.zeros((4, 1))
+    model.compute_metrics(None, data[1], model(data[0]))
+    return tf.function(lambda _: model.train_step(data)["loss"])
+
+
+def test_a_python_number_that_changes_is_traced_again_and_a_tensor_is_not() -> None:
+    counts = []
+    for numbers in ((1, 2, 3), tuple(tf.constant(number) for number in (1, 2, 3))):
+        model = small_model()
+        with traced(model) as traces:
+            step = step_on(model)
+            for number in numbers:
+                step(number)
+        counts.append(traces.count)
+
+    assert counts == [3, 1]
+
+
+def test_a_step_compiled_by_xla_is_counted_too() -> None:
+    model = small_model(jit=True)
+    with traced(model) as traces:
+        model.fit(ROWS, np.zeros((4, 1), np.float32), epochs=3, verbose=0)
+
+    assert traces.count == 1
+
+
+def test_a_step_without_a_graph_counts_every_time() -> None:
+    model = small_model(eager=True)
+    with traced(model) as traces:
+        model.fit(ROWS, np.zeros((4, 1), np.float32), epochs=3, verbose=0)
+
+    assert traces.count == 3
+
+
+def test_the_model_is_left_with_its_own_step() -> None:
+    model = small_model()
+    own = model.train_step
+    with traced(model):
+        assert model.train_step != own
+
+    assert model.train_step == own
