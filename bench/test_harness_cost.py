@@ -1,7 +1,4 @@
-"""The harness's own cost: start, plan, store and report.  Nothing here imports TensorFlow.
-
-`compare` is not here: there is no such command yet.
-"""
+"""The harness's own cost: start, plan, store, report and compare.  Nothing here imports TensorFlow."""
 
 import subprocess
 import sys
@@ -12,6 +9,7 @@ from fakes import Row, answers, finished_run, row
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from harness.backbones import BACKBONES
+from harness.comparison.compare import compare_folders
 from harness.matrix_file import load_matrix
 from harness.reports.leaderboard import render_leaderboard
 from harness.reports.plan import render_plan
@@ -99,4 +97,12 @@ def test_load(benchmark: BenchmarkFixture, run: RunFolder) -> None:
 def test_leaderboard(benchmark: BenchmarkFixture, run: RunFolder) -> None:
     """Read the records and predictions, rank them with their paired tests, and render."""
     benchmark.group = f"harness: leaderboard of {RECORDS} records, {IMAGES:,} test images"
-    assert benchmark(render_leaderboard, run).count("MobileNet-0.25") >= 2
+    assert "| MobileNet-0.25 " in benchmark(render_leaderboard, run)
+
+
+def test_compare(benchmark: BenchmarkFixture, run: RunFolder, rows: list[Row], tmp_path: Path) -> None:
+    """Read two runs and their predictions, and compare them cell by cell."""
+    benchmark.group = f"harness: compare {RECORDS} records, {IMAGES:,} test images"
+    other = finished_run(tmp_path, rows)
+    found = benchmark(compare_folders, run.path, other.path)
+    assert len(found.unchanged) == RECORDS
