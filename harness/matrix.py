@@ -26,6 +26,7 @@ Table = TypeVar("Table", "Grid", TimingGrid)
 _DEVICES = ("cpu", "gpu")
 
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1, strict=True)]  # what NumPy and Keras take
+Margins = dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]]
 
 
 class _Strict(BaseModel):
@@ -69,7 +70,8 @@ class Grid(_Strict):
     `backbones` takes names, patterns (`ResNet*`), "required", "table" and "all".  `depths` applies to the
     strategies that take one, `learning_rates` to those that have one (in place of the recipe's rate
     for that strategy), `weights` to those that do not bring their own, `train_images` (that many of the
-    training images, or "all") to those that train, and `seeds` where one decides anything.
+    training images, or "all") to those that train, and `seeds` where one decides anything.  `margins` are
+    those of the grid's cells, by metric, where they differ from the matrix's.
     """
 
     backbones: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -90,6 +92,7 @@ class Grid(_Strict):
     precisions: Annotated[
         tuple[Literal["float32", "mixed_float16", "mixed_bfloat16"], ...], Field(min_length=1)
     ] = ("float32",)
+    margins: Margins = {}
 
 
 @dataclass(frozen=True)
@@ -159,13 +162,18 @@ def without_seed(name: str) -> str:
 
 
 class Matrix(_Strict):
-    """A checked matrix; `recipes` holds every recipe that a grid names, the derived ones too."""
+    """A checked matrix; `recipes` holds every recipe that a grid names, the derived ones too.
+
+    `margins` says by metric how much worse than a baseline a cell may be, where that is not the metric's own
+    margin (`harness.metrics`).
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     data: DataSpec = DataSpec()
     grid: tuple[Grid, ...] = ()
     timing: tuple[TimingGrid, ...] = ()
     minutes_per_cell: Annotated[float, Field(gt=0)] = 240
+    margins: Margins = {}
     recipes: dict[str, Recipe] = {}
 
     @model_validator(mode="after")
@@ -181,6 +189,14 @@ class Matrix(_Strict):
             for cell in _expand(grid):
                 found.setdefault(cell.name, cell)
         return tuple(found.values())
+
+    def cell_margins(self) -> dict[str, dict[str, float]]:
+        """The margins that the file sets, by cell and metric; a cell in several grids has the first one's."""
+        found: dict[str, dict[str, float]] = {}
+        for grid in self.grid:
+            for cell in _expand(grid):
+                found.setdefault(cell.name, self.margins | grid.margins)
+        return found
 
     def timing_cells(self) -> tuple[TimingCell, ...]:
         """What is timed by itself, in the order of the file, each once."""

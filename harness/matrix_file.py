@@ -17,6 +17,7 @@ from harness.backbones import backbone, select
 from harness.depth import Depth, parse_depth
 from harness.errors import UserError, few, unknown
 from harness.matrix import Grid, Matrix
+from harness.metrics import MARGINS, metric
 from harness.recipes import RECIPES, Recipe, Schedule
 from harness.strategies import STRATEGIES, strategy
 from harness.timing.cell import INFERENCE, KERAS_TABLE, TimingGrid, has_train_step
@@ -238,14 +239,29 @@ def _top_keys() -> list[str]:
 
 
 def _check(matrix: Matrix, text: _Text) -> None:
-    """What needs the tables: names, depths, and sizes against each backbone's minimum."""
+    """What needs the tables: names, depths, margins, and sizes against each backbone's minimum."""
+    _check_margins(matrix.margins, text)
     for index, grid in enumerate(matrix.grid):
         _check_grid(grid, matrix, text.table("grid", index))
     for index, timing in enumerate(matrix.timing):
         _check_timing(timing, text.table("timing", index))
 
 
+def _check_margins(margins: dict[str, float], text: _Text) -> None:
+    for name, value in margins.items():
+        place = text.at(name, key=True)
+        if name not in MARGINS:
+            raise unknown("metric with a margin", name, MARGINS, where=place)
+        if metric(name).export_unit == "0..1" and value > 1:
+            raise UserError(
+                f"margins.{name}: expected a share (0..1), got {value:g}",
+                where=place,
+                hint=f"Write {value / 100:g} for {value:g} points.",
+            )
+
+
 def _check_grid(grid: Grid, matrix: Matrix, text: _Text) -> None:
+    _check_margins(grid.margins, text)
     for name in grid.strategies:
         if strategy(name, where=text.at(name)).takes_depth and not grid.depths:
             raise _no_depths(name, text)

@@ -1,21 +1,33 @@
 """What is measured of a cell, declared once: a metric's name, unit, direction and value.
 
-A declaration drives the leaderboard's column, the frame's and the exports' column, the sorting of the page
-and the limits of a recommendation.  To add a metric, add one to `METRICS`.
+A declaration drives the leaderboard's column, the frame's and the exports' column, the sorting of the page,
+the limits of a recommendation and the margin of `compare`.  To add a metric, add one to `METRICS`.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
-from typing import Literal
+from typing import Final, Literal
 
 from harness.errors import unknown
 from harness.records import Record, StepTimes
 
-__all__ = ["METRICS", "Metric", "metric"]
+__all__ = ["MARGINS", "METRICS", "Margin", "Metric", "metric"]
 
 Value = float | None
+
+
+@dataclass(frozen=True)
+class Margin:
+    """How much worse a metric may become before `compare` calls it a regression.
+
+    `value` is in the metric's `export_unit`, or where it is `relative` a share (0.5 for half as much again)
+    of what the baseline has.  A matrix may say another value, for all of its cells or for a grid's.
+    """
+
+    value: float
+    relative: bool = False
 
 
 @dataclass(frozen=True)
@@ -26,7 +38,7 @@ class Metric:
     `unit`, with so many `digits`.  `better` is the direction that is better, "" where neither is.  A row of
     several seeds shows what `over_seeds` makes of their values; a seed without one counts as `lacking` where
     that is a number, else such a row has none.  `column` says whether the leaderboard has
-    it.
+    it.  `margin` is how much worse than a baseline it may be; a metric without one is not compared.
     """
 
     name: str
@@ -41,6 +53,7 @@ class Metric:
     over_seeds: Callable[[Sequence[float]], float] = fmean
     lacking: float | None = None
     column: bool = True
+    margin: Margin | None = None
 
     @property
     def heading(self) -> str:
@@ -105,6 +118,10 @@ def _chosen_epoch(record: Record) -> Value:
     return None if chosen is None or chosen.strength is not None else chosen.epoch
 
 
+# Identical code varies so much on a machine that others use too; where it is known what a machine resolves,
+# that counts.
+_UNKNOWN_MACHINE = Margin(0.3, relative=True)
+
 METRICS = (
     Metric(
         "test_accuracy",
@@ -115,6 +132,7 @@ METRICS = (
         export_unit="0..1",
         better="higher",
         scale=100,
+        margin=Margin(0.02),
     ),
     Metric(
         "test_loss",
@@ -125,6 +143,7 @@ METRICS = (
         export_unit="nats",
         better="lower",
         digits=3,
+        margin=Margin(0.05),
     ),
     Metric(
         "gap",
@@ -165,6 +184,7 @@ METRICS = (
         export_unit="ms/step",
         better="lower",
         over_seeds=median,
+        margin=_UNKNOWN_MACHINE,
     ),
     Metric(
         "inference_ms",
@@ -175,6 +195,7 @@ METRICS = (
         export_unit="ms/step",
         better="lower",
         over_seeds=median,
+        margin=_UNKNOWN_MACHINE,
     ),
     Metric(
         "to_result_s",
@@ -219,6 +240,8 @@ METRICS = (
         digits=0,
         better="lower",
         over_seeds=max,
+        # Of what the process took beyond what it began with.
+        margin=Margin(0.5, relative=True),
     ),
     # For exports and the page; a leaderboard has enough columns.
     Metric(
@@ -291,6 +314,9 @@ METRICS = (
     ),
 )
 """Every metric, in the order of the leaderboard."""
+
+MARGINS: Final = {each.name: each.margin for each in METRICS if each.margin is not None}
+"""The metrics that `compare` judges, by name, with the margin that counts unless a matrix says another."""
 
 
 def metric(name: str) -> Metric:

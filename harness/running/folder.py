@@ -46,12 +46,17 @@ def named_cells(wanted: str, names: Sequence[str], *, where: str = "", also: Seq
 
 
 class PlannedCell(BaseModel):
-    """One cell as it was planned: its name and the input key that its record must have."""
+    """One cell as it was planned: its name and the input key that its record must have.
+
+    `margins` says by metric how much worse than this run another one may be (`harness.metrics.Margin`); in
+    runs from before there were margins it is empty.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     key: str
+    margins: dict[str, float] = {}
 
 
 class RunFacts(BaseModel):

@@ -15,6 +15,7 @@ from harness.environment import code_sha256, commit, current_environment
 from harness.errors import UserError
 from harness.export.model_file import Keep, ModelFacts
 from harness.matrix import Matrix
+from harness.metrics import MARGINS
 from harness.records import DataFacts, Measured, Memory, Record, WeightsFacts, file_stem, gap_opens_at
 from harness.running.executor import Executor
 from harness.running.folder import PlannedCell, RunFacts, RunFolder
@@ -108,8 +109,17 @@ def _identity(run: _Run, planned: Planned) -> tuple[str, str]:
 
 
 def _facts(request: Request, manifest: Manifest, plan: list[Planned]) -> RunFacts:
+    # All of them, those that the matrix does not mention too: a baseline keeps the margins that it was made
+    # with, whatever becomes the usual one later.
+    usual = {name: margin.value for name, margin in MARGINS.items()}
+    own = request.matrix.cell_margins()
     cells = tuple(
-        PlannedCell(name=planned.cell.name, key=input_key(planned, manifest.sha256)) for planned in plan
+        PlannedCell(
+            name=planned.cell.name,
+            key=input_key(planned, manifest.sha256),
+            margins=usual | own[planned.cell.name],
+        )
+        for planned in plan
     )
     return RunFacts(
         matrix=request.matrix.name,

@@ -24,6 +24,13 @@ def test_a_claimed_folder_holds_what_was_asked(tmp_path: Path):
         assert folder.records.folder.is_dir()
 
 
+def test_a_run_from_before_there_were_margins_is_read(tmp_path: Path):
+    text = FACTS.model_dump_json().replace(',"margins":{}', "")
+    put(tmp_path / "run.json", text.encode())
+    assert "margins" not in text
+    assert RunFolder(tmp_path).facts() == FACTS
+
+
 def test_the_folder_of_the_same_matrix_is_taken_again_with_its_records(tmp_path: Path):
     folder = finished_run(tmp_path / "run", [(record(), None)])
     with folder.claim(FACTS):

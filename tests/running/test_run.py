@@ -14,6 +14,7 @@ from harness.data.manifest import Manifest
 from harness.data.sources import FolderSource
 from harness.data.synthetic import TARGET_CLASSES
 from harness.errors import UserError
+from harness.metrics import MARGINS
 from harness.records import Record
 from harness.running import planner
 from harness.running.folder import RunFolder
@@ -102,6 +103,13 @@ def test_the_time_limit_of_the_matrix_reaches_the_executor_in_seconds(tmp_path: 
     executor = FakeExecutor()
     go(request(tmp_path, MATRIX.replace("\n\n", "\nminutes_per_cell = 1.5\n\n", 1)), executor)
     assert set(executor.limits) == {90}
+
+
+def test_run_json_keeps_every_margin_of_each_cell_with_those_of_the_matrix(tmp_path: Path):
+    asked = request(tmp_path, MATRIX.replace("\n\n", "\nmargins = { test_accuracy = 0.125 }\n\n", 1))
+    go(asked, FakeExecutor())
+    kept = [cell.margins for cell in RunFolder(asked.out).facts().cells]
+    assert kept == [{name: margin.value for name, margin in MARGINS.items()} | {"test_accuracy": 0.125}] * 4
 
 
 def test_a_part_larger_than_the_split_is_refused_before_anything_runs(tmp_path: Path):
