@@ -221,9 +221,9 @@ class Measured(_Frozen):
     killed) has nothing.  `best` is the epoch of the last phase with the lowest validation loss,
     `chosen` the one whose weights count: the same, unless the recipe selects the last.
     `variables_moved` counts those of the trained variables (head and tail) that changed.
-    `train_traces` tells by phase how often TensorFlow traced its train step: once, since the shapes of
-    the batches are declared open and so the last, smaller one needs no trace of its own.  A phase that
-    was taken over has the traces of the training that it was taken from; a linear probe takes no steps.
+    `train_traces` tells by phase how often TensorFlow traced its train step (`harness.training.traces`); a
+    phase that was taken over has the traces of the training that it was taken from, and a linear probe takes
+    no steps.
     """
 
     history: tuple[Epoch, ...] = ()

@@ -192,7 +192,8 @@ class Trainer:
         if number == 0 and not cut.boundary:
             costs = {name: (part.seconds, part.peak_bytes) for name, part in self.extraction.items()}
             variables_now, history = tuple(_copies(head.variables)), tuple(self.history[first:])
-            keep_head(self._head_folder(phase), KeptHead(variables_now, history, best, chosen, costs, traces.count))
+            trained_head = KeptHead(variables_now, history, best, chosen, costs, traces.count)
+            keep_head(self._head_folder(phase), trained_head)
         return Fitted(
             model=model,
             phase=phase,

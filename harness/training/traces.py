@@ -1,8 +1,13 @@
-"""How often a train step is traced: once, unless something that should stand still changes.
+"""How often a train step is traced: twice a phase, unless something that should stand still changes.
 
 TensorFlow runs the Python code of a step only to trace it into a graph.  A batch of another declared
 shape, or a Python number in place of a tensor, makes it trace again, which costs as much as many steps
 and is seen nowhere but in the time.
+
+Twice on Keras 3.15.1 with TensorFlow 2.21: while it is traced first the optimizer makes its variables, and
+TensorFlow then traces once more a step that makes none.  The last batch of an epoch, which may be smaller,
+needs no trace of its own, since the pipelines of `harness.data.batches` declare the number of rows open; nor
+does the next epoch, whose pipeline declares the same shapes.
 """
 
 from collections.abc import Iterator
