@@ -27,6 +27,7 @@ from harness.cli_common import (
     text_width,
     weights_folder,
 )
+from harness.cli_compare import commands as compare_commands
 from harness.cli_data import commands as data_commands
 from harness.cli_models import commands as model_commands
 from harness.cli_reports import commands as report_commands
@@ -212,6 +213,7 @@ app.add_typer(data_commands)
 app.add_typer(model_commands)
 app.add_typer(report_commands)
 app.add_typer(timing_commands)
+app.add_typer(compare_commands)
 
 
 def main() -> None:

@@ -9,6 +9,9 @@ from pydantic import ValidationError
 __all__ = [
     "EXIT_INCOMPLETE",
     "EXIT_INTERRUPTED",
+    "EXIT_NOT_COMPARABLE",
+    "EXIT_NO_BASELINE",
+    "EXIT_REGRESSION",
     "EXIT_USAGE",
     "UserError",
     "few",
@@ -20,6 +23,12 @@ EXIT_INCOMPLETE = 1
 """The run ended, but at least one cell has no result; its record says why."""
 EXIT_USAGE = 2
 """The input cannot be used; nothing was run and nothing was changed."""
+EXIT_REGRESSION = 1
+"""`compare` found something worse than its margin, or a cell that is lost."""
+EXIT_NOT_COMPARABLE = 3
+"""`compare` was given runs that say nothing of each other: other images, another schema."""
+EXIT_NO_BASELINE = 4
+"""`compare` found no run to compare with."""
 EXIT_INTERRUPTED = 130
 """Interrupted by the user; finished cells are kept."""
 

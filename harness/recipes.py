@@ -11,11 +11,11 @@ reached 0.178 in 4 epochs at 1e-3 (0.193 in 6 at 3e-4); fine-tuning reached its 
 in 2 epochs at 5e-5 and in 6 at 2e-5.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["HEADS", "RECIPES", "Augmentation", "Recipe", "Schedule"]
+__all__ = ["HEADS", "RECIPES", "Augmentation", "Recipe", "Schedule", "recipe_changes"]
 
 Head = Literal[
     "gap-dense256-dropout",
@@ -178,3 +178,21 @@ _ROWS = (
 )
 
 RECIPES: dict[str, Recipe] = {row.name: row for row in _ROWS}
+
+
+def recipe_changes(first: Recipe, second: Recipe) -> list[tuple[str, Any, Any]]:
+    """What one recipe says and another says otherwise: field (`fine_tuning.epochs`), and both values.
+
+    Names and summaries have no part in it.
+    """
+    ours, theirs = _flat(first), _flat(second)
+    names = dict.fromkeys((*ours, *theirs))
+    return [(name, ours.get(name), theirs.get(name)) for name in names if ours.get(name) != theirs.get(name)]
+
+
+def _flat(recipe: Recipe) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in recipe.model_dump(exclude={"name", "summary", "base"}).items():
+        inner = value if isinstance(value, dict) else {}
+        found |= {f"{name}.{key}": each for key, each in inner.items()} or {name: value}
+    return found

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from itertools import zip_longest
 
-__all__ = ["counted", "isolated", "paragraph", "sentences", "text_table"]
+__all__ = ["counted", "isolated", "paragraph", "quoted", "sentences", "text_table"]
 
 _PROSE = 100
 _GAP = 2
@@ -40,6 +40,16 @@ def paragraph(text: str, width: int | None = None, *, mark: str = "") -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def quoted(value: object, longest: int = 200) -> str:
+    """What others gave, in backticks: in markdown it can neither be a link, a mention nor a tag, nor end early.
+
+    It stands in one line, its own backticks become apostrophes, and what is too long is cut.
+    """
+    line = " ".join(str(value).split()).replace("`", "'")
+    cut = line if len(line) <= longest else f"{line[:longest]}..."
+    return f"`{isolated(cut) or ' '}`"
 
 
 def sentences(message: str) -> str:

@@ -8,6 +8,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -20,16 +21,39 @@ from harness.statistics import Interval, median_interval, ratio_interval, spearm
 __all__ = [
     "Clocked",
     "Duel",
+    "EnvironmentChange",
     "Kind",
     "Place",
     "duels",
+    "environment_changes",
     "environment_differences",
     "of_records",
     "of_timing_rows",
     "places",
+    "same_machine",
 ]
 
 INFERENCE = "inference step"
+
+EnvironmentPart = Literal["machine", "python", "library", "setting"]
+
+_MACHINE = ("processor", "cores", "system")
+_HEADS: dict[EnvironmentPart, str] = {
+    "machine": "",
+    "python": "",
+    "library": "library versions: ",
+    "setting": "settings: ",
+}
+
+
+@dataclass(frozen=True)
+class EnvironmentChange:
+    """One thing in which two environments differ."""
+
+    kind: EnvironmentPart
+    name: str
+    before: str
+    after: str
 
 
 @dataclass(frozen=True)
@@ -194,22 +218,37 @@ def duels(first: Sequence[Clocked], second: Sequence[Clocked]) -> tuple[list[Kin
 
 def environment_differences(first: Environment, second: Environment) -> list[str]:
     """In what two environments differ, a phrase each: machine, library versions, settings."""
-    machine = {
-        name: (str(getattr(first, name)), str(getattr(second, name)))
-        for name in ("processor", "cores", "system", "python")
-    }
-    machine["memory"] = _gibibytes(first), _gibibytes(second)
-    machine["GPUs"] = ", ".join(first.gpus), ", ".join(second.gpus)
-    told = {
-        "": machine,
-        "library versions: ": _both(first.libraries, second.libraries),
-        "settings: ": _both(first.settings, second.settings),
-    }
+    told: dict[str, list[str]] = defaultdict(list)
+    for each in environment_changes(first, second):
+        told[_HEADS[each.kind]].append(f"{each.name} {each.before or 'none'} and {each.after or 'none'}")
+    return [head + ", ".join(phrases) for head, phrases in told.items()]
+
+
+def environment_changes(first: Environment, second: Environment) -> list[EnvironmentChange]:
+    """In what two environments differ, one by one; "" stands for what one of them does not have."""
+    machine = {name: (str(getattr(first, name)), str(getattr(second, name))) for name in _MACHINE}
+    memory, gpus = (_gibibytes(first), _gibibytes(second)), (", ".join(first.gpus), ", ".join(second.gpus))
+    told: tuple[tuple[EnvironmentPart, dict[str, tuple[str, str]]], ...] = (
+        ("machine", machine),
+        ("python", {"python": (first.python, second.python)}),
+        ("machine", {"memory": memory, "GPUs": gpus}),
+        ("library", _both(first.libraries, second.libraries)),
+        ("setting", _both(first.settings, second.settings)),
+    )
     return [
-        what + ", ".join(f"{name} {one or 'none'} and {other or 'none'}" for name, one, other in changed)
-        for what, values in told.items()
-        if (changed := [(name, *both) for name, both in values.items() if both[0] != both[1]])
+        EnvironmentChange(kind, name, *both)
+        for kind, values in told
+        for name, both in values.items()
+        if both[0] != both[1]
     ]
+
+
+def same_machine(first: Environment, second: Environment) -> bool:
+    """Whether two environments are of one machine, as far as they tell: times and memory are comparable.
+
+    Versions and settings may differ: what those cost is what a comparison is for.
+    """
+    return not any(each.kind == "machine" for each in environment_changes(first, second))
 
 
 def _gibibytes(environment: Environment) -> str:

@@ -11,6 +11,7 @@ from harness.analysis.machines import environment_differences
 from harness.analysis.rows import Row
 from harness.analysis.standings import Standings
 from harness.matrix import without_seed
+from harness.recipes import recipe_changes
 from harness.statistics import Comparison, compare, holm
 
 __all__ = ["Change", "RunComparison", "compare_runs"]
@@ -179,11 +180,9 @@ def _of_one(one: Row, other: Row) -> list[str]:
     told = environment_differences(before.environment, after.environment)
     if before.commit != after.commit:
         told.append(f"harness commit {before.commit or 'unknown'} and {after.commit or 'unknown'}")
-    recipes = before.recipe.model_dump(), after.recipe.model_dump()
     changed = [
-        f"{name} {recipes[0][name]!r} and {recipes[1][name]!r}"
-        for name in recipes[0]
-        if name not in ("name", "summary", "base") and recipes[0][name] != recipes[1][name]
+        f"{name} {ours!r} and {theirs!r}"
+        for name, ours, theirs in recipe_changes(before.recipe, after.recipe)
     ]
     if changed:
         told.append(f"recipe {before.recipe.name}: {', '.join(changed)}")

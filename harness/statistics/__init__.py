@@ -11,6 +11,7 @@ from harness.statistics.calibration import (
 from harness.statistics.intervals import (
     Interval,
     accuracy_interval,
+    mean_interval,
     median_interval,
     spread_over_seeds,
     wilson,
@@ -50,6 +51,7 @@ __all__ = [
     "fit_learning_curve",
     "holm",
     "mcnemar",
+    "mean_interval",
     "median_interval",
     "rank_rows",
     "ranks",

@@ -21,6 +21,7 @@ __all__ = [
     "accuracy_interval",
     "effective_images",
     "freedom",
+    "mean_interval",
     "median_interval",
     "sample",
     "score_interval",
@@ -154,6 +155,15 @@ def spread_over_seeds(accuracies: Sequence[float]) -> float | None:
     It contains what the finite test set adds, and of three seeds it is known within a factor of about 2.
     """
     return float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else None
+
+
+def mean_interval(values: Sequence[float] | NDArray[np.float64], confidence: float = 0.95) -> Interval:
+    """The interval of a mean by Student's t (1908), from two independent values on."""
+    known = np.asarray(values, dtype=float)
+    if len(known) < 2:
+        raise ValueError(f"expected at least two values, got {len(known)}")
+    half = float(stats.t.ppf(0.5 + confidence / 2, len(known) - 1)) * float(stats.sem(known))
+    return Interval(float(known.mean()) - half, float(known.mean()) + half, confidence)
 
 
 def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:

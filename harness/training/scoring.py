@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Score", "predict", "score"]
+__all__ = ["Score", "cross_entropies", "predict", "score"]
 
 _SMALLEST = 1e-7  # Keras clips probabilities here too, so that losses are comparable.
 
@@ -38,8 +38,13 @@ def predict(classifier: Any, features: Sequence[NDArray[Any]], batch: int) -> ND
 
 def score(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> Score:
     """Compare probabilities of shape (images, classes) with the true classes of the same rows."""
-    own = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     return Score(
         accuracy=float(np.mean(probabilities.argmax(axis=1) == labels)),
-        loss=float(np.mean(-np.log(np.clip(own, _SMALLEST, 1.0)))),
+        loss=float(np.mean(cross_entropies(probabilities, labels))),
     )
+
+
+def cross_entropies(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The cross-entropy of each row in nats, at most 16.1: a probability below 1e-7 counts as that."""
+    own = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return np.asarray(-np.log(np.clip(own, _SMALLEST, 1.0)))

@@ -1,0 +1,54 @@
+"""Host memory: what a cell's process took beyond what it began with, on the same machine alone."""
+
+from collections.abc import Iterator
+
+from harness.analysis.machines import same_machine
+from harness.comparison.finding import Finding, Severity
+from harness.environment import Environment
+from harness.records import Memory
+
+__all__ = ["growth", "memory"]
+
+
+def growth(found: Memory | None) -> int | None:
+    """The bytes that a process took at its peak beyond what it inherited; None where that is not known."""
+    taken = found.peak_bytes - found.inherited_bytes if found else 0
+    return taken if taken > 0 else None
+
+
+def memory(
+    cell: str,
+    before: tuple[Environment, Memory | None],
+    after: tuple[Environment, Memory | None],
+    margin: float,
+) -> Iterator[Finding]:
+    """A cell whose own memory grew or shrank by more than a share of what it was (`margin`).
+
+    What the process inherited is Keras' and TensorFlow's own and belongs to their version; other machines
+    and other kinds of memory (anonymous, resident) are not compared.
+    """
+    ours, theirs = growth(before[1]), growth(after[1])
+    if ours is None or theirs is None or before[1] is None or after[1] is None:
+        return
+    if before[1].kind != after[1].kind or not same_machine(before[0], after[0]):
+        return
+    severity: Severity
+    if theirs > ours * (1 + margin):
+        severity = "regression"
+    elif ours > theirs * (1 + margin):
+        severity = "improved"
+    else:
+        return
+    yield Finding(
+        kind="memory",
+        severity=severity,
+        message=f"own memory {ours / 1e6:,.0f} to {theirs / 1e6:,.0f} MB: "
+        f"{100 * (theirs / ours - 1):+.0f} %, margin {100 * margin:.0f} %",
+        cells=(cell,),
+        field="peak_memory_bytes",
+        unit="bytes",
+        before=ours,
+        after=theirs,
+        difference=theirs / ours - 1,
+        margin=margin,
+    )

@@ -1,0 +1,110 @@
+"""What must be exactly the same wherever it was run: counts, boundaries, hashes, and what was trained on."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from harness.comparison.cells import Pair
+from harness.comparison.finding import Finding, Value
+from harness.recipes import recipe_changes
+from harness.records import Record
+from harness.strategies import Phase
+from harness.text import quoted
+
+__all__ = ["structure"]
+
+
+def structure(pair: Pair) -> Iterator[Finding]:
+    """Whatever of the structure of one cell is another now; a value that one record lacks is another one."""
+    for field, words, value in _EXACT:
+        before, after = value(pair.before), value(pair.after)
+        if before != after:
+            yield _differs(pair, field, words, before, after)
+    if _frozen_alike(pair) and pair.before.measured.frozen_sha256 != pair.after.measured.frozen_sha256:
+        hashes = (str(each.measured.frozen_sha256)[:12] for each in (pair.before, pair.after))
+        yield _differs(pair, "frozen_sha256", "the hash of what is frozen", *hashes)
+    traces = [_traces(each) for each in (pair.before, pair.after)]
+    if all(traces) and traces[0] != traces[1]:
+        yield _differs(pair, "train_traces", "how often the train step was traced", *map(_by_phase, traces))
+    # What a recipe's change does to the phases is told as the recipe's.
+    if not recipe_changes(pair.before.recipe, pair.after.recipe) and pair.before.phases != pair.after.phases:
+        yield _differs(pair, "phases", "what is trained, by phase", *_phase_changes(pair))
+
+
+def _differs(pair: Pair, field: str, words: str, before: Value, after: Value) -> Finding:
+    return Finding(
+        kind="structure",
+        severity="regression",
+        message=f"{words}: {_text(before)} to {_text(after)}",
+        cells=(pair.name,),
+        field=field,
+        before=before,
+        after=after,
+    )
+
+
+def _text(value: Value) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else quoted(value)
+
+
+def _measured(field: str) -> Callable[[Record], Value]:
+    return lambda record: getattr(record.measured, field)
+
+
+def _images_seen(record: Record) -> str:
+    """The images of each epoch by phase; of a phase that may end early, only the different numbers."""
+    patient = {
+        phase.name for phase in record.phases if isinstance(phase, Phase) and phase.patience is not None
+    }
+    seen: dict[str, list[int]] = {}
+    for epoch in record.measured.history:
+        seen.setdefault(epoch.phase, []).append(epoch.images)
+    told = []
+    for name, images in seen.items():
+        different = ", ".join(f"{count:,}" for count in dict.fromkeys(images))
+        told.append(f"{name} {different}" + ("" if name in patient else f" in {len(images)} epochs"))
+    return "; ".join(told)
+
+
+_EXACT: tuple[tuple[str, str, Callable[[Record], Value]], ...] = (
+    ("parameters", "parameters", _measured("parameters")),
+    ("parameters_trainable", "trainable parameters", _measured("parameters_trainable")),
+    ("boundary", "the first layer that trains", _measured("boundary")),
+    ("variables_trained", "variables that train", _measured("variables_trained")),
+    ("variables_moved", "variables that training moved", _measured("variables_moved")),
+    ("test_images", "test images", _measured("test_images")),
+    ("images", "images trained on, by phase", _images_seen),
+    ("jit", "compiled by XLA", _measured("jit")),
+)
+
+
+def _frozen_alike(pair: Pair) -> bool:
+    """Whether what is frozen comes from the same file; random weights are calibrated, and vary in digits."""
+    before, after = pair.before.weights, pair.after.weights
+    return bool(before.name) and before.sha256 == after.sha256
+
+
+def _traces(record: Record) -> dict[str, int]:
+    traces: dict[str, int] = getattr(record.measured, "train_traces", {})
+    return traces
+
+
+def _by_phase(traces: dict[str, int]) -> str:
+    return "; ".join(f"{name} {count}" for name, count in traces.items())
+
+
+def _phase_changes(pair: Pair) -> tuple[str, str]:
+    """The phases in words; those that both have alike are left out."""
+    ours, theirs = ([_phase(each) for each in record.phases] for record in (pair.before, pair.after))
+    return (
+        "; ".join(each for each in ours if each not in theirs) or "none",
+        "; ".join(each for each in theirs if each not in ours) or "none",
+    )
+
+
+def _phase(phase: Any) -> str:
+    facts = {name: value for name, value in vars(phase).items() if name != "name" and value is not None}
+    return f"{phase.name} ({', '.join(f'{name} {value}' for name, value in facts.items())})"
