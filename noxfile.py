@@ -98,7 +98,7 @@ def update_baseline(session: nox.Session) -> None:
 
 @nox.session
 def mutations(session: nox.Session) -> None:
-    """Plant real mistakes in copies of the package, one at a time: what does check-regressions see?"""
+    """Plant real mistakes in copies of the package, one at a time, and show which are caught, and by what."""
     session.install("-e", ".")
     session.run("python", "bench/run_mutations.py", *session.posargs)
 
@@ -108,6 +108,13 @@ def alarms(session: nox.Session) -> None:
     """Run the tiny subset with other threads and other arithmetic: none of it may be an alarm."""
     session.install("-e", ".")
     session.run("python", "bench/run_alarms.py", *session.posargs)
+
+
+@nox.session(name="check-times")
+def check_times(session: nox.Session) -> None:
+    """Time a commit and this checkout in turn on an idle machine: -- --base REV; slower steps fail."""
+    session.install("-e", ".")
+    session.run("python", "bench/run_times.py", *session.posargs)
 
 
 @nox.session(name="train-smoke-base")

@@ -76,11 +76,7 @@ MUTATIONS = (
     Mutation(
         "other-preprocessing",
         "every backbone gets the preprocessing of VGG16",
-        (
-            Change(
-                "training/base.py", "getattr(keras.applications, row.module)", "keras.applications.vgg16"
-            ),
-        ),
+        (Change("training/base.py", "getattr(keras.applications, row.module)", "keras.applications.vgg16"),),
         (FAST, TUNED),
     ),
     Mutation(
@@ -98,13 +94,25 @@ MUTATIONS = (
     Mutation(
         "no-unfreezing",
         "the depth has no effect: fine-tuning trains the head alone",
-        (Change("training/freezing.py", "operation.trainable = index >= cut.index and", "operation.trainable = False and"),),
+        (
+            Change(
+                "training/freezing.py",
+                "operation.trainable = index >= cut.index and",
+                "operation.trainable = False and",
+            ),
+        ),
         (TUNED,),
     ),
     Mutation(
         "base-not-frozen",
         "the frozen base trains with the head",
-        (Change("training/freezing.py", "operation.trainable = index >= cut.index and", "operation.trainable ="),),
+        (
+            Change(
+                "training/freezing.py",
+                "operation.trainable = index >= cut.index and",
+                "operation.trainable =",
+            ),
+        ),
         (AUGMENTED,),
     ),
     Mutation(
@@ -113,8 +121,8 @@ MUTATIONS = (
         (
             Change(
                 "training/fit.py",
-                "                phase=number,\n                epoch=epoch,\n            )\n            batches",
-                "                phase=number,\n                epoch=1,\n            )\n            batches",
+                "                epoch=epoch,\n            )\n            batches",
+                "                epoch=1,\n            )\n            batches",
             ),
         ),
         (LONG,),
@@ -160,7 +168,9 @@ MUTATIONS = (
         "every learning rate is ten times what the recipe says",
         (
             Change(
-                "training/fit.py", "            return phase.learning_rate\n", "            return 10 * phase.learning_rate\n"
+                "training/fit.py",
+                "            return phase.learning_rate\n",
+                "            return 10 * phase.learning_rate\n",
             ),
         ),
         (FAST, AUGMENTED, TUNED),
@@ -192,7 +202,13 @@ MUTATIONS = (
     Mutation(
         "interpolation",
         "images are resized by nearest neighbour where bilinear was asked for",
-        (Change("data/decode.py", '"bilinear": Image.Resampling.BILINEAR', '"bilinear": Image.Resampling.NEAREST'),),
+        (
+            Change(
+                "data/decode.py",
+                '"bilinear": Image.Resampling.BILINEAR',
+                '"bilinear": Image.Resampling.NEAREST',
+            ),
+        ),
         (FAST,),
     ),
     Mutation(
@@ -228,7 +244,9 @@ MUTATIONS = (
         "seed-ignored",
         "head and order are drawn from seed 0 whatever the cell says",
         (
-            Change("training/fit.py", "keras.utils.set_random_seed(self.seed)", "keras.utils.set_random_seed(0)"),
+            Change(
+                "training/fit.py", "keras.utils.set_random_seed(self.seed)", "keras.utils.set_random_seed(0)"
+            ),
             Change(
                 "training/fit.py",
                 "seed=self.seed, phase=number, epoch=epoch)",
@@ -244,7 +262,8 @@ MUTATIONS = (
             Change(
                 "training/fit.py",
                 "        began = time.perf_counter()\n        logs = trained.fit(",
-                "        self.__dict__.setdefault('left', []).append(np.array(self.train.pixels, np.float64))\n"
+                "        left = self.__dict__.setdefault('left', [])\n"
+                "        left.append(np.array(self.train.pixels, np.float64))\n"
                 "        began = time.perf_counter()\n        logs = trained.fit(",
             ),
         ),
@@ -253,7 +272,13 @@ MUTATIONS = (
     Mutation(
         "weights-not-loaded",
         "the pretrained weights are not loaded",
-        (Change("training/base.py", "    if weights is not None:\n        try:", "    if weights is None:\n        try:"),),
+        (
+            Change(
+                "training/base.py",
+                "    if weights is not None:\n        try:",
+                "    if weights is None:\n        try:",
+            ),
+        ),
         (FAST,),
     ),
     Mutation(

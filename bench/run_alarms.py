@@ -1,8 +1,8 @@
-"""Does the comparison with the baseline raise an alarm where nothing is wrong?
+"""Twenty runs of sound code, compared with the baseline: none of them may raise an alarm.
 
 The tiny subset is run on other numbers of cores and threads, without oneDNN and with the instructions that
-older processors have, and each run is compared with the committed baseline.  Two runs with equal settings give
-the same bits, so every run here has settings of its own: 2 (cores) x 2 (threads of an operation) x 5
+older processors have, and each run is compared with the committed baseline.  Two runs with equal settings
+give the same bits, so every run here has settings of its own: 2 (cores) x 2 (threads of an operation) x 5
 (arithmetic) are the twenty.
 
 It prints by cell the largest differences that it saw, which is what the margins of `bench/matrices/ci.toml`

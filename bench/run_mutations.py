@@ -1,8 +1,8 @@
-"""Which planted mistakes does the comparison with the baseline catch, and by which finding?
+"""Planted mistakes: which of them the comparison with the baseline catches, and by which finding.
 
-Each mistake of `bench/mutations.py` is planted in a copy of the package; the cells that show it run with that
-copy, with caches of their own, and are compared with the committed baseline by the sound code.  The sound code
-itself is run first in the same way: it must be without a finding that fails, or nothing below means anything.
+Each mistake of `bench/mutations.py` is planted in a copy of the package; the cells that show it run with
+that copy, with caches of their own, and are compared with the committed baseline by the sound code.  The
+sound code itself is run first in the same way: it must raise no alarm, or nothing below means anything.
 
 It ends with 1 if a mistake that is expected to be caught is not, or one is caught that was said to be unseen.
 """
@@ -60,9 +60,13 @@ def main() -> None:
     parser.add_argument("--baseline", type=Path, default=BASELINE)
     given = parser.parse_args()
     wanted = [each for each in MUTATIONS if each.name in given.only]
-    sound = Mutation("sound", "nothing", (), tuple(dict.fromkeys(sum((each.cells for each in wanted), ()))))
+    cells = dict.fromkeys(cell for each in wanted for cell in each.cells)
+    sound = Mutation("sound", "nothing", (), tuple(cells))
     control = _try(sound, given.baseline)
-    print(f"the sound code ({control.seconds:.0f} s): {control.by if control.caught else 'no alarm'}", flush=True)
+    print(
+        f"the sound code ({control.seconds:.0f} s): {control.by if control.caught else 'no alarm'}",
+        flush=True,
+    )
     tried = []
     for each in wanted:
         tried.append(_try(each, given.baseline))
@@ -98,12 +102,13 @@ def render(tried: Sequence[Tried], control: Tried) -> str:
         found = "yes" if each.caught else "**no**"
         surprise = "" if each.expected else " (not as expected)"
         by = each.by.replace("|", "\\|")
-        lines.append(
-            f"| {each.mutation.what} | {found}{surprise} | {by} | {len(each.mutation.cells)} | {each.seconds:.0f} |"
-        )
+        what = f"{each.mutation.what} | {found}{surprise} | {by}"
+        lines.append(f"| {what} | {len(each.mutation.cells)} | {each.seconds:.0f} |")
     caught = sum(each.caught for each in tried)
     state = "raises an alarm too, so the table proves nothing" if control.caught else "raises no alarm"
-    return f"{caught} of {len(tried)} mistakes are caught; the sound code {state}.\n\n" + "\n".join(lines) + "\n"
+    return (
+        f"{caught} of {len(tried)} mistakes are caught; the sound code {state}.\n\n" + "\n".join(lines) + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -107,12 +107,11 @@ def compare(baseline: Path, current: Path, *options: str) -> Verdict:
         text=True,
         check=False,
     )
-    try:
-        findings = json.loads(done.stdout)["findings"]
-    except (ValueError, KeyError):
+    if not done.stdout:
         return Verdict(done.returncode, (), done.stderr.strip())
-    failing = tuple(each for each in findings if each["severity"] == "regression")
-    return Verdict(done.returncode, failing)
+    said = json.loads(done.stdout)
+    failing = tuple(each for each in said["findings"] if each["severity"] == "regression")
+    return Verdict(done.returncode, failing, said["reason"] or "")
 
 
 def _main(matrix: Path, out: Path, cache: Path, *parts: str) -> None:

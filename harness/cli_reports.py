@@ -132,7 +132,8 @@ def publish(
     baseline: Annotated[
         bool,
         typer.Option(
-            "--baseline", help="Its records alone, as baselines/NAME in place of what is there, for `compare`."
+            "--baseline",
+            help="Its records alone, as baselines/NAME in place of what is there, for `compare`.",
         ),
     ] = False,
 ) -> None:

@@ -53,8 +53,8 @@ def test_margins_are_no_part_of_a_cell(tmp_path: Path):
             "matrix.toml:2: unknown metric with a margin 'accuracy'\nDid you mean test_accuracy",
         ),
         (
-            ("test_loss = 1", "gap = 1"),
-            "matrix.toml:11: unknown metric with a margin 'gap'\n",
+            ("test_loss = 1", "chosen_epoch = 1"),
+            "matrix.toml:11: unknown metric with a margin 'chosen_epoch'\n",
         ),
         (
             ("test_accuracy = 0.05", "test_accuracy = 5"),

@@ -361,7 +361,7 @@ def test_a_step_that_fails_leaves_the_baseline_as_it_is(sessions: ModuleType, fa
     assert "transferbench publish" not in session.commands
 
 
-@pytest.mark.parametrize("name", ["mutations", "alarms"])
+@pytest.mark.parametrize("name", ["mutations", "alarms", "check_times"])
 def test_the_proofs_run_a_script_of_theirs_and_take_its_options(sessions: ModuleType, name: str):
     session = FakeSession("--only", "seed")
     getattr(sessions, name)(session)

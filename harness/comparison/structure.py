@@ -19,6 +19,10 @@ def structure(pair: Pair) -> Iterator[Finding]:
         before, after = value(pair.before), value(pair.after)
         if before != after:
             yield _differs(pair, field, words, before, after)
+    for field, words, value in _KEPT_OF_LATE:
+        before, after = value(pair.before), value(pair.after)
+        if before and after and before != after:
+            yield _differs(pair, field, words, before, after)
     if _frozen_alike(pair) and pair.before.measured.frozen_sha256 != pair.after.measured.frozen_sha256:
         hashes = (str(each.measured.frozen_sha256)[:12] for each in (pair.before, pair.after))
         yield _differs(pair, "frozen_sha256", "the hash of what is frozen", *hashes)
@@ -79,6 +83,25 @@ _EXACT: tuple[tuple[str, str, Callable[[Record], Value]], ...] = (
     ("images", "images trained on, by phase", _images_seen),
     ("jit", "compiled by XLA", _measured("jit")),
 )
+
+
+def _validated_on(record: Record) -> str:
+    """The numbers of images that validation figures were taken on; "" in records that do not tell."""
+    counts = dict.fromkeys(epoch.validation_images for epoch in record.measured.history)
+    return ", ".join(f"{count:,}" for count in counts if count is not None)
+
+
+def _pixels(record: Record) -> str:
+    """The start of the hash of the decoded pixels, with what the recipe asked for."""
+    hashed = record.data.pixels_sha256[:12]
+    return f"{hashed} ({record.recipe.resize})" if hashed else ""
+
+
+_KEPT_OF_LATE: tuple[tuple[str, str, Callable[[Record], Value]], ...] = (
+    ("validation_images", "images validated on", _validated_on),
+    ("pixels_sha256", "the hash of the images as decoded and resized", _pixels),
+)
+"""What only records of later versions hold: compared where both do."""
 
 
 def _frozen_alike(pair: Pair) -> bool:

@@ -4,8 +4,8 @@ TensorFlow runs the Python code of a step only to trace it into a graph.  A batc
 shape, or a Python number in place of a tensor, makes it trace again, which costs as much as many steps
 and is seen nowhere but in the time.
 
-Twice on Keras 3.15.1 with TensorFlow 2.21: while it is traced first the optimizer makes its variables, and
-TensorFlow then traces once more a step that makes none.  The last batch of an epoch, which may be smaller,
+Twice on Keras 3.15.1 with TensorFlow 2.21: while it is traced first, optimizer and metrics make their
+variables, and TensorFlow then traces once more a step that makes none.  The last batch of an epoch, which may be smaller,
 needs no trace of its own, since the pipelines of `harness.data.batches` declare the number of rows open; nor
 does the next epoch, whose pipeline declares the same shapes.
 """

@@ -170,7 +170,7 @@ def test_a_run_with_a_failed_cell_is_no_baseline_and_the_one_before_stays(tmp_pa
     results = tmp_path / "results"
     publish_baseline(finished_run(tmp_path / "old", ROWS[:2]).path, results)
     before = contents(results)
-    with pytest.raises(UserError, match="1 of 3 cells have no result: .*seed2"):
+    with pytest.raises(UserError, match=r"1 of 3 cells have no result: .*seed2"):
         publish_baseline(finished_run(tmp_path / "run", ROWS).path, results)
     assert contents(results) == before
 
