@@ -32,7 +32,7 @@ def compare(
         bool,
         typer.Option(
             "--dedicated",
-            help="Times are a gate too: of two timing runs, made in turn on one machine that is otherwise idle.",
+            help="Times are a gate too: of timing runs, made in turn on one machine that is otherwise idle.",
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,

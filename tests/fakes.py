@@ -278,11 +278,19 @@ def row(predictions: Predictions, loss: float = 0.2, **changed: Any) -> Row:
     return record(measured=measured(predictions, loss), **changed), predictions
 
 
-def finished_run(folder: Path, rows: Sequence[Row], missing: Sequence[str] = ()) -> RunFolder:
-    """A run's folder with these records, in this order, and cells that were planned and not run."""
-    run = RunFolder(folder)
-    cells = [PlannedCell(name=each.name, key=each.key) for each, _ in rows]
-    cells += [PlannedCell(name=name, key="0" * 64) for name in missing]
+def finished_run(
+    folder: Path,
+    rows: Sequence[Row],
+    missing: Sequence[str] = (),
+    margins: Mapping[str, float] | None = None,
+) -> RunFolder:
+    """A run's folder with these records, in this order, and cells that were planned and not run.
+
+    `margins` are those of every cell.
+    """
+    run, own = RunFolder(folder), dict(margins or {})
+    cells = [PlannedCell(name=each.name, key=each.key, margins=own) for each, _ in rows]
+    cells += [PlannedCell(name=name, key="0" * 64, margins=own) for name in missing]
     run.write_facts(run_facts(cells=tuple(cells)))
     for each, predictions in rows:
         run.records.save(each, predictions)

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from harness.recipes import HEADS, RECIPES, Augmentation, Recipe, Schedule
+from harness.recipes import HEADS, RECIPES, Augmentation, Recipe, Schedule, recipe_changes
 
 
 def test_a_recipe_is_found_under_its_own_name():
@@ -73,3 +73,15 @@ def test_the_slides_train_one_phase_from_a_random_head():
 def test_an_epoch_of_the_exercise_is_the_whole_training_split():
     schedule = RECIPES["dog-cat-exercise-01"].fine_tuning
     assert schedule.steps_per_epoch * RECIPES["dog-cat-exercise-01"].batch == 2000
+
+
+def test_what_two_recipes_say_otherwise_is_named_by_field():
+    recipe = RECIPES["default"]
+    slower = recipe.fine_tuning.model_copy(update={"learning_rate": 1e-6, "patience": 2})
+    other = recipe.model_copy(update={"name": "slow", "summary": "x", "batch": 16, "fine_tuning": slower})
+    assert recipe_changes(recipe, other) == [
+        ("batch", 32, 16),
+        ("fine_tuning.learning_rate", 5e-5, 1e-6),
+        ("fine_tuning.patience", None, 2),
+    ]
+    assert recipe_changes(recipe, recipe.model_copy(update={"name": "again"})) == []

@@ -1,6 +1,8 @@
 """Tables and paragraphs within a width."""
 
-from harness.text import counted, paragraph, sentences, text_table
+import pytest
+
+from harness.text import counted, paragraph, quoted, sentences, text_table
 
 LONG = "https://example.org/" + "x" * 60
 
@@ -53,3 +55,18 @@ def test_of_a_long_list_of_choices_a_sentence_has_the_first():
 def test_things_are_counted_in_english():
     found = [counted(number, "cell") for number in (0, 1, 2000)] + [counted(2, "pass"), counted(1, "class")]
     assert found == ["0 cells", "1 cell", "2,000 cells", "2 passes", "1 class"]
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("a name", "`a name`"),
+        ("two\nlines\tof it", "`two lines of it`"),
+        ("ends `early` <b>", "`ends 'early' <b>`"),
+        (0.5, "`0.5`"),
+        ("", "` `"),
+        ("x" * 300, f"`{'x' * 200}...`"),
+    ],
+)
+def test_what_is_quoted_stands_in_one_pair_of_backticks(given: object, shown: str):
+    assert quoted(given) == shown

@@ -1,4 +1,4 @@
-"""Two timing runs: their cells by name, what is exact in them, and their times, which are told and no gate."""
+"""Two timing runs: their cells by name, what is exact in them, and their times, told but no gate."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -13,10 +13,12 @@ from harness.analysis.machines import (
     Duel,
     Kind,
     duels,
+    environment_changes,
     environment_differences,
     of_records,
     of_timing_rows,
     places,
+    same_machine,
 )
 from harness.analysis.timing_rows import read_timings
 from harness.records import StepTimes
@@ -192,3 +194,36 @@ def test_environments_tell_only_what_differs():
         "library versions: keras 3.0 and 3.1",
         "settings: A none and 1",
     ]
+
+
+def test_each_thing_that_differs_is_a_change_of_its_kind():
+    other = ENVIRONMENT.model_copy(
+        update={"python": "3.12.0", "gpus": ("A GPU",), "libraries": {"keras": "3.0"}, "settings": {"A": "1"}}
+    )
+    found = [
+        (each.kind, each.name, each.before, each.after) for each in environment_changes(ENVIRONMENT, other)
+    ]
+    assert found == [
+        ("python", "python", "3.11.0", "3.12.0"),
+        ("machine", "GPUs", "", "A GPU"),
+        ("library", "tensorflow", "2.0", ""),
+        ("setting", "A", "", "1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "same"),
+    [
+        ({"python": "3.12.0"}, True),
+        ({"libraries": {"keras": "4.0"}}, True),
+        ({"settings": {"TF_XLA_FLAGS": "x"}}, True),
+        ({"memory_bytes": ENVIRONMENT.memory_bytes - 1_000_000}, True),
+        ({"memory_bytes": 2 * ENVIRONMENT.memory_bytes}, False),
+        ({"processor": "Another"}, False),
+        ({"cores": 1}, False),
+        ({"system": "Darwin arm64"}, False),
+        ({"gpus": ("A GPU",)}, False),
+    ],
+)
+def test_a_machine_is_the_same_whatever_its_versions_and_settings(changed: dict, same: bool):
+    assert same_machine(ENVIRONMENT, ENVIRONMENT.model_copy(update=changed)) is same

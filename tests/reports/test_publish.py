@@ -40,6 +40,13 @@ def test_records_and_leaderboard_go_to_where_they_are_committed(tmp_path: Path):
     assert (boards / "tiny" / "comparisons.md").read_text() == render_comparisons(found)
 
 
+def test_the_margins_of_the_cells_are_published_with_them(tmp_path: Path):
+    run = finished_run(tmp_path / "run", ROWS, margins={"test_accuracy": 0.125})
+    published, *_ = publish_run(run.path, tmp_path / "results", pictures=False)
+    margins = [cell.margins for cell in RunFolder(published).facts().cells]
+    assert margins == [{"test_accuracy": 0.125}] * 3
+
+
 def test_pictures_are_drawn_where_the_comparisons_show_them(tmp_path: Path):
     run = finished_run(tmp_path / "run", [row(answers(90)), row(answers(80), backbone="VGG16")])
     *_, beside = publish_run(run.path, tmp_path / "results")

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.statistics import Interval, accuracy_interval, median_interval, spread_over_seeds, wilson
+from harness.statistics import (
+    Interval,
+    accuracy_interval,
+    mean_interval,
+    median_interval,
+    spread_over_seeds,
+    wilson,
+)
 from harness.statistics.intervals import sample
 
 shares = st.integers(1, 5000).flatmap(lambda images: st.tuples(st.integers(0, images), st.just(images)))
@@ -95,6 +102,21 @@ def test_the_interval_of_a_median_covers_it_as_often_as_it_says(count: int):
 def test_wilson_on_published_examples(correct: int, images: int, low: float, high: float):
     """Newcombe (1998, Stat. Med. 17:857), table I, method 3."""
     assert wilson(correct, images) == pytest.approx((low, high), abs=5e-5)
+
+
+# A mean
+
+
+def test_the_interval_of_students_own_example():
+    """Student (1908, Biometrika 6:1), table of hours of sleep gained by ten patients; ends as R's t.test."""
+    found = mean_interval([1.2, 2.4, 1.3, 1.3, 0.0, 1.0, 1.8, 0.8, 4.6, 1.4])
+    assert (found.low, found.high) == pytest.approx((0.7001142, 2.4598858), abs=5e-8)
+
+
+def test_equal_values_have_an_interval_without_width_and_a_single_one_has_none():
+    assert mean_interval([2.0, 2.0, 2.0]) == Interval(2.0, 2.0, 0.95)
+    with pytest.raises(ValueError, match="at least two values"):
+        mean_interval([2.0])
 
 
 # An accuracy over seeds

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.training.scoring import predict, score
+from harness.training.scoring import cross_entropies, predict, score
 
 IMAGES = 21
 
@@ -138,3 +138,10 @@ def test_a_probability_that_is_not_a_number_makes_the_loss_not_a_number() -> Non
     probabilities = np.array([[0.5, 0.5], [np.nan, np.nan]], np.float32)
 
     assert np.isnan(score(probabilities, np.array([0, 1])).loss)
+
+
+def test_the_cross_entropy_of_each_image_is_that_of_its_own_class_and_never_infinite():
+    probabilities = np.array([[0.25, 0.75], [1.0, 0.0]], dtype=np.float32)
+    found = cross_entropies(probabilities, np.array([1, 1]))
+    assert found == pytest.approx([-np.log(0.75), -np.log(1e-7)])
+    assert score(probabilities, np.array([1, 1])).loss == pytest.approx(found.mean())

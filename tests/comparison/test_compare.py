@@ -1,0 +1,133 @@
+"""Two folders compared as a whole."""
+
+from pathlib import Path
+
+import pytest
+from fakes import Row, failed_record
+from fakes_compare import DISTURBED, steps, trial
+from fakes_judged import ELSEWHERE, changed, judged, kinds, usual_rows
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harness.comparison.sides import NotComparableError
+from harness.errors import UserError
+
+rows = st.lists(
+    st.builds(
+        trial,
+        st.integers(0, 1000),
+        first=st.integers(0, 999),
+        backbone=st.sampled_from(["VGG16", "VGG19", "Xception"]),
+        seed=st.integers(0, 3),
+        train=st.sampled_from([steps(20.0), steps(40.0, state=DISTURBED)]),
+    ),
+    min_size=1,
+    max_size=4,
+    unique_by=lambda row: row[0].name,
+)
+
+
+def test_a_run_without_a_change_passes_with_every_cell_unchanged(tmp_path: Path):
+    found = judged(tmp_path, usual_rows(), usual_rows())
+    assert (found.exit_code, found.findings) == (0, ())
+    assert found.unchanged == found.cells == tuple(row[0].name for row in usual_rows())
+
+
+@given(rows)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_run_with_itself_never_finds_anything_but_times(
+    tmp_path_factory: pytest.TempPathFactory, some: list[Row]
+):
+    found = judged(tmp_path_factory.mktemp("same"), some, some)
+    assert {each.kind for each in found.findings} <= {"time"}
+    assert found.exit_code == 0
+
+
+def test_a_regression_fails_and_swapped_is_an_improvement(tmp_path: Path):
+    there = judged(tmp_path / "there", [trial(950)], [trial(900)])
+    back = judged(tmp_path / "back", [trial(900)], [trial(950)])
+    assert ("accuracy", "regression", "test_accuracy") in kinds(there.findings)
+    assert ("accuracy", "improved", "test_accuracy") in kinds(back.findings)
+    assert (there.exit_code, back.exit_code) == (1, 0)
+
+
+def test_the_worst_comes_first(tmp_path: Path):
+    before = [trial(950), trial(900, backbone="VGG16")]
+    after = [
+        trial(950, train=steps(200.0)),
+        trial(850, backbone="VGG16", commit="ba9876543210"),
+        trial(900, backbone="Xception"),
+    ]
+    order = ["regression", "undecided", "changed", "advisory", "improved", "new", "within"]
+    told = [each.severity for each in judged(tmp_path, before, after).findings]
+    assert told == sorted(told, key=order.index)
+    assert set(told) >= {"regression", "changed", "advisory", "new"}
+
+
+def test_what_differs_in_all_cells_is_said_once(tmp_path: Path):
+    after = [changed(row, commit="ba9876543210") for row in usual_rows()]
+    (one,) = judged(tmp_path, usual_rows(), after).findings
+    assert (one.field, one.cells) == ("commit", tuple(row[0].name for row in usual_rows()))
+
+
+def test_another_machine_makes_times_and_memory_incomparable_and_nothing_else(tmp_path: Path):
+    def elsewhere(right: int) -> Row:
+        row = trial(right, train=steps(500.0), environment=ELSEWHERE)
+        memory = row[0].memory
+        assert memory is not None
+        return changed(row, memory=memory.model_copy(update={"peak_bytes": 9_000_000_000}))
+
+    found = judged(tmp_path, [trial(950)], [elsewhere(900)])
+    assert {each.kind for each in found.findings} == {"accuracy", "loss", "setup"}
+    assert found.exit_code == 1
+    (figures,) = found.figures.values()
+    assert {figure.heading: (figure.before, figure.after) for figure in figures} == {
+        "test accuracy (%)": ("95.0", "90.0"),
+        "test loss": ("0.050", "0.100"),
+        "train (ms/step)": ("-", "-"),
+        "inference (ms/step)": ("-", "-"),
+        "own memory (MB)": ("-", "-"),
+    }
+
+
+def test_twice_the_memory_is_a_regression(tmp_path: Path):
+    row = trial(900)
+    memory = row[0].memory
+    assert memory is not None
+    twice = memory.model_copy(update={"peak_bytes": 2 * memory.peak_bytes - memory.inherited_bytes})
+    found = judged(tmp_path, [row], [changed(row, memory=twice)])
+    assert kinds(found.findings) == [("memory", "regression", "peak_memory_bytes")]
+
+
+def test_the_baselines_margin_counts_and_not_a_looser_one_of_the_current_run(tmp_path: Path):
+    found = judged(tmp_path, [trial(950)], [trial(900)], margins={"test_accuracy": 0.1, "test_loss": 1.0})
+    assert found.exit_code == 0
+    assert {each.field for each in found.of("changed")} == {"test_accuracy", "test_loss"}
+
+
+def test_other_images_are_not_comparable(tmp_path: Path):
+    with pytest.raises(
+        NotComparableError, match="other images: manifest bbbbbbbbbbbb, and the baseline's is aaa"
+    ):
+        judged(tmp_path, [trial(900)], [trial(900, manifest="b" * 64)])
+
+
+def test_other_images_of_a_cell_that_is_not_matched_are_no_matter(tmp_path: Path):
+    found = judged(tmp_path, [trial(900)], [trial(900), trial(900, backbone="VGG16", manifest="b" * 64)])
+    assert kinds(found.findings) == [("cells", "new", "status")]
+
+
+def test_a_cell_that_failed_has_no_figures_and_its_set_up_is_told(tmp_path: Path):
+    gone = failed_record("crashed", "boom", commit="ba9876543210")
+    found = judged(tmp_path, [trial(900)], [(gone, None)])
+    assert [(each.kind, each.severity) for each in found.findings if each.field in ("status", "commit")] == [
+        ("cells", "regression"),
+        ("setup", "changed"),
+    ]
+    assert found.figures == {}
+
+
+def test_dedicated_is_refused_for_trainings_with_what_to_do(tmp_path: Path):
+    with pytest.raises(UserError, match="these are runs of trainings") as caught:
+        judged(tmp_path, [trial(900)], [trial(900)], dedicated=True)
+    assert "transferbench time" in caught.value.hint

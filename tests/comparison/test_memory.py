@@ -1,0 +1,82 @@
+"""Own memory against a margin."""
+
+import pytest
+from fakes import ENVIRONMENT
+from fakes_judged import ELSEWHERE
+
+from harness.comparison.finding import Finding
+from harness.comparison.memory import growth, memory
+from harness.environment import Environment
+from harness.records import Memory
+
+INHERITED = 300_000_000
+
+
+def own(megabytes: float, kind: str = "anonymous") -> Memory:
+    return Memory(kind=kind, peak_bytes=INHERITED + int(megabytes * 1e6), inherited_bytes=INHERITED)
+
+
+def found(
+    before: Memory | None, after: Memory | None, machine: Environment = ENVIRONMENT, margin: float = 0.5
+) -> list[Finding]:
+    return list(memory("cell", (ENVIRONMENT, before), (machine, after), margin))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "severities"),
+    [
+        (100, 200, ["regression"]),
+        (100, 151, ["regression"]),
+        (100, 150, []),
+        (100, 100, []),
+        (150, 100, []),
+        (151, 100, ["improved"]),
+        (200, 100, ["improved"]),
+    ],
+)
+def test_more_than_the_margin_is_a_regression_or_the_other_way_an_improvement(
+    before: float, after: float, severities: list[str]
+):
+    assert [each.severity for each in found(own(before), own(after))] == severities
+
+
+def test_a_finding_tells_both_in_megabytes_and_the_share():
+    (one,) = found(own(100), own(220))
+    assert one.message == "own memory 100 to 220 MB: +120 %, margin 50 %"
+    assert (one.before, one.after, one.difference) == (100e6, 220e6, pytest.approx(1.2))
+
+
+def test_what_the_process_began_with_is_no_growth():
+    before = Memory(kind="anonymous", peak_bytes=400_000_000, inherited_bytes=300_000_000)
+    after = Memory(kind="anonymous", peak_bytes=800_000_000, inherited_bytes=700_000_000)
+    assert found(before, after) == []
+
+
+def test_the_margin_counts():
+    assert found(own(100), own(120), margin=0.1)[0].severity == "regression"
+    assert found(own(100), own(300), margin=3.0) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "machine"),
+    [
+        (own(100), own(500), ELSEWHERE),
+        (own(100), own(500, "resident"), ENVIRONMENT),
+        (None, own(500), ENVIRONMENT),
+        (own(100), None, ENVIRONMENT),
+        (own(0), own(500), ENVIRONMENT),
+    ],
+)
+def test_what_cannot_be_compared_is_not(before: Memory | None, after: Memory | None, machine: Environment):
+    assert found(before, after, machine) == []
+
+
+def test_other_versions_on_the_same_machine_are_compared():
+    newer = ENVIRONMENT.model_copy(update={"libraries": {"tensorflow": "3"}, "settings": {"A": "1"}})
+    assert len(found(own(100), own(500), newer)) == 1
+
+
+def test_memory_that_did_not_grow_is_not_known():
+    assert growth(own(0)) is None
+    assert growth(None) is None
+    assert growth(own(5)) == 5_000_000
