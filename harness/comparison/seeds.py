@@ -18,7 +18,7 @@ def idle_seeds(baseline: Side, current: Side) -> Iterator[Finding]:
             yield Finding(
                 kind="seeds",
                 severity="regression",
-                message="the probabilities of two seeds are the same to the last bit: the seed decides nothing",
+                message="two seeds give the same probabilities to the last bit: the seed decides nothing",
                 cells=(other, name),
                 field="seed",
             )

@@ -90,8 +90,7 @@ def test_a_cell_measures_everything_that_its_record_needs(
     assert found.best == found.chosen in found.history
     assert found.variables_moved == found.variables_trained > 0
     assert found.jit is False
-    assert found.train_traces.keys() == {phase.name for phase in job.planned.phases}
-    assert min(found.train_traces.values()) > 0
+    assert found.train_traces == {phase.name: 1 for phase in job.planned.phases}
     assert {epoch.validation_images for epoch in found.history} == {COUNTS["validation"]}
     assert found.boundary == boundary
     assert found.parameters == 218_544 + 257
