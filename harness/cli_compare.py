@@ -63,8 +63,9 @@ def compare(
         typer.echo(_dumped(findings_facts(found)))
     else:
         console = Console()
-        width = text_width(console) or _WIDEST
-        console.print(terminal_findings(found), width=width, highlight=False, soft_wrap=False)
+        if text_width(console) is None:
+            console = Console(width=_WIDEST)
+        console.print(terminal_findings(found), highlight=False)
     raise SystemExit(found.exit_code)
 
 

@@ -11,8 +11,10 @@ import os
 import platform
 import re
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import distributions, version
 from pathlib import Path
+from typing import Any, Self
 
 import psutil
 from pydantic import BaseModel, ConfigDict
@@ -74,12 +76,18 @@ class Environment(BaseModel):
     settings: dict[str, str]
     gpus: tuple[str, ...] = ()
 
-    @property
+    @functools.cached_property
     def fingerprint(self) -> str:
         """Twelve hex digits that are equal only where all of this is equal."""
         facts = self.model_dump(exclude=set() if self.gpus else {"gpus"})
         text = json.dumps(facts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Copy it as pydantic does, but not the fingerprint, which is the copy's own."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("fingerprint", None)
+        return copied
 
 
 @functools.cache

@@ -8,6 +8,7 @@ are multiplied out: `[[grid]]` for trainings, `[[timing]]` for steps that are ti
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -115,7 +116,7 @@ class Cell:
     learning_rate: float | None = None
     train_images: int | None = None
 
-    @property
+    @cached_property  # reports of thousands of records ask for it again and again
     def name(self) -> str:
         """The cell's name: what people read, and what runs are compared by."""
         return "/".join(
@@ -134,7 +135,7 @@ class Cell:
             )
         )
 
-    @property
+    @cached_property
     def configuration(self) -> str:
         """The cell's name without its seed: what the seeds are repetitions of."""
         return without_seed(self.name)

@@ -65,10 +65,12 @@ class Metric:
     def of(self, records: Sequence[Record]) -> Value:
         """The value of a row: what its seeds make together; None where a seed has none that counts."""
         values = [self.value(record) for record in records]
-        if all(value is None for value in values):
-            return None
-        known = [value for each in values if (value := self.lacking if each is None else each) is not None]
-        made = self.over_seeds(known) if len(known) == len(values) else math.inf
+        known = [value for value in values if value is not None]
+        if len(known) < len(values):
+            if self.lacking is None or not known:
+                return None
+            known += [self.lacking] * (len(values) - len(known))
+        made = self.over_seeds(known)
         return made if math.isfinite(made) else None
 
     def text(self, value: Value) -> str:

@@ -66,6 +66,7 @@ PUBLISHED: tuple[PublishedTraining, ...] = (
     PublishedTraining(*_SLIDES, "augmented-extraction", (NO_DEPTH,), 0.907, 0.237),
     PublishedTraining(*_SLIDES, "fine-tuning", ("layers:4", "from:block5_conv2"), 0.943, 0.134),
 )
+_RECIPES = {each.recipe for each in PUBLISHED}
 
 
 def published_training(record: Record) -> PublishedTraining | None:
@@ -74,7 +75,7 @@ def published_training(record: Record) -> PublishedTraining | None:
     It has the published recipe or one derived from it, the same backbone, size, strategy and depth,
     ImageNet weights, all its training images, and tells cats from dogs.
     """
-    if record.cell.train_images is not None:
+    if record.cell.train_images is not None or not _RECIPES & {record.recipe.name, record.recipe.base}:
         return None
     if record.weights.kind != "imagenet" or imagenet_classes(record.data.classes) is None:
         return None

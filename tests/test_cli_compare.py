@@ -53,7 +53,7 @@ def test_exit_codes(words: list[str], code: int, command):
 @pytest.mark.usefixtures("runs")
 def test_a_terminal_is_told_the_verdict_first(command):
     ended = command("compare", "baseline", "worse")
-    assert ended.out.startswith("2 regressions in 1 cell of tiny.\n")
+    assert ended.out.startswith("2 regressions in 1 cell of `tiny`.\n")
     assert re.search(r"^regression +test accuracy 95\.0 to 90\.0 %: -5\.00 points", ended.out, re.MULTILINE)
     assert ended.err == ""
 
@@ -76,7 +76,7 @@ def test_json_is_all_that_is_printed(command):
 @pytest.mark.usefixtures("runs")
 def test_a_comment_is_written_whatever_is_printed(command, tmp_path: Path):
     assert command("compare", "baseline", "worse", "--json", "--markdown", "new/compare.md").code == 1
-    assert (tmp_path / "new" / "compare.md").read_text().startswith("### 2 regressions in 1 cell of tiny.")
+    assert (tmp_path / "new" / "compare.md").read_text().startswith("### 2 regressions in 1 cell of `tiny`.")
 
 
 @pytest.mark.usefixtures("runs")

@@ -7,9 +7,11 @@ the configuration decides, not who measured it.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from harness.analysis.step_times import STEP_TIMES, time_doubt
 from harness.analysis.timing_rows import TimingRow
+from harness.matrix import Cell
 from harness.metrics import metric
 from harness.records import Record, StepTimes
 from harness.timing.cell import INFERENCE, RECIPE
@@ -65,7 +67,12 @@ def on_devices(
 
 def anywhere(record: Record) -> str:
     """The name of a record's configuration on whatever device."""
-    return replace(record.cell, device="", seed=0).name
+    return _anywhere(record.cell)
+
+
+@lru_cache(maxsize=2**16)  # a page of thousands of rows asks several times for each
+def _anywhere(cell: Cell) -> str:
+    return replace(cell, device="", seed=0).name
 
 
 def _same_step(row: TimingRow, record: Record, which: str) -> bool:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import fmean
 
 from harness.matrix import Cell
@@ -51,7 +52,7 @@ class Row:
         """The seeds that have a result."""
         return tuple(record.cell.seed for record in self.records)
 
-    @property
+    @cached_property  # reports of thousands of rows ask for it again and again
     def accuracy(self) -> float:
         """Test accuracy (0..1), the mean over seeds."""
         return fmean(accuracies(self.records))

@@ -50,6 +50,8 @@ def time_doubt(records: Sequence[Record], name: str) -> str:
     """
     if name.endswith("_s"):
         return "disturbed" if any(map(disturbed, records)) else ""
+    if name not in STEP_TIMES:
+        return ""
     times = _times(records, name)
     if any(any(disturbances(each.state)) for each in times):
         return "disturbed"

@@ -135,8 +135,8 @@ def _figures(pair: Pair) -> tuple[Figure, ...]:
         for name in ("test_accuracy", "test_loss")
     ]
     for name in STEP_TIMES:
-        both = comparable_times(pair, name)
-        figures.append(_figure(metric(name), *([each.milliseconds for each in both] if both else [None] * 2)))
+        before, after = comparable_times(pair, name) or (None, None)
+        figures.append(_figure(metric(name), before and before.milliseconds, after and after.milliseconds))
     known = same_machine(pair.before.environment, pair.after.environment)
     own = [_megabytes(record) if known else "-" for record in (pair.before, pair.after)]
     return (*figures, Figure("own memory (MB)", *own))

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from harness.errors import EXIT_REGRESSION
 from harness.statistics import Interval
+from harness.text import quoted
 
 __all__ = [
     "SEVERITIES",
@@ -18,6 +19,7 @@ __all__ = [
     "Value",
     "by_worst",
     "folded",
+    "value_text",
 ]
 
 Severity = Literal["regression", "undecided", "changed", "advisory", "improved", "new", "within"]
@@ -115,6 +117,15 @@ class Judgement:
             for name in each.cells
         }
         return tuple(name for name in self.figures if name not in concerned)
+
+
+def value_text(value: Value) -> str:
+    """A value in a message: numbers with their thousands, what comes from outside in backticks."""
+    if value is None or value == "":
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else quoted(value)
 
 
 def folded(findings: Iterable[Finding]) -> list[Finding]:

@@ -119,7 +119,7 @@ def _judged(
         kind="loss" if lower else "accuracy",
         severity=non_inferiority(gain, low, margin),
         message=f"{of.label} {of.text(values[0])} to {of.text(values[1])}{shown}: {_signed(of, difference)} "
-        f"{unit}, 95 % interval {ends}, margin {of.scale * margin:g}",
+        f"{unit}, 95 % interval {ends}, margin {of.scale * margin:g} {unit}",
         cells=(pair.name,),
         field=of.name,
         unit=of.export_unit,

@@ -59,7 +59,8 @@ def environment_findings(cell: str, before: Environment, after: Environment) -> 
         )
     for each in environment_changes(before, after):
         words = _KINDS[each.kind].format(name=each.name)
-        yield _changed(cell, f"{each.kind}.{each.name}", words, each.before or None, each.after or None)
+        field = each.name if each.kind == each.name else f"{each.kind}.{each.name}"
+        yield _changed(cell, field, words, each.before or None, each.after or None)
 
 
 def _changed(cell: str, field: str, words: str, before: Any, after: Any) -> Finding:

@@ -4,31 +4,30 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from harness.comparison.cells import Pair
-from harness.comparison.finding import Finding, Value
+from harness.comparison.finding import Finding, Value, value_text
 from harness.recipes import recipe_changes
 from harness.records import Record
 from harness.strategies import Phase
-from harness.text import quoted
 
 __all__ = ["structure"]
 
 
 def structure(pair: Pair) -> Iterator[Finding]:
-    """Whatever of the structure of one cell is another now; a value that one record lacks is another one."""
+    """Whatever of the structure of one cell is another now; a value that one record lacks is another one.
+
+    What older records do not tell is compared where both do.
+    """
     for field, words, value in _EXACT:
         before, after = value(pair.before), value(pair.after)
         if before != after:
             yield _differs(pair, field, words, before, after)
-    for field, words, value in _KEPT_OF_LATE:
+    for field, words, value in _WHERE_BOTH_TELL:
         before, after = value(pair.before), value(pair.after)
         if before and after and before != after:
             yield _differs(pair, field, words, before, after)
     if _frozen_alike(pair) and pair.before.measured.frozen_sha256 != pair.after.measured.frozen_sha256:
         hashes = (str(each.measured.frozen_sha256)[:12] for each in (pair.before, pair.after))
         yield _differs(pair, "frozen_sha256", "the hash of what is frozen", *hashes)
-    traces = [_traces(each) for each in (pair.before, pair.after)]
-    if all(traces) and traces[0] != traces[1]:
-        yield _differs(pair, "train_traces", "how often the train step was traced", *map(_by_phase, traces))
     # What a recipe's change does to the phases is told as the recipe's.
     if not recipe_changes(pair.before.recipe, pair.after.recipe) and pair.before.phases != pair.after.phases:
         yield _differs(pair, "phases", "what is trained, by phase", *_phase_changes(pair))
@@ -38,20 +37,12 @@ def _differs(pair: Pair, field: str, words: str, before: Value, after: Value) ->
     return Finding(
         kind="structure",
         severity="regression",
-        message=f"{words}: {_text(before)} to {_text(after)}",
+        message=f"{words}: {value_text(before)} to {value_text(after)}",
         cells=(pair.name,),
         field=field,
         before=before,
         after=after,
     )
-
-
-def _text(value: Value) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else quoted(value)
 
 
 def _measured(field: str) -> Callable[[Record], Value]:
@@ -85,38 +76,27 @@ _EXACT: tuple[tuple[str, str, Callable[[Record], Value]], ...] = (
 )
 
 
-def _validated_on(record: Record) -> str:
-    """The numbers of images that validation figures were taken on; "" in records that do not tell."""
-    counts = dict.fromkeys(epoch.validation_images for epoch in record.measured.history)
-    return ", ".join(f"{count:,}" for count in counts if count is not None)
+def _traces(record: Record) -> str:
+    return "; ".join(f"{phase} {count}" for phase, count in record.measured.train_traces.items())
 
 
-def _pixels(record: Record) -> str:
-    """The start of the hash of the decoded pixels, with what the recipe asked for."""
-    hashed = record.data.pixels_sha256[:12]
-    return f"{hashed} ({record.recipe.resize})" if hashed else ""
+def _validated(record: Record) -> str:
+    """The different numbers of images that epochs were validated on, by phase."""
+    told = {(epoch.phase, epoch.validation_images): None for epoch in record.measured.history}
+    return "; ".join(f"{phase} {images:,}" for phase, images in told if images is not None)
 
 
-_KEPT_OF_LATE: tuple[tuple[str, str, Callable[[Record], Value]], ...] = (
-    ("validation_images", "images validated on", _validated_on),
-    ("pixels_sha256", "the hash of the images as decoded and resized", _pixels),
+_WHERE_BOTH_TELL: tuple[tuple[str, str, Callable[[Record], str]], ...] = (
+    ("train_traces", "how often the train step was traced, by phase", _traces),
+    ("validation_images", "images validated on, by phase", _validated),
+    ("pixels_sha256", "the hash of the decoded images", lambda record: record.data.pixels_sha256[:12]),
 )
-"""What only records of later versions hold: compared where both do."""
 
 
 def _frozen_alike(pair: Pair) -> bool:
     """Whether what is frozen comes from the same file; random weights are calibrated, and vary in digits."""
     before, after = pair.before.weights, pair.after.weights
     return bool(before.name) and before.sha256 == after.sha256
-
-
-def _traces(record: Record) -> dict[str, int]:
-    traces: dict[str, int] = getattr(record.measured, "train_traces", {})
-    return traces
-
-
-def _by_phase(traces: dict[str, int]) -> str:
-    return "; ".join(f"{name} {count}" for name, count in traces.items())
 
 
 def _phase_changes(pair: Pair) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.analysis.machines import duels, of_timing_rows, same_machine
 from harness.analysis.timing_rows import TimingRow, Timings, read_timings
-from harness.comparison.finding import Finding, Told, Value
+from harness.comparison.finding import Finding, Told, Value, value_text
 from harness.comparison.memory import memory
 from harness.comparison.setup import environment_findings
 from harness.comparison.sides import NoBaselineError, require_version
@@ -178,6 +178,5 @@ def _memory(row: TimingRow) -> Memory | None:
 
 
 def _differs(cell: str, field: str, words: str, before: Value, after: Value) -> Finding:
-    shown = [quoted(value) if isinstance(value, str) else f"{value}" for value in (before, after)]
-    message = f"{words}: {' to '.join(shown)}"
+    message = f"{words}: {value_text(before)} to {value_text(after)}"
     return Finding("structure", "regression", message, (cell,), field, before=before, after=after)

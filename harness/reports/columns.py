@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from harness.analysis.device_times import Reading, anywhere
 from harness.analysis.rows import Row
@@ -60,6 +61,14 @@ def detailed(rows: Sequence[Row], *, devices: Devices | None = None, every: bool
         shown = {"rank": _rank, **places, **shown}
     found = [_told(heading, text, rows) for heading, text in shown.items()]
     several_devices = devices if devices and len(devices) > 1 else {}
+
+    @cache
+    def doubts(name: str) -> list[str]:
+        # What speaks against one time in seconds speaks against all.
+        if name.endswith("_s") and name != "to_result_s":
+            return doubts("to_result_s")
+        return [time_doubt(row.records, name) for row in rows]
+
     for each in METRICS:
         if not each.column and not every:
             continue
@@ -69,7 +78,8 @@ def detailed(rows: Sequence[Row], *, devices: Devices | None = None, every: bool
                 there = [readings.get((each.name, anywhere(row.first)), Reading()) for row in rows]
                 found.append(_measured(heading, each, there))
         else:
-            found.append(_measured(each.heading, each, [_own(each, row) for row in rows]))
+            values = [row.value(each) for row in rows]
+            found.append(_measured(each.heading, each, list(map(Reading, values, doubts(each.name)))))
         found += [_told(heading, text, rows) for heading, text in _AFTER.get(each.name, {}).items()]
     return [each for each in found if not _idle(each.heading, each.texts)]
 
@@ -171,10 +181,6 @@ def _told(heading: str, text: Callable[[Row], str], rows: Sequence[Row]) -> Colu
             heading, texts, tuple(float(found[0].replace(",", "")) if found else None for found in leading)
         )
     return Column(heading, texts, tuple(None if each == "-" else each for each in texts))
-
-
-def _own(each: Metric, row: Row) -> Reading:
-    return Reading(row.value(each), time_doubt(row.records, each.name))
 
 
 def _measured(heading: str, each: Metric, readings: Sequence[Reading]) -> Column:

@@ -47,7 +47,7 @@ def verdict(found: Judgement) -> str:
     """What the comparison amounts to, in a line."""
     worse, undecided = found.of("regression"), found.of("undecided")
     head = counted(len(worse), "regression") if worse else "No regression"
-    parts = [f"{head} in {counted(len(found.cells), 'cell')} of {found.current.matrix}"]
+    parts = [f"{head} in {counted(len(found.cells), 'cell')} of {quoted(found.current.matrix)}"]
     parts += [f"{len(undecided)} undecided"] if undecided else []
     changed = found.of("changed")
     parts += [f"{counted(len(changed), 'change')} of the set-up"] if changed else []

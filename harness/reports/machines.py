@@ -31,6 +31,8 @@ _RESTS_ON = {
 
 def machines(found: Standings) -> str:
     """The section: the first machine or device of a run against each other one; "" where there is one."""
+    if len({(each.environment.fingerprint, each.cell.device) for each in found.records}) < 2:
+        return ""
     every = of_records(found.records)
     by_place = _by_place(every)
     parts = []

@@ -1,6 +1,7 @@
 """The reports of whatever run lies in a folder, written again from its records."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from harness.analysis.device_times import on_devices
@@ -8,6 +9,8 @@ from harness.analysis.standings import Standings, read_standings
 from harness.analysis.timing_rows import TimingRow, read_timings
 from harness.errors import UserError
 from harness.files import write_whole
+from harness.records import no_collection
+from harness.reports.beside import beside
 from harness.reports.comparisons import render_comparisons
 from harness.reports.leaderboard import leaderboard
 from harness.reports.page import PAGE
@@ -70,26 +73,33 @@ def write_report(
     return write_pages(found, target, rows, html=html)
 
 
+@no_collection()
 def write_pages(
     found: Standings, target: Path, timings: tuple[TimingRow, ...] = (), *, html: bool = False
 ) -> list[Path]:
     """Write the leaderboard of a run that has been read to a file, and its other pages beside it."""
+    if not html:
+        return _write_markdown(found, target, timings)
+    from harness.reports.page.page import write_page
+    from harness.reports.plots import PLOTS, plot_svg
+
+    with beside([partial(plot_svg, plot, found) for plot in PLOTS]) as drawn:
+        written = _write_markdown(found, target, timings)
+        page = write_page(
+            found,
+            target.with_name(PAGE),
+            plots=lambda: [each for each in drawn() if each is not None],
+            timings=timings,
+            beside=[path.name for path in written],
+        )
+    return [*written, page]
+
+
+def _write_markdown(found: Standings, target: Path, timings: tuple[TimingRow, ...]) -> list[Path]:
     comparisons = target.with_name(COMPARISONS)
     write_whole(target, leaderboard(found, timings))
     write_whole(comparisons, render_comparisons(found))
-    if not html:
-        return [target, comparisons]
-    from harness.reports.page.page import write_page
-    from harness.reports.plots import plot_svgs
-
-    page = write_page(
-        found,
-        target.with_name(PAGE),
-        plots=plot_svgs(found),
-        timings=timings,
-        beside=(target.name, comparisons.name),
-    )
-    return [target, comparisons, page]
+    return [target, comparisons]
 
 
 def write_against(run: Path, other: Path) -> Path:

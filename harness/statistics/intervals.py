@@ -10,10 +10,12 @@ counts the rest twice (Owen 2007), so it is taken off once.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+
+from harness.statistics.distributions import binomial_cdf, normal_quantile, student_quantile
 
 __all__ = [
     "Interval",
@@ -104,6 +106,7 @@ def score_interval(share: float, weight: float, quantile: float) -> tuple[float,
     return low, high
 
 
+@lru_cache(maxsize=2**16)  # thousands of rows of as many images have the same few counts
 def wilson(correct: int, images: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of a proportion (Wilson 1927), from the test set's size alone.
 
@@ -111,7 +114,7 @@ def wilson(correct: int, images: int, confidence: float = 0.95) -> tuple[float, 
     """
     if not 0 <= correct <= images or images < 1:
         raise ValueError(f"expected 0 <= correct <= images, got {correct} of {images}")
-    return score_interval(correct / images, images, float(stats.norm.ppf(0.5 + confidence / 2)))
+    return score_interval(correct / images, images, normal_quantile(0.5 + confidence / 2))
 
 
 def freedom(variance: float, *rows: Sample) -> float:
@@ -145,7 +148,7 @@ def accuracy_interval(correct: NDArray[np.bool_], confidence: float = 0.95) -> I
     matter, so it stays within 0..1.  tests/statistics/test_coverage.py holds what it covers.
     """
     row = sample(correct)
-    quantile = float(stats.t.ppf(0.5 + confidence / 2, freedom(row.from_images + row.from_seeds, row)))
+    quantile = student_quantile(0.5 + confidence / 2, freedom(row.from_images + row.from_seeds, row))
     return Interval(*score_interval(row.accuracy, effective_images(row), quantile), confidence)
 
 
@@ -162,8 +165,9 @@ def mean_interval(values: Sequence[float] | NDArray[np.float64], confidence: flo
     known = np.asarray(values, dtype=float)
     if len(known) < 2:
         raise ValueError(f"expected at least two values, got {len(known)}")
-    half = float(stats.t.ppf(0.5 + confidence / 2, len(known) - 1)) * float(stats.sem(known))
-    return Interval(float(known.mean()) - half, float(known.mean()) + half, confidence)
+    mean, error = float(known.mean()), float(known.std(ddof=1)) / math.sqrt(len(known))
+    half = student_quantile(0.5 + confidence / 2, len(known) - 1) * error
+    return Interval(mean - half, mean + half, confidence)
 
 
 def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
@@ -176,11 +180,16 @@ def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interv
     """
     if not values:
         raise ValueError("expected at least one value")
-    count = len(values)
-    # By scipy: of thousands of values, binomial coefficients are numbers of thousands of digits.
-    tails = stats.binom.cdf(np.arange((count + 1) // 2), count, 0.5)
-    coverage = [1 - 2 * float(tail) for tail in tails]
-    enough = [k for k, share in enumerate(coverage, 1) if share >= confidence]
-    k = max(enough, default=1)
+    k, coverage = _median_ranks(len(values), confidence)
     ordered = sorted(values)
-    return Interval(ordered[k - 1], ordered[-k], max(0.0, coverage[k - 1]))
+    return Interval(ordered[k - 1], ordered[-k], coverage)
+
+
+@cache  # thousands of cells have as many blocks each
+def _median_ranks(count: int, confidence: float) -> tuple[int, float]:
+    """Which smallest and largest of so many values hold the median, and with what probability."""
+    # By scipy: of thousands of values, binomial coefficients are numbers of thousands of digits.
+    tails = binomial_cdf(np.arange((count + 1) // 2), count, 0.5)
+    coverage = [1 - 2 * float(tail) for tail in tails]
+    k = max((k for k, share in enumerate(coverage, 1) if share >= confidence), default=1)
+    return k, max(0.0, coverage[k - 1])

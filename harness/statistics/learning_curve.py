@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from harness.statistics.distributions import chi_squared_quantile
 from harness.statistics.intervals import Interval
 
 __all__ = ["FARTHEST", "CurvePoint", "LearningCurve", "Prediction", "fit_learning_curve"]
@@ -113,10 +113,10 @@ def fit_learning_curve(points: Sequence[CurvePoint]) -> LearningCurve:
             (measured.errors - np.average(measured.errors, weights=measured.weights)) ** 2 * measured.weights
         )
     )
-    if flat - finer.min() < stats.chi2.ppf(0.95, 2):
+    if flat - finer.min() < chi_squared_quantile(0.95, 2):
         reason = "the accuracies do not rise by more than their standard errors, so no curve can be told"
         return LearningCurve(given, reason=reason)
-    if finer.min() > stats.chi2.ppf(0.999, max(1, len(given) - 3)):
+    if finer.min() > chi_squared_quantile(0.999, max(1, len(given) - 3)):
         reason = "the points lie off any such curve by more than their standard errors"
         return LearningCurve(given, reason=reason)
     floor, scale, exponent = (float(value) for value in refined[finer.argmin()])
@@ -204,7 +204,7 @@ def _profile(points: _Points, size: float, exponent: float, confidence: float) -
     """
     exponents = np.concatenate([EXPONENTS, _around(exponent)])
     sums = _Sums.of(points, exponents)
-    allowed = float(_best_at(points, exponents)[1].min() + stats.chi2.ppf(confidence, 1))
+    allowed = float(_best_at(points, exponents)[1].min() + chi_squared_quantile(confidence, 1))
     reach = size**-exponents
     floor, scale = sums.line()
     slack = allowed - sums.misfit(floor, scale)

@@ -14,8 +14,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
 
+from harness.statistics.distributions import binomial_cdf, student_quantile, student_tail
 from harness.statistics.intervals import Interval, Sample, effective_images, freedom, sample, score_interval
 
 __all__ = [
@@ -66,7 +66,7 @@ def compare(first: NDArray[np.bool_], second: NDArray[np.bool_], *, confidence: 
     difference = one.accuracy - other.accuracy
     squares = float(np.square(one.means - other.means).sum())
     spread = max(0.0, squares / images - difference**2) / images + one.from_seeds + other.from_seeds
-    quantile = float(stats.t.ppf(0.5 + confidence / 2, freedom(spread, one, other)))
+    quantile = student_quantile(0.5 + confidence / 2, freedom(spread, one, other))
     low_one, high_one = score_interval(one.accuracy, effective_images(one), quantile)
     low_other, high_other = score_interval(other.accuracy, effective_images(other), quantile)
     shared = _correlation(one, other)
@@ -95,7 +95,7 @@ def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
 def exact_p(only_first: NDArray[np.int64], only_second: NDArray[np.int64]) -> NDArray[np.float64]:
     """Exact McNemar p-values from how many images only the one or only the other got right, elementwise."""
     smaller = np.minimum(only_first, only_second)
-    tail = special.bdtr(smaller, only_first + only_second, 0.5)
+    tail = binomial_cdf(smaller, only_first + only_second, 0.5)
     return np.asarray(np.minimum(1.0, 2 * tail))
 
 
@@ -109,7 +109,7 @@ def t_p(
     with np.errstate(divide="ignore", invalid="ignore"):
         degrees = np.where(doubt > 0, known * known / doubt, np.inf)
         statistic = np.where(difference == 0, 0.0, np.abs(difference) / np.sqrt(variance))
-    return np.asarray(2 * stats.t.sf(statistic, degrees))
+    return 2 * student_tail(statistic, degrees)
 
 
 def p_values(rows: Sequence[Sample]) -> NDArray[np.float64]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import permutations
 
 import numpy as np
-from scipy import stats
 
+from harness.statistics.distributions import student_quantile
 from harness.statistics.intervals import Interval
 
 __all__ = [
@@ -41,7 +41,7 @@ class Spread:
         It is a share.  Two of the same truth differ by more in one case out of twenty: Student's t for
         the difference of two means whose deviation was estimated elsewhere.
         """
-        quantile = float(stats.t.ppf(0.5 + confidence / 2, self.freedom))
+        quantile = student_quantile(0.5 + confidence / 2, self.freedom)
         return math.expm1(quantile * self.deviation * math.sqrt(2 / measurements))
 
 
@@ -80,7 +80,7 @@ def ratio_interval(first: Sequence[float], second: Sequence[float], confidence: 
     logs = np.log(first), np.log(second)
     freedom = len(first) + len(second) - 2
     pooled = sum(float(np.sum((each - each.mean()) ** 2)) for each in logs) / freedom
-    half = float(stats.t.ppf(0.5 + confidence / 2, freedom))
+    half = student_quantile(0.5 + confidence / 2, freedom)
     half *= math.sqrt(pooled * (1 / len(first) + 1 / len(second)))
     difference = float(logs[0].mean() - logs[1].mean())
     return Interval(math.exp(difference - half), math.exp(difference + half), confidence)
@@ -111,7 +111,9 @@ def spearman(first: Sequence[float], second: Sequence[float]) -> tuple[float, fl
         raise ValueError(f"expected pairs, got {len(first)} and {len(second)}")
     if len(first) < 3 or len(set(first)) == 1 or len(set(second)) == 1:
         return None
-    places, others = stats.rankdata(first), stats.rankdata(second)
+    from scipy.stats import rankdata  # seldom needed, and slow to import
+
+    places, others = rankdata(first), rankdata(second)
     others = (others - others.mean()) / np.linalg.norm(others - others.mean())
     places = (places - places.mean()) / np.linalg.norm(places - places.mean())
     count = len(places)

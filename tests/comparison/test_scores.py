@@ -49,7 +49,7 @@ def test_a_loss_of_more_than_the_margin_is_a_regression_with_its_size():
     assert one.interval is not None
     assert one.interval.low < -0.03 < one.interval.high
     assert one.message.startswith("test accuracy 95.0 to 92.0 %: -3.00 points, 95 % interval -4.")
-    assert one.message.endswith("margin 2")
+    assert one.message.endswith("margin 2 points")
 
 
 def test_a_loss_of_exactly_the_margin_is_none():
@@ -135,7 +135,7 @@ def test_a_higher_loss_by_more_than_the_margin_is_a_regression():
     expected = float(np.log(0.9 / 0.8))
     assert (one.severity, one.field, one.unit) == ("regression", "test_loss", "nats")
     assert (one.difference, one.before) == pytest.approx((expected, -np.log(0.9)), rel=1e-5)
-    assert "margin 0.05" in one.message
+    assert "margin 0.05 nats" in one.message
 
 
 def test_a_lower_loss_is_improved():

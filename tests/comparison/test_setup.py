@@ -44,7 +44,7 @@ def test_the_same_set_up_is_no_finding():
             "library.keras",
             "version of keras: `3.0` to `3.1`",
         ),
-        (environment(python="3.12.1"), "python.python", "Python: `3.11.0` to `3.12.1`"),
+        (environment(python="3.12.1"), "python", "Python: `3.11.0` to `3.12.1`"),
         (
             environment(settings={"TF_ENABLE_ONEDNN_OPTS": "0"}),
             "setting.TF_ENABLE_ONEDNN_OPTS",

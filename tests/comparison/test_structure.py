@@ -8,7 +8,7 @@ from fakes_compare import trial
 from fakes_judged import changed, found, kinds
 
 from harness.comparison.structure import structure
-from harness.records import Measured, WeightsFacts
+from harness.records import WeightsFacts
 
 ROW = trial(900, depth="blocks:1")
 
@@ -88,9 +88,26 @@ def test_other_phases_of_the_same_recipe_are_a_regression_and_of_another_are_the
     assert found(structure, ROW, changed(shorter, recipe=recipe)) == []
 
 
-@pytest.mark.skipif("train_traces" not in Measured.model_fields, reason="records do not hold traces yet")
-def test_traces_are_compared_where_both_have_them():
-    traced, again = changed(ROW, train_traces={"head": 1}), changed(ROW, train_traces={"head": 3})
-    assert found(structure, traced, ROW) == found(structure, ROW, traced) == []
-    (one,) = found(structure, traced, again)
-    assert (one.field, one.before, one.after) == ("train_traces", "head 1", "head 3")
+def pixels(sha256: str) -> dict[str, Any]:
+    return {"data": ROW[0].data.model_copy(update={"pixels_sha256": sha256})}
+
+
+def validated(images: int) -> dict[str, Any]:
+    return {"history": tuple(epoch(number, validation_images=images) for number in (1, 2))}
+
+
+@pytest.mark.parametrize(
+    ("field", "first", "second", "told"),
+    [
+        ("train_traces", {"train_traces": {"head": 1}}, {"train_traces": {"head": 3}}, ("head 1", "head 3")),
+        ("validation_images", validated(50), validated(48), ("head 50", "head 48")),
+        ("pixels_sha256", pixels("a" * 64), pixels("b" * 64), ("a" * 12, "b" * 12)),
+    ],
+)
+def test_what_older_records_do_not_tell_is_compared_where_both_do(
+    field: str, first: dict[str, Any], second: dict[str, Any], told: tuple[str, str]
+):
+    before, after = changed(ROW, **first), changed(ROW, **second)
+    assert found(structure, before, ROW) == found(structure, ROW, after) == []
+    (one,) = found(structure, before, after)
+    assert (one.severity, one.field, (one.before, one.after)) == ("regression", field, told)

@@ -3,6 +3,7 @@
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 from fakes import answers, failed_record, row
 from fakes_compare import steps, trial
@@ -24,14 +25,14 @@ from harness.reports.findings import (
 BACKBONES = ("VGG16", "VGG19", "Xception", "ResNet50")
 
 
-def many(folder: Path, count: int = 300) -> Judgement:
+def many(folder: Path, count: int = 80) -> Judgement:
     """A run in which every cell is worse, each by a number of its own."""
     before = [row(answers(1000, 1000), seed=seed) for seed in range(count)]
     after = [row(answers(900 - seed, 1000), seed=seed) for seed in range(count)]
     return judged(folder, before, after)
 
 
-def shown(found: Judgement, **options: bool) -> str:
+def shown(found: Judgement, **options: Any) -> str:
     console = Console(file=io.StringIO(), width=400, **options)
     console.print(terminal_findings(found))
     return console.file.getvalue()
@@ -39,26 +40,28 @@ def shown(found: Judgement, **options: bool) -> str:
 
 def mixed(folder: Path) -> Judgement:
     before = [trial(950), *(trial(900, backbone=name) for name in BACKBONES[:3])]
+    data = trial(950)[0].data
     after = [
         trial(950, train=steps(200.0)),
         trial(850, backbone="VGG16"),
         trial(900, first=1, backbone="VGG19"),
-        (failed_record("crashed", "a | `b` <b>c</b>\n@someone", backbone="Xception"), None),
+        (failed_record("crashed", "a | `b` <b>c</b>\n@someone", backbone="Xception", data=data), None),
         trial(900, backbone="ResNet50"),
     ]
     return judged(folder, before, [changed(each, commit="ba9876543210") for each in after])
 
 
 def test_the_verdict_counts_what_fails(tmp_path: Path):
-    assert verdict(mixed(tmp_path / "bad")).startswith("3 regressions in 4 cells of tiny; ")
+    assert verdict(mixed(tmp_path / "bad")).startswith("3 regressions in 4 cells of `tiny`; ")
     assert (
-        verdict(judged(tmp_path / "good", usual_rows(), usual_rows())) == "No regression in 3 cells of tiny."
+        verdict(judged(tmp_path / "good", usual_rows(), usual_rows()))
+        == "No regression in 3 cells of `tiny`."
     )
 
 
 def test_a_comment_begins_with_the_verdict_and_tells_the_worst_first(tmp_path: Path):
     text = render_findings(mixed(tmp_path))
-    assert text.startswith("### 3 regressions in 4 cells of tiny; ")
+    assert text.startswith("### 3 regressions in 4 cells of `tiny`; ")
     headings = re.findall(r"^#### (.*)$", text, re.MULTILINE)
     assert headings == ["Regressions", "Changed set-up", "Advisory", "New", "Figures of these cells"]
 
@@ -82,7 +85,7 @@ def test_unchanged_cells_and_what_is_within_its_margin_are_folded(tmp_path: Path
     folds = re.findall(r"<details><summary>(.*?)</summary>\n\n(.*?)\n\n</details>", text, re.DOTALL)
     assert [summary for summary, _ in folds] == [
         "1 cell without such a finding",
-        "1 change within the margin",
+        "2 changes within the margin",
     ]
     assert "VGG19" in folds[0][1]
     assert folds[1][1].startswith("- `VGG19/")
@@ -110,13 +113,13 @@ def test_a_comment_fits_into_what_github_takes(tmp_path: Path):
     regressions = text.split("#### Regressions")[1].split("####")[0]
     assert len(re.findall(r"^- `MobileNet", regressions, re.MULTILINE)) == MOST_LINES
     assert f"- and {len(found.of('regression')) - MOST_LINES} more; `--json` has all of them" in regressions
-    assert f"The first {MOST_ROWS} of 300 cells." in text
+    assert f"The first {MOST_ROWS} of 80 cells." in text
 
 
 def test_a_terminal_shows_a_line_a_finding_and_not_what_is_within_its_margin(tmp_path: Path):
     text = shown(mixed(tmp_path))
     lines = text.splitlines()
-    assert lines[0].startswith("3 regressions in 4 cells of tiny")
+    assert lines[0].startswith("3 regressions in 4 cells of `tiny`")
     words = [line.split()[0] for line in lines[3:]]
     assert words == ["regression"] * 3 + ["changed", "advisory", "new"]
     assert "within" not in words
@@ -128,9 +131,10 @@ def test_a_terminal_is_kept_short(tmp_path: Path):
 
 def test_colour_marks_a_regression_on_a_terminal_alone(tmp_path: Path):
     found = mixed(tmp_path)
-    assert "\x1b[1;31m" in shown(found, force_terminal=True, legacy_windows=False)
-    assert "\x1b" not in shown(found)
-    assert "\x1b[1;31m" not in shown(found, force_terminal=True, no_color=True, legacy_windows=False)
+    coloured = {"force_terminal": True, "color_system": "standard"}
+    assert "\x1b[1;31m" in shown(found, **coloured, no_color=False)
+    assert "\x1b[1;31m" not in shown(found, **coloured, no_color=True)
+    assert "\x1b" not in shown(found, color_system=None)
 
 
 def test_names_are_not_read_as_markup_of_the_terminal(tmp_path: Path):

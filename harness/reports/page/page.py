@@ -8,7 +8,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ def write_page(
     found: Standings,
     path: Path,
     *,
-    plots: Sequence[tuple[str, str]] = (),
+    plots: Callable[[], Sequence[tuple[str, str]]] = tuple,
     timings: Sequence[TimingRow] = (),
     beside: Sequence[str] = (),
 ) -> Path:
@@ -57,40 +57,38 @@ def write_page(
 def render_page(
     found: Standings,
     *,
-    plots: Sequence[tuple[str, str]] = (),
+    plots: Callable[[], Sequence[tuple[str, str]]] = tuple,
     timings: Sequence[TimingRow] = (),
     beside: Sequence[str] = (),
 ) -> str:
-    """The page of a run as HTML; `plots` are titles and SVG texts, `timings` the times on other devices.
+    """The page of a run as HTML; `timings` are the times on other devices.
 
+    `plots` gives titles and SVG texts; it is asked for them last, since they may be drawn meanwhile.
     `beside` are the names of files in the same folder, which it links to.
 
     A plot is set as a picture, a document of its own: its identifiers and styles cannot meet those of another
     plot, and nothing in it runs or loads.
     """
     tables = sections(found, timings)
-    data = {"first": FIRST_ROWS, "sections": [each.as_dict() for each in tables]}
+    data = _embedded({"first": FIRST_ROWS, "sections": [each.as_dict() for each in tables]})
     style, script = _asset("page.css"), _asset("page.js")
-    return (
-        _templates()
-        .get_template("page.html")
-        .render(
-            matrix=found.facts.matrix,
-            policy=_policy(style, script),
-            style=Markup(style),
-            script=Markup(script),
-            data=_embedded(data),
-            answers=_answers(found),
-            facts=header(found.facts, found.records, timings),
-            sections=tables,
-            first=FIRST_ROWS,
-            backbones=sorted({name for each in tables for name in each.backbones} - {""}),
-            strategies=sorted({name for each in tables for name in each.strategies} - {""}),
-            plots=[(name, base64.b64encode(svg.encode()).decode()) for name, svg in plots],
-            beside=beside,
-            notes=[_with_code(note) for note in notes(found)],
-        )
-    )
+    facts = {
+        "matrix": found.facts.matrix,
+        "policy": _policy(style, script),
+        "style": Markup(style),
+        "script": Markup(script),
+        "data": data,
+        "answers": _answers(found),
+        "facts": header(found.facts, found.records, timings),
+        "sections": tables,
+        "first": FIRST_ROWS,
+        "backbones": sorted({name for each in tables for name in each.backbones} - {""}),
+        "strategies": sorted({name for each in tables for name in each.strategies} - {""}),
+        "beside": beside,
+        "notes": [_with_code(note) for note in notes(found)],
+    }
+    pictures = [(name, base64.b64encode(svg.encode()).decode()) for name, svg in plots()]
+    return _templates().get_template("page.html").render(facts, plots=pictures)
 
 
 def _answers(found: Standings) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ To add a picture, write a function from `Standings` to a figure, None where the 
 list it.
 """
 
-from harness.reports.plots.plots import PLOTS, Plot, draw_plots, draw_timing_plots, plot_svgs
+from harness.reports.plots.plots import PLOTS, Plot, draw_plots, draw_timing_plots, plot_svg
 from harness.reports.plots.style import FORMATS
 
-__all__ = ["FORMATS", "PLOTS", "Plot", "draw_plots", "draw_timing_plots", "plot_svgs"]
+__all__ = ["FORMATS", "PLOTS", "Plot", "draw_plots", "draw_timing_plots", "plot_svg"]

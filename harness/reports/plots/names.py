@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from harness.analysis.rows import Row
 from harness.analysis.step_times import STEP_TIMES
@@ -33,6 +34,7 @@ def names(cells: Sequence[Cell]) -> list[Name]:
     return found
 
 
+@lru_cache(maxsize=2**16)  # each picture of thousands of rows asks for all of them
 def anywhere(cell: Cell) -> Cell:
     """The configuration of a cell, on whatever device and in whatever precision."""
     return replace(cell, seed=0, device="", precision="")
@@ -74,6 +76,12 @@ def batches(records: Iterable[Record], name: str) -> str:
     return f"Steps are of different batches here ({told} images), so not all of them compare."
 
 
-def wrapped(rows: Sequence[Row]) -> list[str]:
-    """Names for labels inside a picture: the backbone above the strategy."""
-    return [f"{backbone}\n{rest}" for backbone, rest in names([row.cell for row in rows])]
+def wrapped(rows: Sequence[Row], places: Sequence[int]) -> list[str]:
+    """Names for labels of some rows of a picture, by their places: the backbone above the strategy.
+
+    They tell each of them from all rows.
+    """
+    kinds = {(rows[place].cell.backbone, rows[place].cell.label) for place in places}
+    alike = [n for n, row in enumerate(rows) if (row.cell.backbone, row.cell.label) in kinds]
+    named = dict(zip(alike, names([rows[n].cell for n in alike]), strict=True))
+    return ["\n".join(named[place]) for place in places]

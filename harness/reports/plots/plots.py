@@ -19,7 +19,7 @@ from harness.reports.plots.step_times import draw_step_times, draw_timings
 from harness.reports.plots.style import FORMATS, inline_svg, rendered
 from harness.reports.plots.tradeoff import draw_tradeoff
 
-__all__ = ["PLOTS", "Plot", "draw_plots", "draw_timing_plots", "plot_svgs"]
+__all__ = ["PLOTS", "Plot", "draw_plots", "draw_timing_plots", "plot_svg"]
 
 
 @dataclass(frozen=True)
@@ -82,14 +82,12 @@ def draw_timing_plots(timings: Timings, folder: Path, *, formats: Sequence[str] 
     ]
 
 
-def plot_svgs(found: Standings) -> list[tuple[str, str]]:
-    """The pictures that have something to show as (title, SVG element), for a page that holds them all."""
-    drawn = [(plot, plot.draw(found)) for plot in PLOTS]
-    return [
-        (plot.title, inline_svg(rendered(figure, "svg", title=plot.title), plot.name))
-        for plot, figure in drawn
-        if figure is not None
-    ]
+def plot_svg(plot: Plot, found: Standings) -> tuple[str, str] | None:
+    """A picture as (title, SVG element), for a page that holds them all; None with nothing to show."""
+    figure = plot.draw(found)
+    if figure is None:
+        return None
+    return plot.title, inline_svg(rendered(figure, "svg", title=plot.title), plot.name)
 
 
 def _written(

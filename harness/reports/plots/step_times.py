@@ -14,6 +14,7 @@ from harness.analysis.standings import Standings
 from harness.analysis.step_times import StepTime, step_time
 from harness.analysis.timing_rows import TimingRow, Timings
 from harness.matrix import Cell
+from harness.metrics import metric
 from harness.reports.plots.names import anywhere, batches, group_titles, names
 from harness.reports.plots.style import headline, new_figure, note, readable, styled
 from harness.reports.tables import significant
@@ -67,11 +68,14 @@ def bars(found: Standings, name: str) -> Bars | None:
     The most accurate rows where there are more than fit; None where no row has it.
     """
     groups = [table.rows for table in found.tables] + [found.controls, found.partial]
-    rows = [row for group in groups for row in group if step_time(row.records, name)]
-    kept = list(dict.fromkeys(anywhere(row.cell) for row in rows))[:_MOST]
+    timed: dict[Cell, list[Row]] = defaultdict(list)
+    for row in (row for group in groups for row in group):
+        if row.value(metric(name)) is not None:
+            timed[anywhere(row.cell)].append(row)
+    kept = list(timed)[:_MOST]
     if not kept:
         return None
-    rows = [row for row in rows if anywhere(row.cell) in set(kept)]
+    rows = [row for cell in kept for row in timed[cell]]
     firsts = {conditions(row.first): row.first for row in reversed(rows)}
     firsts = {kind: firsts[kind] for kind in dict.fromkeys(conditions(row.first) for row in rows)}
     titles = dict(zip(firsts, group_titles(list(firsts.values())), strict=True))
@@ -204,5 +208,5 @@ def _devices_first(settings: Iterable[str]) -> list[str]:
 
 
 def _configurations(rows: Sequence[Row], name: str) -> int:
-    timed: set[Cell] = {anywhere(row.cell) for row in rows if step_time(row.records, name)}
+    timed: set[Cell] = {anywhere(row.cell) for row in rows if row.value(metric(name)) is not None}
     return len(timed)

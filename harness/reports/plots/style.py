@@ -10,7 +10,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from itertools import cycle
 from typing import Any
 
@@ -144,6 +144,7 @@ def marker_of(strategy: str) -> str:
     return dict(zip(STRATEGIES, cycle(_MARKERS), strict=False)).get(strategy, _MARKERS[0])
 
 
+@lru_cache(maxsize=2**16)
 def readable(text: str) -> str:
     """A text with each character that the font has no shape for replaced by its number, as <U+732B>."""
     known = _shapes()

@@ -177,6 +177,8 @@ def _draw_points(axes: Any, panel: Tradeoff, fills: dict[str, Any]) -> None:
             fillstyle="bottom" if doubtful else "full",
             markerfacecoloralt="white",
             linestyle="none",
+            # As shapes, thousands of dots make an SVG of megabytes.
+            rasterized=panel.crowded and not leads,
             zorder=4 if leads else 3,
         )
     tied = [
@@ -303,8 +305,8 @@ def _draw_labels(figure: Any, panels: Sequence[tuple[Any, Tradeoff]]) -> None:
     point = figure.dpi / 72
     for axes, panel in panels:
         frame = axes.get_window_extent(renderer)
-        texts = wrapped(panel.rows)
-        labels = [axes.text(0, 0, texts[place], **_TEXT) for place in panel.labelled]
+        texts = wrapped(panel.rows, panel.labelled)
+        labels = [axes.text(0, 0, text, **_TEXT) for text in texts]
         extents = [Text.get_window_extent(label, renderer) for label in labels]
         spots = axes.transData.transform(
             [(cost, 100 * row.accuracy) for row, cost in zip(panel.rows, panel.costs, strict=True)]
@@ -329,10 +331,10 @@ def _draw_labels(figure: Any, panels: Sequence[tuple[Any, Tradeoff]]) -> None:
             gap=3 * point,
             reach=8 * point,
         )
-        for label, place, box in zip(labels, panel.labelled, boxes, strict=True):
+        for label, text, place, box in zip(labels, texts, panel.labelled, boxes, strict=True):
             label.remove()
             if box is not None:
-                _draw_label(axes, panel, place, box, texts[place], tuple(spots[place]), point)
+                _draw_label(axes, panel, place, box, text, tuple(spots[place]), point)
 
 
 _TEXT: dict[str, Any] = {"fontsize": 7, "ha": "center", "va": "center", "linespacing": 1.05}

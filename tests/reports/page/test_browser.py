@@ -393,7 +393,7 @@ def test_on_a_phone_a_name_and_its_accuracy_are_in_sight(opened: Open):
 def test_a_picture_that_is_wider_than_a_phone_says_so(opened: Open):
     svg = '<svg xmlns="http://www.w3.org/2000/svg" width="900" height="200"/>'
     for width, told in ((360, True), (1280, False)):
-        with opened(render_page(RUN, plots=[("one", svg)]), width=width) as page:
+        with opened(render_page(RUN, plots=lambda: [("one", svg)]), width=width) as page:
             page.wait_for_load_state("load")
             assert page.locator("figure .hint").is_visible() == told
 
@@ -415,7 +415,7 @@ def test_hostile_text_is_shown_and_does_not_run(opened: Open):
         failed=(failed_record("crashed", HOSTILE, backbone="VGG16"),),
     )
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" onload="document.title=1"><text>{HOSTILE}</text></svg>'
-    with opened(render_page(found, plots=[(HOSTILE, svg)])) as page:
+    with opened(render_page(found, plots=lambda: [(HOSTILE, svg)])) as page:
         assert page.title() == "transferbench: tiny"
         assert texts(page, "reason", "without-result") == [HOSTILE]
         assert page.locator("dd", has_text="犬").inner_text().count(HOSTILE) == 1
@@ -435,7 +435,7 @@ def test_plots_are_seen_at_their_size(opened: Open):
         '<svg xmlns="http://www.w3.org/2000/svg" width="300" height="200"><style>rect { fill: red }</style>'
         '<rect style="fill: blue" width="9" height="9"/></svg>'
     )
-    with opened(render_page(RUN, plots=[("one", svg), ("two", svg)])) as page:
+    with opened(render_page(RUN, plots=lambda: [("one", svg), ("two", svg)])) as page:
         sizes = page.locator("figure img").evaluate_all(
             "all => all.map((each) => [each.complete, each.naturalWidth, each.naturalHeight])"
         )

@@ -57,7 +57,7 @@ def hostile() -> str:
             failed=(failed_record("crashed", HOSTILE, backbone="VGG16"),),
             missing=((HOSTILE, HOSTILE),),
         ),
-        plots=[(HOSTILE, f"<svg>{HOSTILE}</svg>")],
+        plots=lambda: [(HOSTILE, f"<svg>{HOSTILE}</svg>")],
     )
 
 
@@ -191,7 +191,7 @@ def test_the_policy_allows_this_very_style_and_script_and_no_address(html: str):
 
 def test_each_plot_is_a_picture_of_its_own_with_its_title():
     svg = '<svg xmlns="http://www.w3.org/2000/svg"><defs><g id="same"/></defs></svg>'
-    html = render_page(standings(BEST), plots=[("one & two", svg), ("three", svg)])
+    html = render_page(standings(BEST), plots=lambda: [("one & two", svg), ("three", svg)])
     assert re.findall(r'<img alt="([^"]*)"', html) == ["one &amp; two", "three"]
     pictures = re.findall(r'src="data:image/svg\+xml;base64,([^"]*)"', html)
     assert [base64.b64decode(each).decode() for each in pictures] == [svg, svg]
@@ -199,7 +199,7 @@ def test_each_plot_is_a_picture_of_its_own_with_its_title():
 
 
 def test_a_picture_has_its_title_inside_and_not_above_it_as_well():
-    html = render_page(standings(BEST), plots=[("one title", "<svg/>")])
+    html = render_page(standings(BEST), plots=lambda: [("one title", "<svg/>")])
     assert re.findall(r">\s*one title\s*<", html) == []
     assert 'aria-label="one title"' in html
 

@@ -14,7 +14,7 @@ from figures import check_legible
 from harness.analysis.standings import Standings, read_standings
 from harness.backbones import BACKBONES
 from harness.errors import UserError
-from harness.reports.plots import PLOTS, Plot, draw_plots, plot_svgs
+from harness.reports.plots import PLOTS, Plot, draw_plots, plot_svg
 
 FAILED = failed_record("oom", "no memory", backbone="VGG16")
 OTHER_LETTERS = {"strategy": "fine-tuning", "depth": "from:猫_$x^2$_блок"}
@@ -87,7 +87,8 @@ def test_a_picture_or_a_format_that_there_is_not_is_refused_with_the_choices(tmp
 
 def test_a_page_can_hold_all_pictures_at_once():
     part = shown(result(backbone=next(iter(BACKBONES)), train_images=50))
-    drawn = plot_svgs(standings([*many(2), part]))
+    found = standings([*many(2), part])
+    drawn = [each for plot in PLOTS if (each := plot_svg(plot, found))]
     assert [title for title, _ in drawn] == [plot.title for plot in PLOTS]
     ids = [name for _, svg in drawn for name in re.findall(r'\bid="([^"]+)"', svg)]
     assert len(ids) == len(set(ids))
@@ -103,5 +104,6 @@ def test_names_and_titles_are_each_once():
 
 def test_drawing_changes_no_settings():
     before = dict(mpl.rcParams)
-    plot_svgs(standings(many(1)))
+    found = standings(many(1))
+    assert any(plot_svg(plot, found) for plot in PLOTS)
     assert dict(mpl.rcParams) == before
