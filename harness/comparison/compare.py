@@ -33,7 +33,7 @@ from harness.comparison.timings import (
 )
 from harness.errors import UserError
 from harness.metrics import Metric, metric
-from harness.records import Record
+from harness.records import Record, StepTimes
 
 __all__ = ["compare_folders"]
 
@@ -136,10 +136,14 @@ def _figures(pair: Pair) -> tuple[Figure, ...]:
     ]
     for name in STEP_TIMES:
         before, after = comparable_times(pair, name) or (None, None)
-        figures.append(_figure(metric(name), before and before.milliseconds, after and after.milliseconds))
+        figures.append(_figure(metric(name), _milliseconds(before), _milliseconds(after)))
     known = same_machine(pair.before.environment, pair.after.environment)
     own = [_megabytes(record) if known else "-" for record in (pair.before, pair.after)]
     return (*figures, Figure("own memory (MB)", *own))
+
+
+def _milliseconds(times: StepTimes | None) -> float | None:
+    return times.milliseconds if times else None
 
 
 def _figure(of: Metric, before: float | None, after: float | None) -> Figure:

@@ -58,14 +58,13 @@ def render_findings(found: Judgement) -> str:
     """The comparison as a comment in markdown: the verdict, the worst first, what is unchanged folded."""
     parts = [f"### {verdict(found)}", f"{_told(found.baseline)} (baseline) to {_told(found.current)}."]
     parts += [_section(found, severity) for severity in _COLOURS if found.of(severity)]
-    if table := _table(found, [name for name in found.figures if name not in found.unchanged]):
+    unchanged, within = dict.fromkeys(found.unchanged), found.of("within")
+    if table := _table(found, [name for name in found.figures if name not in unchanged]):
         parts.append(f"#### Figures of these cells\n\n{table}")
-    if table := _table(found, found.unchanged):
-        parts.append(_fold(f"{counted(len(found.unchanged), 'cell')} without such a finding", table))
-    if lines := _lines(found, found.of("within")):
-        parts.append(
-            _fold(f"{counted(len(found.of('within')), 'change')} within the margin", "\n".join(lines))
-        )
+    if table := _table(found, list(unchanged)):
+        parts.append(_fold(f"{counted(len(unchanged), 'cell')} without such a finding", table))
+    if lines := _lines(found, within):
+        parts.append(_fold(f"{counted(len(within), 'change')} within the margin", "\n".join(lines)))
     return "\n\n".join(parts) + "\n"
 
 
