@@ -42,7 +42,7 @@ def main() -> None:
         narrow = [word for name in given.backbones for word in ("--backbones", name)]
         for number, side in turns(given.passes):
             package, folder = folders[side]
-            words = [str(given.matrix), "--out", str(folder), "--passes", str(number), "--rounds", "2"]
+            words = [str(given.matrix.resolve()), "--out", str(folder), "--passes", str(number), "--rounds", "2"]
             print(f"pass {number} of {given.passes}: {side}", flush=True)
             call(package, "time", *words, *narrow)
     code = call(ROOT, "compare", *(str(folder) for _, folder in folders.values()), "--dedicated", check=False)
@@ -81,7 +81,8 @@ def slower() -> Iterator[tuple[Path, Path]]:
 def call(package: Path, *words: str, check: bool = True) -> int:
     """Call the command of a package in a process of its own, and return its exit code."""
     environment = {**os.environ, "PYTHONPATH": str(package)}
-    done = subprocess.run([sys.executable, "-c", PROGRAM, *words], env=environment, check=check)
+    # Not from this checkout, whose package `python -c` would find before the other.
+    done = subprocess.run([sys.executable, "-c", PROGRAM, *words], env=environment, cwd=package, check=check)
     return done.returncode
 
 

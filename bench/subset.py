@@ -76,6 +76,7 @@ def run(
         done = subprocess.run(
             [sys.executable, str(Path(__file__)), str(MATRIX), str(out), str(cache), *parts],
             env={**os.environ, "PYTHONPATH": str(package), **(settings or {})},
+            cwd=package,
             preexec_fn=before,
             stdout=file,
             stderr=subprocess.STDOUT,

@@ -78,8 +78,9 @@ class Epoch(_Frozen):
     """One epoch: losses (nats), top-1 accuracies (0..1), images trained on, and seconds.
 
     Training figures are Keras' running means over the epoch, with dropout and augmentation on;
-    validation figures are taken after the epoch, on `validation_images` images as they are (None in
-    records from before that was kept).  Of a linear probe each
+    validation figures are taken after the epoch, on `validation_images` images as they are.
+    `learning_rate` is the optimizer's when the epoch ends.  (Both are None in records from before they were
+    kept.)  Of a linear probe each
     strength of the penalty that was tried is one: `strength` is scikit-learn's C, and the training
     figures are those of the finished fit.
     """
@@ -95,6 +96,7 @@ class Epoch(_Frozen):
     validation_seconds: float
     strength: float | None = None
     validation_images: int | None = None
+    learning_rate: float | None = None
 
 
 class DeviceState(_Frozen):

@@ -337,6 +337,7 @@ class Trainer:
             seconds=seconds,
             validation_seconds=time.perf_counter() - began,
             validation_images=len(probabilities),
+            learning_rate=float(trained.optimizer.learning_rate),
         )
 
     def _features(

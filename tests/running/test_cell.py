@@ -87,6 +87,9 @@ def test_a_cell_measures_everything_that_its_record_needs(
     found = outcome.measured
     assert (outcome.status, outcome.reason) == ("ok", "")
     assert [epoch.images for epoch in found.history] == [12] * sum(p.epochs for p in job.planned.phases)
+    assert [epoch.learning_rate for epoch in found.history] == pytest.approx(
+        [phase.learning_rate for phase in job.planned.phases for _ in range(phase.epochs)]
+    )
     assert found.best == found.chosen in found.history
     assert found.variables_moved == found.variables_trained > 0
     assert found.jit is False
