@@ -198,6 +198,7 @@ MUTATIONS = (
             ),
         ),
         (FAST, TUNED),
+        unseen="no class of the synthetic images is told by its colours; test_classifier.py sees it",
     ),
     Mutation(
         "interpolation",
@@ -292,6 +293,7 @@ MUTATIONS = (
             ),
         ),
         (FAST,),
+        unseen="half of 256 units answer as the whole does, to 0.005 nats; no check of the subset sees it",
     ),
     Mutation(
         "one-block-deeper",
@@ -310,6 +312,7 @@ MUTATIONS = (
         "the weights of the last epoch count instead of those of the best",
         (Change("training/fit.py", "zip(state, kept, strict=True)", "()"),),
         (FAST, TUNED),
+        unseen="the last epoch is as good as the best here; test_fit.py sees it",
     ),
     Mutation(
         "traced-every-epoch",
