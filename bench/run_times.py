@@ -42,7 +42,15 @@ def main() -> None:
         narrow = [word for name in given.backbones for word in ("--backbones", name)]
         for number, side in turns(given.passes):
             package, folder = folders[side]
-            words = [str(given.matrix.resolve()), "--out", str(folder), "--passes", str(number), "--rounds", "2"]
+            words = [
+                str(given.matrix.resolve()),
+                "--out",
+                str(folder),
+                "--passes",
+                str(number),
+                "--rounds",
+                "2",
+            ]
             print(f"pass {number} of {given.passes}: {side}", flush=True)
             call(package, "time", *words, *narrow)
     code = call(ROOT, "compare", *(str(folder) for _, folder in folders.values()), "--dedicated", check=False)

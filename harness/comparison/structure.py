@@ -35,7 +35,9 @@ def structure(pair: Pair) -> Iterator[Finding]:
         yield _differs(pair, "phases", "what is trained, by phase", *_phase_changes(pair))
     before, after = _rates(pair.before), _rates(pair.after)
     if before and after and before != after:
-        yield _differs(pair, "learning_rate", "learning rates that the optimizer had, by phase", before, after)
+        yield _differs(
+            pair, "learning_rate", "learning rates that the optimizer had, by phase", before, after
+        )
 
 
 def _differs(pair: Pair, field: str, words: str, before: Value, after: Value) -> Finding:
