@@ -293,7 +293,7 @@ MUTATIONS = (
             ),
         ),
         (FAST,),
-        unseen="half of 256 units answer as the whole does, to 0.005 nats; no check of the subset sees it",
+        unseen="half of 256 units answer as the whole does, to 0.005 nats; test_scoring.py sees it",
     ),
     Mutation(
         "one-block-deeper",
