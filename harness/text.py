@@ -43,7 +43,7 @@ def paragraph(text: str, width: int | None = None, *, mark: str = "") -> str:
 
 
 def quoted(value: object, longest: int = 200) -> str:
-    """What others gave, in backticks: in markdown it can neither be a link, a mention nor a tag, nor end early.
+    """What others gave, in backticks: in markdown it is neither a link nor a mention nor a tag.
 
     It stands in one line, its own backticks become apostrophes, and what is too long is cut.
     """

@@ -112,7 +112,7 @@ def resolved(sides: Sequence[Timings], device: str, measurements: int) -> float:
 
     Without an A/A test and with too few rows it is the margin that machines have which nothing is known of.
     """
-    widths = []
+    widths: list[float] = []
     for side in sides:
         checks = [each.check for each in side.resolutions if each.device == device and each.check]
         widths += [aa_spread(check).width(measurements) for check in checks]
@@ -185,14 +185,12 @@ def _in_turn(pair: TimedPair, passes: int) -> list[_Turn]:
     """The turns of a cell, by pass; empty where a half lacks them or has one of the two first in all."""
     base = {record.in_pass: record for record in pair.before.records}
     head = {record.in_pass: record for record in pair.after.records}
-    in_time = sorted(
-        [*(("base", record) for record in base.values()), *(("head", record) for record in head.values())],
-        key=lambda each: each[1].started,
-    )
+    in_time = sorted([*base.values(), *head.values()], key=lambda record: record.started)
+    # Of one side a pass has one record, so two of the same number are of both sides.
     turns = [
         _Turn(one.in_pass, base[one.in_pass], head[one.in_pass])
-        for (side, one), (other_side, other) in pairwise(in_time)
-        if side != other_side and one.in_pass == other.in_pass and one.started < other.started
+        for one, other in pairwise(in_time)
+        if one.in_pass == other.in_pass and one.started < other.started
     ]
     for half in _halves(turns, passes):
         if len(half) < FEWEST_IN_HALF or len({turn.base_first for turn in half}) < 2:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from harness.comparison.cells import Pair
 from harness.comparison.finding import Finding, Severity
 from harness.metrics import Metric, metric
-from harness.records import Predictions, Record
+from harness.records import Predictions
 from harness.statistics import Interval, compare, mean_interval
 from harness.text import counted
 from harness.training.scoring import cross_entropies
@@ -23,6 +23,9 @@ __all__ = ["non_inferiority", "scores"]
 
 _ROUNDING = 1e-9
 """What floating point adds to a difference of shares: 0.93 - 0.91 is more than 0.02."""
+
+_OWN_ACCURACY = 1e-6
+"""How far a recorded accuracy may lie from that of its predictions: float32 carries it to 1e-7."""
 
 _OWN_LOSS = 1e-4
 """How far a recorded loss may lie from that of its predictions, which are kept as float32."""
@@ -90,7 +93,7 @@ def _accuracy(pair: Pair, asked: _Asked) -> Iterator[Finding]:
     ) and np.array_equal(before.labels, after.labels):
         return
     found = compare(after.correct, before.correct)
-    values = float(before.correct.mean()), float(after.correct.mean())
+    values = _accuracy_of(before), _accuracy_of(after)
     yield _judged(pair, metric("test_accuracy"), values, found.difference, found.interval)
 
 
@@ -102,7 +105,8 @@ def _loss(pair: Pair, asked: _Asked) -> Iterator[Finding]:
     mean = float(differences.mean())
     # One image has no spread: nothing is known of others.
     interval = mean_interval(differences) if len(differences) > 1 else Interval(-np.inf, np.inf, 0.95)
-    yield _judged(pair, metric("test_loss"), (float(before.mean()), float(after.mean())), mean, interval)
+    values = float(before.mean()), float(after.mean())
+    yield _judged(pair, metric("test_loss"), values, mean, interval)
 
 
 def _judged(
@@ -138,14 +142,11 @@ def _signed(of: Metric, difference: float) -> str:
 
 def _own_scores(pair: Pair, before: Predictions, after: Predictions) -> Iterator[Finding]:
     """A recorded accuracy or loss that is not that of the predictions beside it, if it once was."""
-    for name, allowed, recorded, own in (
-        ("test_accuracy", _ROUNDING + 1e-6, _recorded_accuracy, lambda found: float(found.correct.mean())),
-        ("test_loss", _OWN_LOSS, _recorded_loss, lambda found: float(_losses(found).mean())),
-    ):
-        was, told, given = recorded(pair.before), recorded(pair.after), own(after)
+    for name, allowed in (("test_accuracy", _OWN_ACCURACY), ("test_loss", _OWN_LOSS)):
+        of, own = metric(name), _OWN[name]
+        was, told, given = of.value(pair.before), of.value(pair.after), own(after)
         sound = was is not None and abs(was - own(before)) <= allowed
         if sound and (told is None or abs(told - given) > allowed):
-            of = metric(name)
             yield Finding(
                 kind="record",
                 severity="regression",
@@ -158,12 +159,15 @@ def _own_scores(pair: Pair, before: Predictions, after: Predictions) -> Iterator
             )
 
 
-def _recorded_accuracy(record: Record) -> float | None:
-    return record.measured.test_accuracy
+def _accuracy_of(found: Predictions) -> float:
+    return float(found.correct.mean())
 
 
-def _recorded_loss(record: Record) -> float | None:
-    return record.measured.test_loss
+def _loss_of(found: Predictions) -> float:
+    return float(_losses(found).mean())
+
+
+_OWN = {"test_accuracy": _accuracy_of, "test_loss": _loss_of}
 
 
 def _losses(found: Predictions) -> NDArray[np.float64]:

@@ -97,13 +97,14 @@ def lone_timings(baseline: Timings, current: Timings) -> Iterator[Finding]:
 def timing_facts(pair: TimedPair) -> Iterator[Finding]:
     """What is not a time: the work of a step exactly, its memory within the margin, versions and commits."""
     before, after = pair.before, pair.after
-    for field, words, ours, theirs in (
+    exact: tuple[tuple[str, str, Value, Value], ...] = (
         ("parameters", "parameters", before.parameters, after.parameters),
         ("parameters_trainable", "trainable parameters", before.trainable, after.trainable),
         ("multiply_adds", "multiply-adds of a step", before.multiply_adds, after.multiply_adds),
         ("jit", "compiled by XLA", before.timed[0].jit, after.timed[0].jit),
         ("placed_on", "where the step ran", before.timed[0].placed_on, after.timed[0].placed_on),
-    ):
+    )
+    for field, words, ours, theirs in exact:
         if ours != theirs:
             yield _differs(pair.name, field, words, ours, theirs)
     yield from memory(
@@ -116,7 +117,15 @@ def timing_facts(pair: TimedPair) -> Iterator[Finding]:
     commits = [", ".join(dict.fromkeys(record.commit for record in row.records)) for row in (before, after)]
     if commits[0] != commits[1]:
         words = " to ".join(quoted(commit) if commit else "none" for commit in commits)
-        yield Finding("setup", "changed", f"harness commit: {words}", (pair.name,), "commit", "", *commits)
+        yield Finding(
+            kind="setup",
+            severity="changed",
+            message=f"harness commit: {words}",
+            cells=(pair.name,),
+            field="commit",
+            before=commits[0],
+            after=commits[1],
+        )
 
 
 def advisory_times(pair: TimedPair) -> Iterator[Finding]:

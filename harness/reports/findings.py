@@ -62,7 +62,7 @@ def render_findings(found: Judgement) -> str:
     if table := _table(found, [name for name in found.figures if name not in unchanged]):
         parts.append(f"#### Figures of these cells\n\n{table}")
     if table := _table(found, list(unchanged)):
-        parts.append(_fold(f"{counted(len(unchanged), 'cell')} without such a finding", table))
+        parts.append(_fold(f"{counted(len(unchanged), 'cell')} within the margins", table))
     if lines := _lines(found, within):
         parts.append(_fold(f"{counted(len(within), 'change')} within the margin", "\n".join(lines)))
     return "\n\n".join(parts) + "\n"

@@ -113,6 +113,14 @@ def test_times_that_were_not_taken_in_turn_are_refused_with_how_it_is_done(
     assert "`--passes 1` for the base" in caught.value.hint
 
 
+def test_times_of_which_it_cannot_be_told_who_came_first_are_refused(tmp_path: Path):
+    base, head = passes(FLAT, (70.0,) * 4)
+    head = [record.model_copy(update={"started": base[0].started}) for record in head]
+    base = [record.model_copy(update={"started": base[0].started}) for record in base]
+    with pytest.raises(UserError, match="not timed in turn"):
+        judged(tmp_path, (base, head))
+
+
 def test_a_cell_that_was_timed_again_later_is_undecided_and_the_others_are_judged(tmp_path: Path):
     """The first pass of the base's VGG16 was disturbed, and taken again at the end."""
     good, late = passes(FLAT, FLAT), passes(FLAT, (70.0,) * 4, backbone="VGG16")

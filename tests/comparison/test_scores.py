@@ -86,7 +86,7 @@ def test_predictions_that_are_lost_are_a_regression_and_the_rest_is_compared():
     one = predictions(right(900))
     rest = Predictions(one.ids[:900], one.labels[:900], one.probabilities[:900])
     row = trial(900)
-    (lost,) = scores(pair(row, row), one, rest)
+    (lost,) = (each for each in scores(pair(row, row), one, rest) if each.field == "predictions")
     assert (lost.kind, lost.severity, lost.before, lost.after) == ("record", "regression", 1000, 900)
     assert "100 are without a prediction" in lost.message
 
@@ -162,6 +162,25 @@ def test_a_loss_that_changed_for_one_image_alone_has_no_interval():
 
 
 # The rule
+
+
+@pytest.mark.parametrize(
+    ("gain", "low", "word"),
+    [
+        (-0.03, -0.05, "regression"),
+        (-0.03, -0.03, "regression"),
+        (-0.01, -0.03, "undecided"),
+        (0.05, -0.03, "undecided"),
+        (-0.01, -0.015, "within"),
+        (0.01, 0.005, "within"),
+        (0.03, -0.001, "within"),
+        (0.03, 0.001, "improved"),
+    ],
+)
+def test_the_difference_fails_and_its_interval_says_what_is_known_of_the_rest(
+    gain: float, low: float, word: str
+):
+    assert non_inferiority(gain, low, MARGIN) == word
 
 
 @given(*[st.integers(0, 40)] * 4)

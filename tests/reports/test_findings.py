@@ -84,7 +84,7 @@ def test_unchanged_cells_and_what_is_within_its_margin_are_folded(tmp_path: Path
     text = render_findings(mixed(tmp_path))
     folds = re.findall(r"<details><summary>(.*?)</summary>\n\n(.*?)\n\n</details>", text, re.DOTALL)
     assert [summary for summary, _ in folds] == [
-        "1 cell without such a finding",
+        "1 cell within the margins",
         "2 changes within the margin",
     ]
     assert "VGG19" in folds[0][1]
@@ -103,7 +103,7 @@ def test_the_table_has_figures_before_and_after_with_units(tmp_path: Path):
 def test_a_run_without_a_finding_is_short(tmp_path: Path):
     text = render_findings(judged(tmp_path, usual_rows(), usual_rows()))
     assert "####" not in text
-    assert "<summary>3 cells without such a finding</summary>" in text
+    assert "<summary>3 cells within the margins</summary>" in text
 
 
 def test_a_comment_fits_into_what_github_takes(tmp_path: Path):
