@@ -3,9 +3,11 @@
 import argparse
 import os
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import nox
 from nox.command import CommandFailed
@@ -16,6 +18,8 @@ nox.needs_version = ">=2024.10.9"
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 RUN = "results/runs/smoke"
+CI = Path("results/runs/ci")
+CI_BASELINE = Path("results/baselines/ci")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -63,6 +67,54 @@ def bench_tiny(session: nox.Session) -> None:
     bench(
         session, suites("tiny", given, matrix=matrix), time(matrix, given, "--passes", "1", "--rounds", "2")
     )
+
+
+@nox.session(name="check-regressions")
+def check_regressions(session: nox.Session) -> None:
+    """Run the tiny subset afresh and compare it with the committed baseline; a regression fails."""
+    session.install("-e", ".")
+    comment = CI / "compare.md"
+    # A cell that fails is a finding; what cannot be compared at all ends the session by itself.
+    run_subset(session, success_codes=[0, 1])
+    try:
+        session.run("transferbench", "compare", str(CI_BASELINE), str(CI), "--markdown", str(comment))
+    except CommandFailed:
+        session.error(
+            f"the findings stand above and in {comment}. A change that is meant is made the baseline with "
+            "`nox -s update-baseline`, and committed with its reason"
+        )
+
+
+@nox.session(name="update-baseline")
+def update_baseline(session: nox.Session) -> None:
+    """Make a fresh run of the tiny subset the baseline, and print what differs from the old one."""
+    session.install("-e", ".")
+    run_subset(session)
+    if (CI_BASELINE / "run.json").is_file():
+        # A regression (1) or other images (3) may be what is meant: it is printed, and git shows it.
+        session.run("transferbench", "compare", str(CI_BASELINE), str(CI), success_codes=[0, 1, 3])
+    session.run("transferbench", "publish", str(CI), "--baseline")
+
+
+@nox.session
+def mutations(session: nox.Session) -> None:
+    """Plant real mistakes in copies of the package, one at a time, and show which are caught, and by what."""
+    session.install("-e", ".")
+    session.run("python", "bench/run_mutations.py", *session.posargs)
+
+
+@nox.session
+def alarms(session: nox.Session) -> None:
+    """Run the tiny subset with other threads and other arithmetic: none of it may be an alarm."""
+    session.install("-e", ".")
+    session.run("python", "bench/run_alarms.py", *session.posargs)
+
+
+@nox.session(name="check-times")
+def check_times(session: nox.Session) -> None:
+    """Time a commit and this checkout in turn on an idle machine: -- --base REV; slower steps fail."""
+    session.install("-e", ".")
+    session.run("python", "bench/run_times.py", *session.posargs)
 
 
 @nox.session(name="train-smoke-base")
@@ -142,6 +194,14 @@ def types(session: nox.Session) -> None:
     ]
     session.install(*needed, *groups("types"))
     session.run("mypy")
+
+
+def run_subset(session: nox.Session, **options: Any) -> None:
+    """Run the matrix of check-regressions, with nothing left of an earlier run."""
+    shutil.rmtree(CI, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as cache:
+        words = ("bench/matrices/ci.toml", "--out", str(CI), "--cache", cache, "--offline")
+        session.run("transferbench", "run", *words, **options)
 
 
 @dataclass(frozen=True)

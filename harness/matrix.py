@@ -166,7 +166,9 @@ class Matrix(_Strict):
     """A checked matrix; `recipes` holds every recipe that a grid names, the derived ones too.
 
     `margins` says by metric how much worse than a baseline a cell may be, where that is not the metric's own
-    margin (`harness.metrics`).
+    margin (`harness.metrics`).  `step_times` "brief" times the steps of every training for half a second
+    after a short warm-up, which saves some three seconds a cell and tells no more than that a step is several
+    times slower; a cell's key has a part of it.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -174,6 +176,7 @@ class Matrix(_Strict):
     grid: tuple[Grid, ...] = ()
     timing: tuple[TimingGrid, ...] = ()
     minutes_per_cell: Annotated[float, Field(gt=0)] = 240
+    step_times: Literal["full", "brief"] = "full"
     margins: Margins = {}
     recipes: dict[str, Recipe] = {}
 

@@ -22,6 +22,8 @@ Value = float | None
 class Margin:
     """How much worse a metric may become before `compare` calls it a regression.
 
+    Where no direction is better it is how far it may go either way.
+
     `value` is in the metric's `export_unit`, or where it is `relative` a share (0.5 for half as much again)
     of what the baseline has.  A matrix may say another value, for all of its cells or for a grid's.
     """
@@ -155,6 +157,8 @@ METRICS = (
         lambda record: record.gap,
         export_unit="0..1",
         scale=100,
+        # Either way: another gap is another training.
+        margin=Margin(0.1),
     ),
     Metric(
         "gap_opens_at",

@@ -78,8 +78,9 @@ class Epoch(_Frozen):
     """One epoch: losses (nats), top-1 accuracies (0..1), images trained on, and seconds.
 
     Training figures are Keras' running means over the epoch, with dropout and augmentation on;
-    validation figures are taken after the epoch, on `validation_images` images as they are (None in
-    records from before that was kept).  Of a linear probe each
+    validation figures are taken after the epoch, on `validation_images` images as they are.
+    `learning_rate` is the optimizer's when the epoch ends.  (Both are None in records from before they were
+    kept.)  Of a linear probe each
     strength of the penalty that was tried is one: `strength` is scikit-learn's C, and the training
     figures are those of the finished fit.
     """
@@ -95,6 +96,7 @@ class Epoch(_Frozen):
     validation_seconds: float
     strength: float | None = None
     validation_images: int | None = None
+    learning_rate: float | None = None
 
 
 class DeviceState(_Frozen):
@@ -221,9 +223,9 @@ class Measured(_Frozen):
     killed) has nothing.  `best` is the epoch of the last phase with the lowest validation loss,
     `chosen` the one whose weights count: the same, unless the recipe selects the last.
     `variables_moved` counts those of the trained variables (head and tail) that changed.
-    `train_traces` tells by phase how often TensorFlow traced its train step: once, since the shapes of
-    the batches are declared open and so the last, smaller one needs no trace of its own.  A phase that
-    was taken over has the traces of the training that it was taken from; a linear probe takes no steps.
+    `train_traces` tells by phase how often TensorFlow traced its train step (`harness.training.traces`); a
+    phase that was taken over has the traces of the training that it was taken from, and a linear probe takes
+    no steps.
     """
 
     history: tuple[Epoch, ...] = ()

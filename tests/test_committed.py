@@ -8,18 +8,21 @@ import pytest
 from harness.analysis.standings import read_standings
 from harness.backbones import BACKBONES
 from harness.matrix_file import load_matrix
+from harness.metrics import MARGINS
 from harness.reports.comparisons import render_comparisons
 from harness.reports.leaderboard import leaderboard
 from harness.reports.publish import published_pictures
 from harness.reports.timing import render_timing
 from harness.reports.timing_csv import timing_csv
 from harness.running.folder import RunFolder
+from harness.running.planner import make_plan
 from harness.strategies import STRATEGIES
 from harness.timing.records import TimingFolder
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PUBLISHED = sorted(path.parent.name for path in (ROOT / "results" / "records").glob("*/run.json"))
+BASELINES = sorted(path.parent.name for path in (ROOT / "results" / "baselines").glob("*/run.json"))
 TIMED = sorted(path.parent.name for path in (ROOT / "results" / "records").glob("*/timing.json"))
 
 
@@ -70,6 +73,29 @@ def test_a_committed_leaderboard_is_what_its_committed_records_render(name: str)
     assert leaderboard(found, more=f"{name}/comparisons.md") == committed
     committed = (boards / name / "comparisons.md").read_text(encoding="utf-8")
     assert render_comparisons(found, pictures=published_pictures(boards / name)) == committed
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_committed_baseline_is_of_its_matrix_as_it_stands(name: str):
+    """Cells, recipes and margins: whoever changes the matrix makes its baseline anew."""
+    matrix = load_matrix(ROOT / "bench" / "matrices" / f"{name}.toml")
+    folder = RunFolder(ROOT / "results" / "baselines" / name)
+    usual = {metric: margin.value for metric, margin in MARGINS.items()}
+    wanted = {cell: usual | margins for cell, margins in matrix.cell_margins().items()}
+    assert {cell.name: cell.margins for cell in folder.facts().cells} == wanted
+    planned = {each.cell.name: (each.recipe, each.phases) for each in make_plan(matrix, None, offline=True)}
+    records = folder.records.load()
+    assert {record.name: (record.recipe, record.phases) for record in records} == planned
+    assert {record.status for record in records} == {"ok"}
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_committed_baseline_was_made_by_committed_code_and_reaches_what_a_broken_one_cannot(name: str):
+    records = RunFolder(ROOT / "results" / "baselines" / name).records.load()
+    assert [record.name for record in records if record.commit.endswith("-dirty")] == []
+    transferred = [record for record in records if record.weights.kind == "smoke-base"]
+    assert transferred
+    assert min(record.measured.test_accuracy or 0.0 for record in transferred) > 0.9
 
 
 @pytest.mark.parametrize("name", TIMED)

@@ -40,14 +40,16 @@ class FakeSession:
         self.failing, self.during = failing, during
         self.installed: list[str] = []
         self.ran: list[tuple[str, ...]] = []
+        self.allowed: list[list[int] | None] = []
         self.logged: list[str] = []
 
     def install(self, *packages: str) -> None:
         assert not self.ran, "installed too late"
         self.installed += packages
 
-    def run(self, *words: str, **_: Any) -> str:
+    def run(self, *words: str, success_codes: list[int] | None = None, **_: Any) -> str:
         self.ran.append(words)
+        self.allowed.append(success_codes)
         self.during(words)
         if set(self.failing) & set(words):
             raise nox.command.CommandFailed("exit code 1")
@@ -275,6 +277,97 @@ def test_the_tiny_benchmark_makes_one_pass_unless_told_otherwise(sessions: Modul
 def test_an_argument_of_a_command_that_a_session_lacks_is_refused(sessions: ModuleType):
     with pytest.raises(SystemExit):
         sessions.bench_cpu(FakeSession("--data", "photos"))
+
+
+# The tiny subset and its baseline
+
+RUN_CI = ("transferbench", "run", "bench/matrices/ci.toml", "--out", "results/runs/ci")
+
+
+def leave_a_run(words: tuple[str, ...]) -> None:
+    """Leave what a run of the subset leaves, beside what was there."""
+    if "run" in words:
+        folder = Path("results/runs/ci/records")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "new.json").write_text("{}")
+
+
+def test_the_subset_is_run_offline_and_compared_with_the_baseline(sessions: ModuleType):
+    session = FakeSession(during=leave_a_run)
+    sessions.check_regressions(session)
+    first, second = session.ran
+    assert first[:5] == RUN_CI
+    assert "--offline" in first
+    words = ("results/baselines/ci", "results/runs/ci", "--markdown", "results/runs/ci/compare.md")
+    assert second == ("transferbench", "compare", *words)
+
+
+@pytest.mark.parametrize("session_name", ["check_regressions", "update_baseline"])
+def test_nothing_of_an_earlier_run_is_resumed(sessions: ModuleType, session_name: str):
+    old = Path("results/runs/ci/records/old.json")
+    old.parent.mkdir(parents=True)
+    old.write_text("{}")
+    caches: list[Path] = []
+
+    def during(words: tuple[str, ...]) -> None:
+        if "run" in words:
+            assert not old.exists()
+            caches.append(Path(words[words.index("--cache") + 1]))
+            assert list(caches[0].iterdir()) == []
+        leave_a_run(words)
+
+    getattr(sessions, session_name)(FakeSession(during=during))
+    assert len(caches) == 1
+    assert not caches[0].exists()
+
+
+def test_a_regression_fails_the_session_and_says_where_the_findings_are(sessions: ModuleType):
+    session = FakeSession(failing=("compare",))
+    with pytest.raises(EndedError, match=r"results/runs/ci/compare\.md.*nox -s update-baseline"):
+        sessions.check_regressions(session)
+
+
+def test_a_subset_with_failed_cells_is_compared_all_the_same(sessions: ModuleType):
+    session = FakeSession()
+    sessions.check_regressions(session)
+    assert session.allowed == [[0, 1], None]
+
+
+def test_a_new_baseline_is_compared_with_the_old_one_first(sessions: ModuleType):
+    Path("results/baselines/ci").mkdir(parents=True)
+    Path("results/baselines/ci/run.json").write_text("{}")
+    session = FakeSession(during=leave_a_run)
+    sessions.update_baseline(session)
+    assert session.commands == ["transferbench run", "transferbench compare", "transferbench publish"]
+    assert session.words("transferbench compare") == ["results/baselines/ci", "results/runs/ci"]
+    assert session.words("transferbench publish") == ["results/runs/ci", "--baseline"]
+    # A subset with a failed cell, or a comparison that cannot be read, ends it before the baseline goes.
+    assert session.allowed == [None, [0, 1, 3], None]
+
+
+def test_the_first_baseline_is_compared_with_nothing(sessions: ModuleType):
+    session = FakeSession(during=leave_a_run)
+    sessions.update_baseline(session)
+    assert session.commands == ["transferbench run", "transferbench publish"]
+
+
+@pytest.mark.parametrize("failing", ["run", "compare"])
+def test_a_step_that_fails_leaves_the_baseline_as_it_is(sessions: ModuleType, failing: str):
+    Path("results/baselines/ci").mkdir(parents=True)
+    Path("results/baselines/ci/run.json").write_text("{}")
+    session = FakeSession(failing=(failing,))
+    with pytest.raises(nox.command.CommandFailed):
+        sessions.update_baseline(session)
+    assert "transferbench publish" not in session.commands
+
+
+@pytest.mark.parametrize("name", ["mutations", "alarms", "check_times"])
+def test_the_proofs_run_a_script_of_theirs_and_take_its_options(sessions: ModuleType, name: str):
+    session = FakeSession("--only", "seed")
+    getattr(sessions, name)(session)
+    ((command, script, *words),) = session.ran
+    assert (command, words) == ("python", ["--only", "seed"])
+    assert (ROOT / script).is_file()
 
 
 # A browser

@@ -8,8 +8,10 @@ from harness.analysis.step_times import STEP_TIMES
 from harness.comparison.cells import Pair, lone_cells, margin_changes, matched
 from harness.comparison.dedicated import dedicated_times, require_turns
 from harness.comparison.finding import Figure, Finding, Judgement, by_worst, folded
+from harness.comparison.gap import gap
 from harness.comparison.memory import growth, memory
 from harness.comparison.scores import scores
+from harness.comparison.seeds import idle_seeds
 from harness.comparison.setup import setup
 from harness.comparison.sides import (
     NotComparableError,
@@ -67,6 +69,7 @@ def _trainings(baseline: Side, current: Side, *, where: Path) -> Judgement:
         before, after = pair.before, pair.after
         found += structure(pair)
         found += scores(pair, baseline.predictions(before), current.predictions(after))
+        found += gap(pair)
         found += memory(
             pair.name,
             (before.environment, before.memory),
@@ -74,6 +77,7 @@ def _trainings(baseline: Side, current: Side, *, where: Path) -> Judgement:
             pair.margins["peak_memory_bytes"],
         )
         found += times(pair)
+    found += idle_seeds(baseline, current)
     for pair in pairs:
         found += setup(pair)
     return Judgement(

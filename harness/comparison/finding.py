@@ -35,7 +35,9 @@ SEVERITIES: Final[dict[Severity, str]] = {
 }
 """How much a finding matters, the worst first, and what it says."""
 
-Kind = Literal["cells", "structure", "record", "accuracy", "loss", "memory", "time", "setup", "margin"]
+Kind = Literal[
+    "cells", "structure", "record", "accuracy", "loss", "gap", "seeds", "memory", "time", "setup", "margin"
+]
 
 Value = str | float | int | bool | None
 

@@ -28,9 +28,16 @@ def structure(pair: Pair) -> Iterator[Finding]:
     if _frozen_alike(pair) and pair.before.measured.frozen_sha256 != pair.after.measured.frozen_sha256:
         hashes = (str(each.measured.frozen_sha256)[:12] for each in (pair.before, pair.after))
         yield _differs(pair, "frozen_sha256", "the hash of what is frozen", *hashes)
-    # What a recipe's change does to the phases is told as the recipe's.
-    if not recipe_changes(pair.before.recipe, pair.after.recipe) and pair.before.phases != pair.after.phases:
+    # What a recipe's change does to phases and rates is told as the recipe's.
+    if recipe_changes(pair.before.recipe, pair.after.recipe):
+        return
+    if pair.before.phases != pair.after.phases:
         yield _differs(pair, "phases", "what is trained, by phase", *_phase_changes(pair))
+    before, after = _rates(pair.before), _rates(pair.after)
+    if before and after and before != after:
+        yield _differs(
+            pair, "learning_rate", "learning rates that the optimizer had, by phase", before, after
+        )
 
 
 def _differs(pair: Pair, field: str, words: str, before: Value, after: Value) -> Finding:
@@ -91,6 +98,12 @@ _WHERE_BOTH_TELL: tuple[tuple[str, str, Callable[[Record], str]], ...] = (
     ("validation_images", "images validated on, by phase", _validated),
     ("pixels_sha256", "the hash of the decoded images", lambda record: record.data.pixels_sha256[:12]),
 )
+
+
+def _rates(record: Record) -> str:
+    """The different learning rates of each phase; "" in records that do not tell."""
+    told = {(epoch.phase, epoch.learning_rate): None for epoch in record.measured.history}
+    return "; ".join(f"{phase} {rate:g}" for phase, rate in told if rate is not None)
 
 
 def _frozen_alike(pair: Pair) -> bool:

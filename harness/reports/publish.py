@@ -5,13 +5,14 @@ A run and a timing run of one matrix lie side by side under its name.
 
 import re
 import shutil
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 from harness.analysis.standings import read_run, read_standings
 from harness.analysis.timing_rows import read_timings
 from harness.errors import UserError, few
 from harness.files import write_whole
+from harness.records import Record
 from harness.reports.comparisons import render_comparisons
 from harness.reports.leaderboard import leaderboard
 from harness.reports.plots import PLOTS, draw_plots
@@ -20,7 +21,7 @@ from harness.reports.timing import write_timing_report
 from harness.running.folder import RunFacts, RunFolder
 from harness.timing.records import TimingFacts, TimingFolder
 
-__all__ = ["publish", "publish_run", "publish_timings", "published_pictures"]
+__all__ = ["publish", "publish_baseline", "publish_run", "publish_timings", "published_pictures"]
 
 
 def publish(run: Path, results: Path, *, replace: bool = False, pictures: bool = True) -> list[Path]:
@@ -46,6 +47,44 @@ def publish_run(run: Path, results: Path, *, replace: bool = False, pictures: bo
     _require_elsewhere(target.path, run)
     if not replace:
         _require_same_run(target, facts)
+    _copy_records(folder, facts, records, target)
+    board = results / "leaderboards" / f"{facts.matrix}.md"
+    beside = board.with_suffix("")
+    for earlier in beside.glob("*.png"):
+        earlier.unlink()
+    found = read_standings(target)
+    if pictures:
+        draw_plots(found, beside, formats=("png",))
+    comparisons = beside / COMPARISONS
+    write_whole(board, leaderboard(found, more=f"{beside.name}/{COMPARISONS}"))
+    write_whole(comparisons, render_comparisons(found, pictures=published_pictures(beside)))
+    return [target.path, board, beside]
+
+
+def publish_baseline(run: Path, results: Path) -> Path:
+    """Copy a run's facts and records, with predictions, to `results/baselines/NAME`, for `compare`.
+
+    What is copied is what `publish_run` copies; an earlier baseline of the name goes.  Returns the folder.
+    Raises `UserError` where a cell has no result: such a baseline would let the same failure pass.
+    """
+    folder = RunFolder(run)
+    facts, records = read_run(folder)
+    target = RunFolder(results / "baselines" / facts.matrix)
+    _require_elsewhere(target.path, run)
+    done = {record.name for record in records if record.status == "ok"}
+    lacking = [cell.name for cell in facts.cells if cell.name not in done]
+    if lacking:
+        raise UserError(
+            f"{len(lacking)} of {len(facts.cells)} cells have no result: {few(lacking)}",
+            where=str(run),
+            hint="A baseline is made of results alone; the leaderboard of the run says why there is none.",
+        )
+    _copy_records(folder, facts, records, target)
+    return target.path
+
+
+def _copy_records(folder: RunFolder, facts: RunFacts, records: Sequence[Record], target: RunFolder) -> None:
+    """Put facts and records, without what is private, in place of those in the target."""
     # Everything is read before the earlier publication goes.
     rows = [
         (record, folder.records.predictions(record) if record.status == "ok" else None) for record in records
@@ -59,17 +98,6 @@ def publish_run(run: Path, results: Path, *, replace: bool = False, pictures: bo
             data = data.model_copy(update={"dropped": ()})
         reason = _without_folders(record.reason)
         target.records.save(record.model_copy(update={"reason": reason, "data": data}), predictions)
-    board = results / "leaderboards" / f"{facts.matrix}.md"
-    beside = board.with_suffix("")
-    for earlier in beside.glob("*.png"):
-        earlier.unlink()
-    found = read_standings(target)
-    if pictures:
-        draw_plots(found, beside, formats=("png",))
-    comparisons = beside / COMPARISONS
-    write_whole(board, leaderboard(found, more=f"{beside.name}/{COMPARISONS}"))
-    write_whole(comparisons, render_comparisons(found, pictures=published_pictures(beside)))
-    return [target.path, board, beside]
 
 
 def published_pictures(folder: Path) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ This runs in the worker's process.  Accuracy comes first, because timing trains 
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -20,7 +21,7 @@ from harness.strategies import Phase
 from harness.strategies.zero_shot import imagenet_classes
 from harness.timing.device import thread_counts, visible_devices
 from harness.timing.state import watch_device
-from harness.timing.steps import BLOCKS, Step, inference_step, measure, training_step
+from harness.timing.steps import BLOCKS, BRIEF, Step, inference_step, measure, training_step
 from harness.training.base import build_base, calibrate, preprocessed
 from harness.training.cut import without_last_blocks
 from harness.training.fit import Fitted, Trainer, untrained
@@ -126,8 +127,9 @@ def run_cell(job: Job, report: Callable[[Progress], None]) -> Outcome:
             keep_model(fitted.model.full, job.keep)
         report(Progress("timing", 1, 1, 0, 1))
         images = _batch(train.pixels, planned.recipe.batch)
-        inference = _timed(inference_step(fitted.model.full, images), len(images), cell.device)
-        training, jit = _time_training(trainer, fitted, cell.device)
+        timed = partial(_timed, device=cell.device, brief=planned.brief)
+        inference = timed(inference_step(fitted.model.full, images), len(images))
+        training, jit = _time_training(trainer, fitted, timed)
     except Exception as error:
         raise CellFailedError(error, measured()) from error
     return Outcome(
@@ -159,7 +161,9 @@ def _batch(rows: Any, size: int) -> Any:
     return np.asarray(rows[np.sort(np.arange(size) % len(rows))], dtype=np.float32)
 
 
-def _time_training(trainer: Trainer, fitted: Fitted, device: str) -> tuple[StepTimes | None, bool | None]:
+def _time_training(
+    trainer: Trainer, fitted: Fitted, timed: Callable[[Step, int], StepTimes]
+) -> tuple[StepTimes | None, bool | None]:
     """Time the last phase's step, on live images or on cached features as it was trained.
 
     Returns the times, and whether the step was compiled with XLA; nothing where no step was taken.
@@ -171,11 +175,11 @@ def _time_training(trainer: Trainer, fitted: Fitted, device: str) -> tuple[StepT
     arrays = (trainer.train.pixels,) if live else trainer.train_features
     labels = _batch(trainer.train.labels, recipe.batch)
     step = training_step(trained, [_batch(array, recipe.batch) for array in arrays], labels)
-    return _timed(step, recipe.batch, device), bool(trained.jit_compile)
+    return timed(step, recipe.batch), bool(trained.jit_compile)
 
 
-def _timed(step: Step, batch: int, device: str) -> StepTimes:
-    return measure(step, batch=batch, effort=BLOCKS, watch=watch_device(device))
+def _timed(step: Step, batch: int, *, device: str, brief: bool) -> StepTimes:
+    return measure(step, batch=batch, effort=BRIEF if brief else BLOCKS, watch=watch_device(device))
 
 
 def _feature_facts(job: Job, manifest: Manifest) -> dict[str, Any]:

@@ -48,6 +48,9 @@ class LocalExecutor:
 
     def __init__(self) -> None:
         os.environ["KERAS_BACKEND"] = "tensorflow"
+        # The server is a `python -c`, which looks into the working folder first: a folder `harness` there
+        # would be run in place of this package, and recorded as this one.
+        os.environ["PYTHONSAFEPATH"] = "1"
         # As the driver counts them: what a GPU tells of itself is to be that of the GPU that is timed.
         os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
         self._context = multiprocessing.get_context("forkserver")

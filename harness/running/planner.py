@@ -28,7 +28,7 @@ __all__ = [
 class Planned:
     """One cell with its effective recipe, phases and weights; `skip` is the reason it cannot run.
 
-    `weights` is None while their file is not on this machine.
+    `weights` is None while their file is not on this machine.  `brief` is for step times that are a sketch.
     """
 
     cell: Cell
@@ -36,6 +36,7 @@ class Planned:
     phases: tuple[AnyPhase, ...]
     weights: WeightsRef | None
     skip: str = ""
+    brief: bool = False
 
 
 def make_plan(matrix: Matrix, weights_dir: Path | None, *, offline: bool) -> list[Planned]:
@@ -50,7 +51,7 @@ def make_plan(matrix: Matrix, weights_dir: Path | None, *, offline: bool) -> lis
         weights = found[place]
         skip = missing_reason(*place, weights_dir) if offline and weights is None else ""
         phases = strategy(cell.strategy).phases(recipe, cell.depth)
-        plan.append(Planned(cell, recipe, phases, weights, skip))
+        plan.append(Planned(cell, recipe, phases, weights, skip, brief=matrix.step_times == "brief"))
     return plan
 
 
@@ -104,6 +105,8 @@ def input_key(planned: Planned, manifest_sha256: str) -> str:
         "code": code_sha256(),
         "settings": settings(),
         "cores": usable_cores(),
+        # Only where it says something, so that keys from before there was a choice hold.
+        **({"step_times": "brief"} if planned.brief else {}),
     }
     text = json.dumps(facts, sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()

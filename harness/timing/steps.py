@@ -170,18 +170,9 @@ def training_step(model: Any, inputs: list[NDArray[Any]], labels: NDArray[Any], 
     """The compiled model's own train step on a resident batch; its weights change."""
     import tensorflow as tf
 
+    from harness.training.traces import make_variables
+
     tensors = tuple(tf.constant(array) for array in inputs)
     data = (tensors[0] if len(tensors) == 1 else tensors, tf.constant(labels))
-    _create_variables(model, len(labels), data[1])
+    make_variables(model, data[1])
     return Step(tf.function(model.train_step, jit_compile=jit), (data,))
-
-
-def _create_variables(model: Any, batch: int, labels: Any) -> None:
-    """Make what the first step would make: its tracing would be done twice, which `fit` does not."""
-    import keras
-
-    model.optimizer.build(model.trainable_variables)
-    outputs = keras.ops.full((batch, *model.output.shape[1:]), 0.5, dtype=model.output.dtype)
-    model.compute_loss(y=labels, y_pred=outputs)
-    model.compute_metrics(x=None, y=labels, y_pred=outputs)
-    model.reset_metrics()

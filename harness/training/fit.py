@@ -34,7 +34,7 @@ from harness.training.kept_heads import KeptHead, keep_head, kept_head
 from harness.training.probe import pooled, try_strengths
 from harness.training.scoring import Score, predict, score
 from harness.training.splits import Split, TestSplit
-from harness.training.traces import traced
+from harness.training.traces import make_variables, traced
 
 __all__ = ["OPTIMIZERS", "DivergedError", "Fitted", "Trainer", "untrained"]
 
@@ -142,6 +142,11 @@ class Trainer:
         compile_at_depth(trained, self.base, model.cut, optimizer, loss, scratch=self.scratch)
         return trained, live
 
+    @property
+    def _labels(self) -> NDArray[Any]:
+        """The training labels as the loss takes them."""
+        return self.train.labels.astype(np.float32 if self.classes == 2 else np.int32)
+
     def _rate(self, phase: Phase) -> Any:
         """The learning rate, which rises linearly over the steps of the warm-up if there is one."""
         whole = math.ceil(len(self.train.labels) / self.recipe.batch)
@@ -167,6 +172,7 @@ class Trainer:
 
         first, since = len(self.history), 0
         best, chosen, kept, lowest = None, None, _copies(state), math.inf
+        make_variables(trained, self._labels[:1])
         with traced(trained) as traces:
             for epoch in range(1, phase.epochs + 1):
                 done = self._epoch(number, phase, epoch, trained, features, model, validation)
@@ -192,7 +198,8 @@ class Trainer:
         if number == 0 and not cut.boundary:
             costs = {name: (part.seconds, part.peak_bytes) for name, part in self.extraction.items()}
             variables_now, history = tuple(_copies(head.variables)), tuple(self.history[first:])
-            keep_head(self._head_folder(phase), KeptHead(variables_now, history, best, chosen, costs, traces.count))
+            trained_head = KeptHead(variables_now, history, best, chosen, costs, traces.count)
+            keep_head(self._head_folder(phase), trained_head)
         return Fitted(
             model=model,
             phase=phase,
@@ -287,8 +294,7 @@ class Trainer:
         order = shuffled(np.arange(all_images), seed=self.seed, phase=number, epoch=epoch)
         if phase.steps_per_epoch is not None:
             order = order[: phase.steps_per_epoch * self.recipe.batch]
-        labels = self.train.labels.astype(np.float32 if self.classes == 2 else np.int32)
-        passed = 0
+        labels, passed = self._labels, 0
 
         def on_rows(rows: int) -> None:
             nonlocal passed
@@ -331,6 +337,7 @@ class Trainer:
             seconds=seconds,
             validation_seconds=time.perf_counter() - began,
             validation_images=len(probabilities),
+            learning_rate=float(trained.optimizer.learning_rate),
         )
 
     def _features(

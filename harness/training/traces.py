@@ -1,8 +1,14 @@
-"""How often a train step is traced: once, unless something that should stand still changes.
+"""How often a train step is traced: once a phase, unless something that should stand still changes.
 
 TensorFlow runs the Python code of a step only to trace it into a graph.  A batch of another declared
 shape, or a Python number in place of a tensor, makes it trace again, which costs as much as many steps
 and is seen nowhere but in the time.
+
+Left to itself `fit` traces twice (Keras 3.15.1 with TensorFlow 2.21): the first trace makes the variables of
+optimizer and metrics, and TensorFlow then traces a step that makes none.  They are made before, therefore.
+The last batch of an epoch, which may be smaller, needs no trace of its own, since the pipelines of
+`harness.data.batches` declare the number of rows open; nor does the next epoch, whose pipeline declares the
+same shapes.
 """
 
 from collections.abc import Iterator
@@ -10,7 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Traces", "traced"]
+import keras
+
+__all__ = ["Traces", "make_variables", "traced"]
 
 
 @dataclass
@@ -39,3 +47,15 @@ def traced(model: Any) -> Iterator[Traces]:
         yield found
     finally:
         del model.train_step
+
+
+def make_variables(model: Any, labels: Any) -> None:
+    """Make what the first step of a compiled model would make, so that it need not be traced for that.
+
+    `labels` are those of a batch, of any size; what they do to the metrics is undone.
+    """
+    model.optimizer.build(model.trainable_variables)
+    outputs = keras.ops.full((len(labels), *model.output.shape[1:]), 0.5, dtype=model.output.dtype)
+    model.compute_loss(y=labels, y_pred=outputs)
+    model.compute_metrics(x=None, y=labels, y_pred=outputs)
+    model.reset_metrics()

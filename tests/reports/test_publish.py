@@ -13,7 +13,7 @@ from harness.errors import UserError
 from harness.records import DataFacts
 from harness.reports.comparisons import render_comparisons
 from harness.reports.leaderboard import leaderboard, render_leaderboard
-from harness.reports.publish import publish, publish_run
+from harness.reports.publish import publish, publish_baseline, publish_run
 from harness.reports.timing import render_timing
 from harness.reports.timing_csv import timing_csv
 from harness.running.folder import RunFolder
@@ -151,6 +151,41 @@ def test_another_run_of_the_same_name_is_not_replaced_unless_asked(tmp_path: Pat
     assert contents(tmp_path / "results") == before
     publish_run(other.path, tmp_path / "results", replace=True, pictures=False)
     assert contents(tmp_path / "results") != before
+
+
+# Baselines
+
+
+def test_a_baseline_is_the_facts_and_records_alone_and_takes_the_place_of_the_one_before(tmp_path: Path):
+    results = tmp_path / "results"
+    publish_baseline(finished_run(tmp_path / "old", [*ROWS[:2], row(answers(70), seed=3)]).path, results)
+    run = finished_run(tmp_path / "run", ROWS[:2])
+    put(run.manifest, b"/home/someone/photos")
+
+    there = RunFolder(publish_baseline(run.path, results))
+
+    assert there.path == results / "baselines" / "tiny"
+    assert [path.name for path in results.iterdir()] == ["baselines"]
+    assert {path.name for path in there.path.iterdir()} == {"run.json", "records"}
+    assert (there.facts(), there.records.load()) == (run.facts(), run.records.load())
+    for record in there.records.load():
+        kept, made = there.records.predictions(record), run.records.predictions(record)
+        assert kept.probabilities.tobytes() == made.probabilities.tobytes()
+
+
+def test_a_run_with_a_failed_cell_is_no_baseline_and_the_one_before_stays(tmp_path: Path):
+    results = tmp_path / "results"
+    publish_baseline(finished_run(tmp_path / "old", ROWS[:2]).path, results)
+    before = contents(results)
+    with pytest.raises(UserError, match=r"1 of 3 cells have no result: .*seed2"):
+        publish_baseline(finished_run(tmp_path / "run", ROWS).path, results)
+    assert contents(results) == before
+
+
+def test_a_baseline_cannot_be_made_of_itself(tmp_path: Path):
+    there = publish_baseline(finished_run(tmp_path / "run", ROWS[:2]).path, tmp_path / "results")
+    with pytest.raises(UserError, match="already where it would be published"):
+        publish_baseline(there, tmp_path / "results")
 
 
 # Timing runs

@@ -87,6 +87,9 @@ def test_a_cell_measures_everything_that_its_record_needs(
     found = outcome.measured
     assert (outcome.status, outcome.reason) == ("ok", "")
     assert [epoch.images for epoch in found.history] == [12] * sum(p.epochs for p in job.planned.phases)
+    assert [epoch.learning_rate for epoch in found.history] == pytest.approx(
+        [phase.learning_rate for phase in job.planned.phases for _ in range(phase.epochs)]
+    )
     assert found.best == found.chosen in found.history
     assert found.variables_moved == found.variables_trained > 0
     assert found.jit is False
@@ -158,6 +161,20 @@ def test_a_model_that_is_kept_gives_the_predictions_of_the_record(
     assert np.abs(found - recorded.probabilities).max() < 1e-4
     assert read_facts(keep.path) == keep.facts
     assert "saving" in [step.phase for step in progress]
+
+
+@pytest.mark.parametrize("brief", [True, False])
+def test_steps_are_timed_as_long_as_the_plan_says(
+    tmp_path: Path, progress: list[Progress], monkeypatch: pytest.MonkeyPatch, brief: bool
+) -> None:
+    sketch = Effort(blocks=2, seconds=0.0, block_seconds=0.01, settled=1, warm_up_seconds=0.1)
+    monkeypatch.setattr(cell_module, "BRIEF", sketch)
+    job = make_job(tmp_path, "fast-extraction")
+
+    found = run(replace(job, planned=replace(job.planned, brief=brief)), progress).measured
+
+    for times in (found.train_step, found.inference_step):
+        assert len(times.block_seconds) == (2 if brief else 3)
 
 
 def with_weights(job: Job, kind: str) -> Job:

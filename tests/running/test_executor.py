@@ -224,3 +224,14 @@ def test_an_ended_run_leaves_no_worker_and_no_half_record_and_goes_on_where_it_s
     assert [record.status for record in store.load()] == ["ok", "ok"]
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert not list((tmp_path / "run").rglob("*.partial"))
+
+
+@pytest.mark.usefixtures("executor")
+def test_a_folder_of_the_packages_name_where_a_run_is_started_is_not_run(tmp_path: Path) -> None:
+    """The server of forks is a `python -c`, which looks into the working folder first unless told not to."""
+    (tmp_path / "harness").mkdir()
+    (tmp_path / "harness" / "__init__.py").write_text("raise SystemExit('the stray one')\n", encoding="utf-8")
+    program = [sys.executable, "-c", "import harness"]
+    assert subprocess.run(program, cwd=tmp_path, check=False).returncode == 0
+    unsafe = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    assert subprocess.run(program, cwd=tmp_path, env=unsafe, check=False, capture_output=True).returncode == 1

@@ -204,6 +204,10 @@ def test_the_key_differs_when_the_recipe_does(changed: dict):
     assert input_key(plan(recipe=changed_recipe(**changed)), MANIFEST) != input_key(plan(), MANIFEST)
 
 
+def test_the_key_differs_where_the_step_times_are_a_sketch():
+    assert input_key(replace(plan(), brief=True), MANIFEST) != input_key(plan(), MANIFEST)
+
+
 def test_every_field_of_a_recipe_is_tried_above():
     tried = {name for each in CHANGES for name in each}
     assert tried | {"name", "summary", "base"} == set(Recipe.model_fields)
@@ -262,6 +266,12 @@ def test_keys_are_equal_only_for_equal_cells(seed: int, other_seed: int, size: i
 def test_a_plan_has_the_cells_of_the_matrix_in_order(tmp_path: Path):
     loaded = matrix(tmp_path, TEXT)
     assert [each.cell for each in make_plan(loaded, None, offline=False)] == list(loaded.cells())
+
+
+@pytest.mark.parametrize(("line", "brief"), [("", False), ('step_times = "brief"\n', True)])
+def test_the_matrix_says_whether_step_times_are_a_sketch(tmp_path: Path, line: str, brief: bool):
+    planned = make_plan(matrix(tmp_path, line + TEXT), None, offline=False)
+    assert {each.brief for each in planned} == {brief}
 
 
 def test_a_planned_cell_carries_its_effective_recipe_and_phases(tmp_path: Path):

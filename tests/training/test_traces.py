@@ -1,4 +1,4 @@
-"""How often a train step is traced: once a phase, and every trace more is seen."""
+"""How often a train step is traced: no more often than one batch needs, and every trace more is seen."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from harness.data.batches import feature_batches, image_batches
 from harness.strategies import Phase
 from harness.training import fit
 from harness.training.fit import Trainer
-from harness.training.traces import traced
+from harness.training.traces import make_variables, traced
 
 pytestmark = KERAS_ARRAYS
 
@@ -30,8 +30,28 @@ def trained(cache: Path, *phases: Phase) -> Trainer:
 
 
 @pytest.mark.parametrize("head", [HEAD, AUGMENTED], ids=["features", "images"])
-def test_a_phase_is_traced_once_whatever_the_size_of_the_last_batch(tmp_path: Path, head: Phase) -> None:
+def test_neither_a_smaller_last_batch_nor_another_epoch_is_traced_again(tmp_path: Path, head: Phase) -> None:
     assert trained(tmp_path, head, TUNING).traces == {"head": 1, "fine-tuning": 1}
+
+
+def test_variables_that_the_first_step_makes_are_seen_as_another_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit, "make_variables", lambda *_: None)
+
+    assert trained(tmp_path, HEAD).traces["head"] > 1
+
+
+def test_making_variables_early_changes_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    early = trained(tmp_path / "early", AUGMENTED, TUNING)
+    monkeypatch.setattr(fit, "make_variables", lambda *_: None)
+    late = trained(tmp_path / "late", AUGMENTED, TUNING)
+
+    figures = [
+        [(epoch.loss, epoch.accuracy, epoch.validation_loss) for epoch in trainer.history]
+        for trainer in (early, late)
+    ]
+    assert figures[0] == figures[1]
 
 
 def test_a_head_that_is_taken_over_keeps_the_traces_of_its_training(tmp_path: Path) -> None:
@@ -54,7 +74,9 @@ def test_batches_of_changing_declared_shapes_are_seen(
     sizes = iter((8, 7, 6))
 
     def fixed(*arguments: Any, **options: Any) -> Any:
-        return real(*arguments, **options).unbatch().batch(next(sizes), drop_remainder=True)
+        size = next(sizes)
+        rows = real(*arguments, **options).unbatch().batch(size, drop_remainder=True)
+        return rows.apply(tf.data.experimental.assert_cardinality(20 // size))
 
     monkeypatch.setattr(fit, name, fixed)
 
@@ -66,8 +88,9 @@ def test_batches_of_changing_declared_shapes_are_seen(
 
 def small_model(*, jit: bool = False, eager: bool = False) -> Any:
     keras.utils.set_random_seed(0)
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
-    model.compile(optimizer="sgd", loss="mse", jit_compile=jit, run_eagerly=eager)
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
+    model.compile(optimizer="adam", loss="mse", metrics=["mse"], jit_compile=jit, run_eagerly=eager)
     return model
 
 
@@ -76,9 +99,8 @@ ROWS = np.arange(12, dtype=np.float32).reshape(4, 3) / 12
 
 def step_on(model: Any) -> Any:
     """The model's step as a function of a number that has no part in it."""
-    model.optimizer.build(model.trainable_variables)
     data = tf.constant(ROWS), tf.zeros((4, 1))
-    model.compute_metrics(None, data[1], model(data[0]))
+    make_variables(model, data[1])
     return tf.function(lambda _: model.train_step(data)["loss"])
 
 
@@ -97,6 +119,7 @@ def test_a_python_number_that_changes_is_traced_again_and_a_tensor_is_not() -> N
 
 def test_a_step_compiled_by_xla_is_counted_too() -> None:
     model = small_model(jit=True)
+    make_variables(model, np.zeros((1, 1), np.float32))
     with traced(model) as traces:
         model.fit(ROWS, np.zeros((4, 1), np.float32), epochs=3, verbose=0)
 
@@ -109,6 +132,15 @@ def test_a_step_without_a_graph_counts_every_time() -> None:
         model.fit(ROWS, np.zeros((4, 1), np.float32), epochs=3, verbose=0)
 
     assert traces.count == 3
+
+
+def test_what_was_counted_before_the_first_step_is_undone() -> None:
+    model = small_model()
+    make_variables(model, np.ones((2, 1), np.float32))
+
+    assert model.optimizer.built
+    assert int(model.optimizer.iterations) == 0
+    assert {float(keras.ops.sum(variable)) for variable in model.metrics_variables} == {0.0}
 
 
 def test_the_model_is_left_with_its_own_step() -> None:

@@ -1,0 +1,37 @@
+"""The learning rates that the optimizer really had."""
+
+import pytest
+from fakes import epoch, record
+
+from harness.comparison.cells import Pair
+from harness.comparison.finding import Finding
+from harness.comparison.structure import structure
+from harness.records import Record
+
+
+def with_rates(*rates: float | None, **changed: object) -> Record:
+    history = tuple(epoch(number, learning_rate=rate) for number, rate in enumerate(rates, start=1))
+    plain = record()
+    found = plain.measured.model_copy(update={"history": history})
+    return plain.model_copy(update={"measured": found, **changed})
+
+
+def found(before: Record, after: Record) -> list[Finding]:
+    return list(structure(Pair(before, after, {})))
+
+
+def test_another_rate_than_the_baselines_is_a_regression_that_names_both():
+    (one,) = found(with_rates(1e-3, 1e-3), with_rates(1e-2, 1e-2))
+    assert (one.kind, one.severity, one.field) == ("structure", "regression", "learning_rate")
+    assert (one.before, one.after) == ("head 0.001", "head 0.01")
+
+
+@pytest.mark.parametrize("rates", [(None, None), (1e-3, 1e-3)])
+def test_the_same_rate_and_one_that_was_not_kept_are_no_finding(rates: tuple[float | None, ...]):
+    assert found(with_rates(*rates), with_rates(1e-3, 1e-3)) == []
+
+
+def test_a_rate_that_the_recipe_changed_is_told_as_the_recipes():
+    plain = record()
+    other = plain.recipe.model_copy(update={"batch": 7})
+    assert found(with_rates(1e-3, 1e-3), with_rates(1e-2, 1e-2, recipe=other)) == []
