@@ -428,7 +428,7 @@ def test_every_session_that_is_called_exists(path: Path):
 
 def test_calls_are_found_where_there_are_some():
     text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert named_sessions(text) == {"browser", "tests", "lint", "types", "smoke"}
+    assert named_sessions(text) == {"browser", "tests", "lint", "types", "smoke", "check-regressions"}
     assert named_sessions("`nox -s bench-gpu -- --backbones VGG16`") == {"bench-gpu"}
     assert named_sessions("# Command:  nox -s one   (or: other)") == {"one"}
 
