@@ -70,7 +70,10 @@ def test_a_matrix_without_any_table_is_refused(tmp_path: Path):
         ),
         (('"inference"', '"fine-tuning"'), "matrix.toml:5: strategy 'fine-tuning' needs depths\nAdd for"),
         (('"MobileNet"', '"MobilNet"'), "matrix.toml:4: unknown backbone 'MobilNet'\nDid you mean MobileNet"),
-        (("[[timing]]", "[[timings]]"), "matrix.toml:3: unknown key 'timings'\nDid you mean timing?"),
+        (
+            ("[[timing]]", "[[timings]]"),
+            "matrix.toml:3: unknown key 'timings'\nDid you mean timing",
+        ),
         (("steps =", "step ="), "matrix.toml:5: unknown key 'step'\nDid you mean steps?"),
         (('["inference"]', "[]"), "matrix.toml:5: timing.steps: list should have at least 1 item"),
     ],

@@ -13,11 +13,14 @@ __all__ = [
     "OTHERS_SHARE",
     "PASSES_DIFFER",
     "PASSES_DIFFER_WIDTHS",
+    "Kind",
     "apart",
     "best_ceiling",
+    "best_of_run",
     "disturbances",
     "disturbed",
     "doubts",
+    "kind_of",
     "misplaced",
     "results",
     "usual_products",
@@ -30,24 +33,26 @@ OTHERS_SHARE = 0.10
 CEILING_BELOW = 0.15
 """How far the matrix product may fall below the run's median: the whole machine was slowed.
 
-Large products on one machine differ by a few per cent, so 15 % is no chance.
+Large products on a machine of one's own differ by a few per cent.  On a rented one a quarter of the processes
+may be slower than that: then the row is not wrong for sure, and nobody can say that it is right.
 """
 PASSES_DIFFER = 0.10
 """How far passes may lie apart where the machine resolves less: beyond it a mean says little."""
 PASSES_DIFFER_WIDTHS = 3
 """And in widths of a tie, where the machine is so unsteady that 10 % is nothing unusual."""
 
-_Kind = tuple[str, str, str]
+Kind = tuple[str, str, str]
+"""A machine's fingerprint, a device and a precision: what one ceiling holds for."""
 
 
 def doubts(
-    records: Sequence[TimingRecord], passes: int, width: float | None, usual: dict[_Kind, float]
+    records: Sequence[TimingRecord], passes: int, width: float | None, usual: dict[Kind, float]
 ) -> Iterable[str]:
     """Why a row's time cannot be trusted, in words; nothing where it can."""
     if len(records) < passes:
         yield f"{len(records)} of {passes} passes"
     for record in records:
-        for doubt in _doubts_of_one(record, usual.get(_kind(record))):
+        for doubt in _doubts_of_one(record, usual.get(kind_of(record))):
             yield f"{doubt} (pass {record.in_pass})"
     medians = [each.step.milliseconds for each in results(records)]
     if apart(medians) > max(PASSES_DIFFER, PASSES_DIFFER_WIDTHS * (width or 0)):
@@ -116,15 +121,25 @@ def best_ceiling(ceilings: Iterable[Ceiling]) -> Ceiling | None:
     )
 
 
-def _kind(record: TimingRecord) -> _Kind:
+def kind_of(record: TimingRecord) -> Kind:
+    """What the ceiling of a record holds for."""
     return record.environment.fingerprint, record.cell.device, record.cell.precision
 
 
-def usual_products(records: Iterable[TimingRecord]) -> dict[_Kind, float]:
+def best_of_run(records: Iterable[TimingRecord]) -> dict[Kind, Ceiling]:
+    """The best product and the best copy by machine, device and precision, over a run's processes."""
+    found: dict[Kind, list[Ceiling]] = defaultdict(list)
+    for record in records:
+        if not misplaced(record):
+            found[kind_of(record)] += record.timed.ceilings if record.timed else ()
+    return {kind: best for kind, ceilings in found.items() if (best := best_ceiling(ceilings))}
+
+
+def usual_products(records: Iterable[TimingRecord]) -> dict[Kind, float]:
     """The median speed of the matrix product by machine, device and precision, over a run's processes."""
-    found: dict[_Kind, list[float]] = defaultdict(list)
+    found: dict[Kind, list[float]] = defaultdict(list)
     for record in records:
         best = best_ceiling(record.timed.ceilings if record.timed else ())
         if best and not misplaced(record):
-            found[_kind(record)].append(best.flops)
+            found[kind_of(record)].append(best.flops)
     return {kind: median(values) for kind, values in found.items()}

@@ -14,7 +14,16 @@ from typing import TypeVar
 import numpy as np
 
 from harness.analysis.resolution import Resolution, resolutions
-from harness.analysis.timing_doubts import apart, best_ceiling, doubts, misplaced, results, usual_products
+from harness.analysis.timing_doubts import (
+    Kind,
+    apart,
+    best_of_run,
+    doubts,
+    kind_of,
+    misplaced,
+    results,
+    usual_products,
+)
 from harness.backbones import BACKBONES, Published
 from harness.environment import Environment
 from harness.errors import UserError
@@ -40,7 +49,9 @@ class TimingRow:
     to the highest of the passes' own intervals of the median, so that it covers what they disagree on;
     its confidence is that of the least sure of them.  `tie_width` is the smallest difference that the
     machine can tell, as a share; None if that is not known.  `doubts` are the reasons for which the
-    row has no rank.
+    row has no rank.  `ceiling` is the best matrix product and the best copy of the whole run on its device
+    and in its precision: the same for all rows, since what a process reaches varies with what else the
+    machine does.  None where none was measured beside this cell, and where the step ran on another device.
     """
 
     cell: TimingCell
@@ -50,6 +61,7 @@ class TimingRow:
     interval: Interval
     tie_width: float | None
     doubts: tuple[str, ...]
+    ceiling: Ceiling | None = None
 
     @property
     def timed(self) -> tuple[Timed, ...]:
@@ -121,15 +133,26 @@ class TimingRow:
         """Whether the pipeline, and not the step, decides the pace of a real run.
 
         That is: fed steps are more than 10 % slower than resident ones, since for less nobody would
-        change a pipeline.  None where that cannot be told: it was not measured or did not settle, or it is
-        nearer to those 10 % than the width of a tie.
+        change a pipeline.  One that alone takes less than half of that cannot slow them down so far, whatever
+        fed steps took; the other half is for handing a batch over.  None where it cannot be told: it was not
+        measured or did not settle, or it is nearer to those 10 % than the width of a tie.
         """
+        if self._slowed_at_most is not None and self._slowed_at_most < INPUT_BOUND / 2:
+            return False
         fed = self.end_to_end_milliseconds
         settled = all(each.end_to_end is not None and each.end_to_end.stable for each in self.timed)
         if fed is None or self.tie_width is None or not settled:
             return None
         beyond = fed / self.milliseconds - 1 - INPUT_BOUND
         return beyond > 0 if abs(beyond) >= self.tie_width else None
+
+    @property
+    def _slowed_at_most(self) -> float | None:
+        """How much slower the pipeline alone can make a step, as a share; None where that is not known."""
+        settled = all(each.input is not None and each.input.stable for each in self.timed)
+        if self.input_milliseconds is None or self.tie_width is None or not settled:
+            return None
+        return self.input_milliseconds / self.milliseconds * (1 + self.tie_width)
 
     @property
     def multiply_adds(self) -> int | None:
@@ -145,17 +168,6 @@ class TimingRow:
     def flops(self) -> float | None:
         """Floating-point operations a second that the step achieves: two for each multiply-add."""
         return None if self.multiply_adds is None else 2e3 * self.multiply_adds / self.milliseconds
-
-    @property
-    def ceiling(self) -> Ceiling | None:
-        """The best matrix product and the best copy that were measured in this cell's own processes.
-
-        None where none was, and where the step ran on another device than its cell's: another cell's or
-        device's ceiling says nothing about this one.
-        """
-        if any(misplaced(record) for record in self.records):
-            return None
-        return best_ceiling(ceiling for each in self.timed for ceiling in each.ceilings)
 
     @property
     def product_share(self) -> float | None:
@@ -290,8 +302,10 @@ def read_timings(folder: TimingFolder) -> Timings:
         if record.status == "ok" and record.timed is not None:
             done[record.name, record.environment.fingerprint].append(record)
     found = resolutions(folder.checks(), list(done.values()), facts.passes)
-    usual = usual_products(record for row in done.values() for record in row)
-    rows = tuple(_row(row, facts.passes, found, usual) for row in done.values())
+    every = [record for row in done.values() for record in row]
+    rows = tuple(
+        _row(row, facts.passes, found, usual_products(every), best_of_run(every)) for row in done.values()
+    )
     return Timings(facts, tuple(records), rows, tuple(found.values()))
 
 
@@ -299,9 +313,11 @@ def _row(
     records: Sequence[TimingRecord],
     passes: int,
     found: dict[tuple[str, str], Resolution],
-    usual: dict[tuple[str, str, str], float],
+    usual: dict[Kind, float],
+    best: dict[Kind, Ceiling],
 ) -> TimingRow:
     first = records[0]
+    own_ceiling = any(each.ceilings for each in results(records)) and not any(map(misplaced, records))
     width = found[first.environment.fingerprint, first.cell.device].width
     own = [median_interval(each.step.block_seconds) for each in results(records)]
     return TimingRow(
@@ -316,6 +332,7 @@ def _row(
         ),
         tie_width=width,
         doubts=tuple(doubts(records, passes, width, usual)),
+        ceiling=best.get(kind_of(first)) if own_ceiling else None,
     )
 
 

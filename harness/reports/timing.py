@@ -5,7 +5,9 @@ its table and takes its rank; failures stand in a table of their own with their 
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -23,7 +25,7 @@ from harness.reports.timing_settings import beside_published, correlation, side_
 from harness.statistics import FEWEST_ROWS
 from harness.text import counted
 from harness.timing.cell import INFERENCE
-from harness.timing.records import Ceiling, TimingFolder
+from harness.timing.records import Ceiling, TimingFolder, TimingRecord
 
 __all__ = ["render_timing", "write_timing_report"]
 
@@ -107,14 +109,23 @@ def _header(timings: Timings) -> str:
             for fingerprint, environment in environments.items()
         ),
         f"- threads: {'; '.join(threads)}" if any(threads) else "",
-        f"- harness commit: {commits(record.commit for record in records)}; first timing started "
-        f"{min(record.started for record in records)[:10]}",
+        f"- harness commit: {commits(record.commit for record in records)}; {_when(records)}",
         f"- {counted(len(facts.keys), 'cell')}, each timed in {counted(facts.passes, 'pass')} "
         f"(a process of its own each time), the order shuffled with seed {facts.seed}"
         + (f"; {failed} of {facts.passes * len(facts.keys)} timings have no result" if failed else ""),
         *(f"- {_resolution(each, many=len(environments) > 1)}" for each in timings.resolutions),
     ]
     return "\n".join(line for number, line in enumerate(lines) if line or number in {1, 3})
+
+
+def _when(records: Sequence[TimingRecord]) -> str:
+    """When the run was made, and the longest pause in it: before and after one a machine may be another."""
+    started = sorted(datetime.fromisoformat(record.started) for record in records)
+    told = f"first timing started {started[0]:%Y-%m-%d %H:%M}, the last {started[-1]:%Y-%m-%d %H:%M} (UTC)"
+    if len(started) < 2:
+        return told
+    longest = max(after - before for before, after in pairwise(started)).total_seconds() / 60
+    return f"{told}, at most {longest:.0f} minutes between the starts of two"
 
 
 def _threads(found: dict[str, int]) -> str:
@@ -245,7 +256,7 @@ def _input_bound(group: Group) -> list[str]:
         return ["Every row is input-bound."]
     told = f"Input-bound, {len(bound)} of {len(fed)} rows: {', '.join(bound)}." if bound else ""
     if unknown:
-        told += f" Cannot be told at this resolution: {', '.join(unknown)}."
+        told += f" Whether the input holds them back cannot be told at this resolution: {', '.join(unknown)}."
     return [told.strip() or "No row is input-bound."]
 
 

@@ -22,7 +22,8 @@ _KINDS: tuple[tuple[Callable[[TimingRow], bool], str], ...] = (
         "where the strategy augments, or from cached features where it trains on them. End to end is the "
         "step fed by it. "
         f"A row is input-bound where end to end is more than {100 * INPUT_BOUND:.0f} % slower than the "
-        "resident step, and unknown where that is nearer to it than the resolution.",
+        "resident step, which a pipeline that alone takes less than half of that cannot make it, and unknown "
+        "where that is nearer to it than the resolution.",
     ),
     (
         lambda row: row.multiply_adds is not None,
@@ -31,10 +32,10 @@ _KINDS: tuple[tuple[Callable[[TimingRow], bool], str], ...] = (
     ),
     (
         lambda row: row.product_share is not None,
-        "Of product: GFLOP/s against the best large matrix product that was timed in the cell's own "
-        "processes, in the same precision. Of roofline: against the lower of that and what the copy's "
-        "speed allows for the bytes that the step must move at least; above 100 % where they stay in a "
-        "cache. The ceilings above are the medians over the processes.",
+        "Of product: GFLOP/s against the best large matrix product of the run, in the same precision. Of "
+        "roofline: against the lower of that and what the best copy's speed allows for the bytes that the "
+        "step must move at least; above 100 % where they stay in a cache. The ceilings above are the medians "
+        "over the processes, with their range.",
     ),
     (
         lambda row: row.host_peak_bytes is not None,

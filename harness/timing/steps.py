@@ -34,7 +34,7 @@ class Effort:
 
     A block is as many steps as fit `block_seconds`, or `steps_per_block` where that is given.  Warm-up
     ends when the medians of the last `settled` blocks and of as many before them differ by less than
-    5 %, or when it has taken `warm_up_seconds` without that.
+    5 %, or when it has taken `warm_up_seconds` without that; slow steps have as many blocks again first.
     """
 
     blocks: int = 10
@@ -125,7 +125,8 @@ def measure(
     warm: list[float] = []
     began, stable, taken = clock(), False, 1
     enough = 2 * effort.settled
-    while not stable and (len(warm) < enough or clock() - began < effort.warm_up_seconds):
+    # A step of seconds takes the whole warm-up time for its first comparison: it has several all the same.
+    while not stable and (len(warm) < 2 * enough or clock() - began < effort.warm_up_seconds):
         # The first blocks are slow still, so the size of a block is found again and again.  One of the
         # published protocol is long: warming up by single steps settles sooner.
         steps = 1 if effort.steps_per_block or not warm else _fitting(effort, warm[-effort.settled :])

@@ -113,7 +113,8 @@ def test_which_rows_are_input_bound_is_told_above_their_table(tmp_path: Path):
     ]
     text = rendered(tmp_path / "rough", *records, checks=[rough])
     assert (
-        "- Input-bound, 1 of 3 rows: Xception. Cannot be told at this resolution: MobileNet, VGG16.\n"
+        "- Input-bound, 1 of 3 rows: Xception. Whether the input holds them back cannot be told at this "
+        "resolution: MobileNet, VGG16.\n"
     ) in text
     assert "- No row is input-bound.\n" in rendered(tmp_path / "one", *records[:2])
 

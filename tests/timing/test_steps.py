@@ -154,6 +154,14 @@ def test_warm_up_ends_after_ten_seconds_when_times_do_not_settle() -> None:
     assert sum(0.2 * 1.05**number for number in range(2, told.warm_up_steps - 1)) < 10
 
 
+def test_slow_steps_have_time_to_settle_too() -> None:
+    """Broken variant: ten seconds alone, in which steps of four are compared once."""
+    told = ours(Device(chain([9.0, 7.0, 6.0, 5.2], repeat(4.0))))
+
+    assert told.stable
+    assert told.warm_up_steps > 2 * BLOCKS.settled + 1
+
+
 # Blocks -------------------------------------------------------------------------------------
 
 
