@@ -20,6 +20,8 @@ from pathlib import Path
 from mutations import SLOW_STEP, plant
 from subset import ROOT
 
+from harness.errors import EXIT_INCOMPLETE
+
 OUT = ROOT / "results" / "timings"
 MATRIX = ROOT / "bench" / "matrices" / "tiny.toml"
 PROGRAM = "from harness.cli import main; main()"
@@ -87,10 +89,15 @@ def slower() -> Iterator[tuple[Path, Path]]:
 
 
 def call(package: Path, *words: str, check: bool = True) -> int:
-    """Call the command of a package in a process of its own, and return its exit code."""
+    """Call the command of a package in a process of its own, and return its exit code.
+
+    With `check` it must have run to its end; a cell that failed is for the comparison to tell.
+    """
     environment = {**os.environ, "PYTHONPATH": str(package)}
     # Not from this checkout, whose package `python -c` would find before the other.
-    done = subprocess.run([sys.executable, "-c", PROGRAM, *words], env=environment, cwd=package, check=check)
+    done = subprocess.run([sys.executable, "-c", PROGRAM, *words], env=environment, cwd=package, check=False)
+    if check and done.returncode > EXIT_INCOMPLETE:
+        raise SystemExit(done.returncode)
     return done.returncode
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.comparison.finding import Finding
+from harness.comparison.finding import Finding, Severity
 from harness.comparison.sides import Side
 from harness.metrics import metric
 from harness.records import Record
@@ -61,8 +61,10 @@ def lone_cells(baseline: Side, current: Side) -> Iterator[Finding]:
     for name in current.planned:
         if name not in planned:
             after = _status(current, name)
+            # What fails has never worked: it would stand in the next baseline as if that were usual.
+            severity: Severity = "new" if after == "ok" else "regression"
             message = "is new" if after == "ok" else f"is new, and {after}"
-            yield Finding("cells", "new", message, (name,), "status", after=after)
+            yield Finding("cells", severity, message, (name,), "status", after=after)
 
 
 def margin_changes(baseline: Side, current: Side) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ from harness.analysis.resolution import aa_spread
 from harness.analysis.timing_doubts import doubts, usual_products
 from harness.analysis.timing_rows import Timings
 from harness.comparison.finding import Finding, Severity
+from harness.comparison.sides import NotComparableError
 from harness.comparison.timings import TimedPair
 from harness.errors import UserError
 from harness.metrics import MARGINS
@@ -124,7 +125,12 @@ def resolved(sides: Sequence[Timings], device: str, measurements: int) -> float:
 
 
 def dedicated_times(baseline: Timings, current: Timings, pairs: Sequence[TimedPair]) -> Iterator[Finding]:
-    """Judge the time of each cell; what cannot be judged is undecided, with the reason."""
+    """Judge the time of each cell; what cannot be judged is undecided, with the reason.
+
+    Raises `NotComparableError` where there are cells and none can be judged: a gate that looked at nothing
+    must not be open.
+    """
+    judged, why = 0, ""
     passes = min(baseline.facts.passes, current.facts.passes)
     usual = [usual_products(side.records) for side in (baseline, current)]
     for pair in pairs:
@@ -150,7 +156,10 @@ def dedicated_times(baseline: Timings, current: Timings, pairs: Sequence[TimedPa
             continue
         ratios = Ratios(*(tuple(_ratio(turn) for turn in half) for half in halves))
         margin = resolved((baseline, current), pair.before.cell.device, fewest)
+        judged += 1
         yield from _judged(pair, ratios, margin)
+    if pairs and not judged:
+        raise NotComparableError(f"no cell's time could be judged; of the last one: {why}", hint=HOW)
 
 
 def _judged(pair: TimedPair, ratios: Ratios, margin: float) -> Iterator[Finding]:

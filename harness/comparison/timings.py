@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.analysis.machines import duels, of_timing_rows, same_machine
 from harness.analysis.timing_rows import TimingRow, Timings, read_timings
-from harness.comparison.finding import Finding, Told, Value, value_text
+from harness.comparison.finding import Finding, Severity, Told, Value, value_text
 from harness.comparison.memory import memory
 from harness.comparison.setup import environment_findings
 from harness.comparison.sides import NoBaselineError, require_version
@@ -90,8 +90,9 @@ def lone_timings(baseline: Timings, current: Timings) -> Iterator[Finding]:
     for name in current.facts.keys:
         if name not in baseline.facts.keys:
             after = "ok" if name in theirs else _why(current, name)
+            severity: Severity = "new" if after == "ok" else "regression"
             message = "is new" if after == "ok" else f"is new, and {after}"
-            yield Finding("cells", "new", message, (name,), "status", after=after)
+            yield Finding("cells", severity, message, (name,), "status", after=after)
 
 
 def timing_facts(pair: TimedPair) -> Iterator[Finding]:

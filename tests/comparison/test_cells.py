@@ -57,11 +57,11 @@ def test_a_cell_that_failed_in_both_is_undecided_and_one_that_works_again_is_imp
     ]
 
 
-def test_a_new_cell_is_new_and_says_so_if_it_failed(tmp_path: Path):
+def test_a_new_cell_is_new_and_may_not_fail(tmp_path: Path):
     (one,) = found(tmp_path / "good", [OTHER], [OTHER, GOOD])
     assert (one.severity, one.message, one.cells) == ("new", "is new", (GOOD[0].name,))
     (one,) = found(tmp_path / "bad", [OTHER], [OTHER, FAILED])
-    assert (one.severity, one.message) == ("new", "is new, and ended with oom: `no 'memory'`")
+    assert (one.severity, one.message) == ("regression", "is new, and ended with oom: `no 'memory'`")
 
 
 def test_seeds_are_cells_of_their_own(tmp_path: Path):

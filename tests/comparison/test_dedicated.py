@@ -17,6 +17,7 @@ from harness.analysis.timing_rows import read_timings
 from harness.comparison.compare import compare_folders
 from harness.comparison.dedicated import Ratios, resolved
 from harness.comparison.finding import Judgement
+from harness.comparison.sides import NotComparableError
 from harness.errors import UserError
 from harness.statistics import spread_of_repeats
 from harness.timing.records import TimingRecord
@@ -132,11 +133,17 @@ def test_a_cell_that_was_timed_again_later_is_undecided_and_the_others_are_judge
 
 
 def test_a_pass_that_was_disturbed_is_left_out_and_where_too_few_are_left_it_is_said(tmp_path: Path):
-    (one,) = judged(tmp_path / "few", passes(FLAT, (70.0,) * 4, disturbed=(2,))).findings
+    good, few = passes(FLAT, FLAT), passes(FLAT, (70.0,) * 4, disturbed=(2,), backbone="VGG16")
+    (one,) = judged(tmp_path / "few", (good[0] + few[0], good[1] + few[1])).findings
     assert one.severity == "undecided"
     assert "others took 50 % of the cores (pass 2)" in one.message
     both = passes((50.0,) * 6, (50.0, 90.0, 50.0, 50.0, 50.0, 50.0), "bhhbbhhbbhhb", disturbed=(2,))
     assert judged(tmp_path / "enough", both).findings == ()
+
+
+def test_a_gate_that_could_judge_nothing_is_not_open(tmp_path: Path):
+    with pytest.raises(NotComparableError, match="others took 50 % of the cores"):
+        judged(tmp_path, passes(FLAT, (70.0,) * 4, disturbed=(2,)))
 
 
 def test_another_machine_is_refused(tmp_path: Path):

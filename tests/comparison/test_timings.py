@@ -92,6 +92,8 @@ def test_cells_that_are_lost_fail_or_are_new_are_told(tmp_path: Path):
     assert [each.severity for each in both.findings] == ["undecided"]
     new = judged(tmp_path / "new", before[:2], before)
     assert [(each.severity, each.message) for each in new.findings] == [("new", "is new")]
+    broken = judged(tmp_path / "broken", before[:2], failing)
+    assert [each.severity for each in broken.findings] == ["regression"]
 
 
 def test_versions_and_commits_are_told(tmp_path: Path):
