@@ -303,9 +303,8 @@ def read_timings(folder: TimingFolder) -> Timings:
             done[record.name, record.environment.fingerprint].append(record)
     found = resolutions(folder.checks(), list(done.values()), facts.passes)
     every = [record for row in done.values() for record in row]
-    rows = tuple(
-        _row(row, facts.passes, found, usual_products(every), best_of_run(every)) for row in done.values()
-    )
+    usual, best = usual_products(every), best_of_run(every)
+    rows = tuple(_row(row, facts.passes, found, usual, best) for row in done.values())
     return Timings(facts, tuple(records), rows, tuple(found.values()))
 
 
