@@ -19,14 +19,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from subset import ROOT, Verdict, compare, run
+from subset import BASELINE, ROOT, Verdict, compare, run
 
 from harness.comparison.memory import growth
 from harness.files import write_whole
 from harness.records import Record
 from harness.running.folder import RunFolder
 
-BASELINE = ROOT / "results" / "baselines" / "ci"
 OUT = ROOT / "results" / "runs" / "alarms"
 
 ARITHMETIC = {

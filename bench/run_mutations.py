@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mutations import MUTATIONS, Mutation, plant
-from subset import ROOT, Verdict, baseline_of, compare, run
+from subset import BASELINE, ROOT, Verdict, baseline_of, compare, run
 
 from harness.files import write_whole
 
-BASELINE = ROOT / "results" / "baselines" / "ci"
 OUT = ROOT / "results" / "runs" / "mutations"
 
 

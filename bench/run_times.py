@@ -18,13 +18,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mutations import SLOW_STEP, plant
-from subset import ROOT
+from subset import PROGRAM, ROOT
 
 from harness.errors import EXIT_INCOMPLETE
 
 OUT = ROOT / "results" / "timings"
 MATRIX = ROOT / "bench" / "matrices" / "tiny.toml"
-PROGRAM = "from harness.cli import main; main()"
 
 
 def main() -> None:

@@ -16,10 +16,13 @@ from typing import Any
 from harness.matrix import Cell, Grid, Matrix
 from harness.running.folder import RunFolder
 
-__all__ = ["MATRIX", "Verdict", "baseline_of", "compare", "part_of", "run"]
+__all__ = ["BASELINE", "MATRIX", "PROGRAM", "ROOT", "Verdict", "baseline_of", "compare", "part_of", "run"]
 
 ROOT = Path(__file__).parent.parent
 MATRIX = ROOT / "bench" / "matrices" / "ci.toml"
+BASELINE = ROOT / "results" / "baselines" / "ci"
+PROGRAM = "from harness.cli import main; main()"
+"""The command of whatever package Python finds first."""
 
 
 @dataclass(frozen=True)
@@ -100,9 +103,8 @@ def baseline_of(baseline: Path, parts: Sequence[str], target: Path) -> Path:
 
 def compare(baseline: Path, current: Path, *options: str) -> Verdict:
     """Ask this checkout's `compare`; an error of its own counts as a verdict, with its words."""
-    script = "from harness.cli import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", script, "compare", str(baseline), str(current), "--json", *options],
+        [sys.executable, "-c", PROGRAM, "compare", str(baseline), str(current), "--json", *options],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,

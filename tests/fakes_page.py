@@ -9,7 +9,8 @@ from fakes import answers, epoch, measured, record, run_facts
 from harness.analysis.answers import Answers
 from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings
-from harness.records import Epoch, Record, RecordStore
+from harness.record_store import RecordStore
+from harness.records import Epoch, Record
 from harness.statistics import Interval
 
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"

@@ -12,7 +12,8 @@ from harness.analysis.answers import Answers
 from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings
 from harness.backbones import BACKBONES
-from harness.records import DeviceState, Predictions, Record, RecordStore, Seconds, StepTimes
+from harness.record_store import RecordStore
+from harness.records import DeviceState, Predictions, Record, Seconds, StepTimes
 from harness.statistics import Interval, wilson
 
 STRATEGIES = (

@@ -145,3 +145,26 @@ def test_the_checker_takes_tags_of_no_actions_but_githubs():
     told = yaml.safe_load((ROOT / ".github" / "zizmor.yml").read_text(encoding="utf-8"))
     assert told["rules"].keys() == {"unpinned-uses"}
     assert told["rules"]["unpinned-uses"]["config"]["policies"] == {"actions/*": "ref-pin", "*": "hash-pin"}
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_no_script_of_a_workflow_holds_text_from_outside(path: Path):
+    for job in workflow(path.name)["jobs"].values():
+        for step in job["steps"]:
+            assert "${{" not in step.get("run", "")
+
+
+def test_the_gpu_workflow_runs_by_hand_and_weekly_on_a_gpu_runner_alone():
+    found = workflow("bench-gpu.yml")
+    assert set(found[True]) == {"workflow_dispatch", "schedule"}  # YAML reads the key "on" as true
+    (job,) = found["jobs"].values()
+    assert job["runs-on"] == ["self-hosted", "gpu"]
+
+
+def test_the_gpu_workflow_keeps_results_whatever_became_of_the_session():
+    (job,) = workflow("bench-gpu.yml")["jobs"].values()
+    last = job["steps"][-1]
+    assert last["uses"].startswith("actions/upload-artifact@")
+    assert "always()" in last["if"]
+    for place in ("results/benchmarks", "results/runs", "results/timings"):
+        assert place in last["with"]["path"].split()

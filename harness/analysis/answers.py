@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
-from harness.records import Predictions, Record, RecordStore
+from harness.record_store import RecordStore
+from harness.records import Predictions, Record
 
 __all__ = ["Answers"]
 

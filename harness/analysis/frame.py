@@ -10,7 +10,7 @@ import pandas as pd
 from harness.analysis.fields import FIELDS, entries
 from harness.analysis.standings import read_standings
 from harness.errors import UserError
-from harness.records import no_collection
+from harness.record_store import no_collection
 from harness.running.folder import RunFolder
 from harness.timing.records import TimingFolder
 

@@ -3,7 +3,6 @@
 What could have moved a value stands beside it as facts by name: versions, settings, recipe, weights.
 """
 
-import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from harness.environment import Environment
 from harness.errors import UserError
 from harness.files import PARTIAL_SUFFIX
 from harness.metrics import METRICS
+from harness.record_store import schema_version
 from harness.records import SCHEMA_VERSION, Record
 from harness.running.folder import RunFolder
 from harness.statistics import Interval, wilson
@@ -134,7 +134,7 @@ def read_entries(run: Path) -> tuple[list[Entry], list[Unread]]:
     timings = TimingFolder(run)
     trained = (run / "run.json").is_file()
     facts_file = run / "run.json" if trained else timings.facts_file
-    if (other := _version_of(facts_file)) is not None and other != SCHEMA_VERSION:
+    if (other := schema_version(facts_file.read_bytes())) not in (None, SCHEMA_VERSION):
         return [], [Unread(_called(run), f"{facts_file.name} cannot be read: it has schema version {other}")]
     return _of_trainings(run) if trained else _of_timings(run)
 
@@ -149,24 +149,11 @@ def _is_run(path: Path) -> bool:
     return ours and path.suffix != PARTIAL_SUFFIX
 
 
-def _version_of(path: Path) -> int | None:
-    """The schema version that a file names; None where it cannot be told."""
-    try:
-        found = json.loads(path.read_bytes())
-    except ValueError:
-        return None
-    version = found.get("schema_version") if isinstance(found, dict) else None
-    return version if isinstance(version, int) else None
-
-
 def _of_trainings(run: Path) -> tuple[list[Entry], list[Unread]]:
     folder = RunFolder(run)
-    planned = folder.facts().cells
-    there = {(record.name, record.key): record for record in folder.records.load()}
-    records = [there[cell.name, cell.key] for cell in planned if (cell.name, cell.key) in there]
-    missing = [cell for cell in planned if (cell.name, cell.key) not in there]
-    other = sum(folder.records.holds(cell.name, cell.key) for cell in missing)
-    left = [Unread(_called(run), f"{counted(other, 'record')} of another schema version")] if other else []
+    records, other = folder.planned_records(folder.facts())
+    told = f"{counted(len(other), 'record')} of another schema version"
+    left = [Unread(_called(run), told)] if other else []
     if not records and not left:
         left = [Unread(_called(run), "it has no records yet")]
     return [_entry(run, record) for record in records], left
@@ -220,7 +207,7 @@ def _facts_of_record(record: Record) -> dict[str, str]:
 def _of_timings(run: Path) -> tuple[list[Entry], list[Unread]]:
     folder = TimingFolder(run)
     for path in sorted(folder.records.glob("*.json")):
-        if (other := _version_of(path)) is not None and other != SCHEMA_VERSION:
+        if (other := schema_version(path.read_bytes())) not in (None, SCHEMA_VERSION):
             return [], [Unread(_called(run), f"a record has schema version {other}")]
     planned = folder.facts().keys
     if not any(planned.get(record.name) == record.key for record in folder.load()):

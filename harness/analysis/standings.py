@@ -12,7 +12,8 @@ from harness.analysis.answers import Answers
 from harness.analysis.rows import Row, Table, accuracies, comparable, rows_of
 from harness.errors import UserError
 from harness.matrix import without_seed
-from harness.records import Record, no_collection
+from harness.record_store import no_collection
+from harness.records import Record
 from harness.running.folder import RunFacts, RunFolder
 from harness.statistics import Interval, accuracy_interval, rank_rows, spread_over_seeds, wilson
 from harness.text import counted
@@ -45,11 +46,9 @@ def read_run(folder: RunFolder) -> tuple[RunFacts, list[Record]]:
     Raises `UserError` if there is no run, or no record in it.
     """
     facts = folder.facts()
-    found = {(record.name, record.key): record for record in folder.records.load()}
-    records = [found[cell.name, cell.key] for cell in facts.cells if (cell.name, cell.key) in found]
+    records, other = folder.planned_records(facts)
     if not records:
-        other = sum(folder.records.holds(cell.name, cell.key) for cell in facts.cells)
-        known = f"; {counted(other, 'record')} of another schema version" if other else ""
+        known = f"; {counted(len(other), 'record')} of another schema version" if other else ""
         raise UserError(
             f"this run has no records yet{known}",
             where=str(folder.path),

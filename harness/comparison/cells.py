@@ -1,6 +1,6 @@
 """Which cells of two runs stand beside each other, and what is to be said of those that do not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.comparison.finding import Finding, Severity
@@ -8,8 +8,9 @@ from harness.comparison.sides import Side
 from harness.metrics import metric
 from harness.records import Record
 from harness.text import quoted
+from harness.timing.records import TimingRecord
 
-__all__ = ["Pair", "lone_cells", "margin_changes", "matched"]
+__all__ = ["Pair", "ended", "lone", "lone_cells", "margin_changes", "matched"]
 
 
 @dataclass(frozen=True)
@@ -42,29 +43,45 @@ def matched(baseline: Side, current: Side) -> list[Pair]:
 
 def lone_cells(baseline: Side, current: Side) -> Iterator[Finding]:
     """What is said of cells without a result in one of the runs, or in both."""
-    there = set(current.planned)
-    for name in baseline.planned:
-        before = _status(baseline, name)
-        after = _status(current, name) if name in there else "is not in the plan"
-        if before == after == "ok":
+    return lone(
+        _ends(baseline), _ends(current), had="has a result", has="has a result", lacks="has no result"
+    )
+
+
+def lone(
+    before: Mapping[str, str], after: Mapping[str, str], *, had: str, has: str, lacks: str
+) -> Iterator[Finding]:
+    """What is said of planned cells that did not end well in both runs.
+
+    Both say how each cell ended: "ok", or the end of a sentence of which it is the subject.  `had`, `has` and
+    `lacks` are what it then had in the baseline, has now, and lacks in both.
+    """
+    for name, was in before.items():
+        now = after.get(name, "is not in the plan")
+        if was == now == "ok":
             continue
-        message = f"has a result in the baseline, and now {after}"
-        if before == "ok":
-            yield Finding("cells", "regression", message, (name,), "status", before="ok", after=after)
-        elif after == "ok":
-            message = f"has a result now; in the baseline it {before}"
-            yield Finding("cells", "improved", message, (name,), "status", before=before, after="ok")
+        if was == "ok":
+            message = f"{had} in the baseline, and now {now}"
+            yield Finding("cells", "regression", message, (name,), "status", before="ok", after=now)
+        elif now == "ok":
+            message = f"{has} now; in the baseline it {was}"
+            yield Finding("cells", "improved", message, (name,), "status", before=was, after="ok")
         else:
-            message = f"has no result in either run: in the baseline it {before}, now it {after}"
-            yield Finding("cells", "undecided", message, (name,), "status", before=before, after=after)
-    planned = set(baseline.planned)
-    for name in current.planned:
-        if name not in planned:
-            after = _status(current, name)
+            message = f"{lacks} in either run: in the baseline it {was}, now it {now}"
+            yield Finding("cells", "undecided", message, (name,), "status", before=was, after=now)
+    for name, now in after.items():
+        if name not in before:
             # What fails has never worked: it would stand in the next baseline as if that were usual.
-            severity: Severity = "new" if after == "ok" else "regression"
-            message = "is new" if after == "ok" else f"is new, and {after}"
-            yield Finding("cells", severity, message, (name,), "status", after=after)
+            severity: Severity = "new" if now == "ok" else "regression"
+            message = "is new" if now == "ok" else f"is new, and {now}"
+            yield Finding("cells", severity, message, (name,), "status", after=now)
+
+
+def ended(record: Record | TimingRecord | None) -> str:
+    """How a cell ended that has no result, as the end of a sentence of which it is the subject."""
+    if record is None:
+        return "has no record: the run ended before it"
+    return f"ended with {record.status}" + (f": {quoted(record.reason)}" if record.reason else "")
 
 
 def margin_changes(baseline: Side, current: Side) -> Iterator[Finding]:
@@ -86,11 +103,6 @@ def margin_changes(baseline: Side, current: Side) -> Iterator[Finding]:
                 )
 
 
-def _status(side: Side, name: str) -> str:
-    """How a planned cell ended, as the end of a sentence of which it is the subject."""
-    record = side.records.get(name)
-    if record is None:
-        return "has no record: the run ended before it"
-    if record.status == "ok":
-        return "ok"
-    return f"ended with {record.status}" + (f": {quoted(record.reason)}" if record.reason else "")
+def _ends(side: Side) -> dict[str, str]:
+    done = {name for name, record in side.records.items() if record.status == "ok"}
+    return {name: "ok" if name in done else ended(side.records.get(name)) for name in side.planned}

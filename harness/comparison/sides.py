@@ -1,6 +1,5 @@
 """The two runs that are compared, read and checked: what cannot be compared is said here, with the reason."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +11,8 @@ import numpy as np
 from harness.comparison.finding import Told
 from harness.errors import EXIT_NO_BASELINE, EXIT_NOT_COMPARABLE, UserError, few
 from harness.metrics import MARGINS
-from harness.records import SCHEMA_VERSION, Predictions, Record, RecordStore, no_collection
+from harness.record_store import RecordStore, schema_version
+from harness.records import SCHEMA_VERSION, Predictions, Record
 from harness.running.folder import RunFacts, RunFolder
 from harness.text import counted
 from harness.timing.records import TimingFolder
@@ -126,16 +126,7 @@ def read_side(path: Path, *, is_baseline: bool) -> Side:
     folder = RunFolder(path)
     require_version([path / "run.json"], SCHEMA_VERSION)
     facts = folder.facts()
-    with no_collection():
-        found = {(record.name, record.key): record for record in folder.records.load()}
-    records = {
-        cell.name: found[cell.name, cell.key] for cell in facts.cells if (cell.name, cell.key) in found
-    }
-    other = [
-        cell.name
-        for cell in facts.cells
-        if cell.name not in records and folder.records.holds(cell.name, cell.key)
-    ]
+    records, other = folder.planned_records(facts)
     if other:
         raise NotComparableError(
             f"{counted(len(other), 'record')} of another schema version than {SCHEMA_VERSION}: "
@@ -151,18 +142,17 @@ def read_side(path: Path, *, is_baseline: bool) -> Side:
             where=str(path),
             hint="Run its matrix again; finished cells are kept.",
         )
-    return Side(facts, records, folder.records)
+    return Side(facts, {record.name: record for record in records}, folder.records)
 
 
 def require_version(files: Iterable[Path], expected: int) -> None:
     """Raise `NotComparableError` for a file whose schema version is not that one; damaged files pass."""
     for path in files:
         try:
-            document = json.loads(path.read_bytes())
-        except (OSError, ValueError):
+            version = schema_version(path.read_bytes())
+        except OSError:
             continue
-        version = document.get("schema_version") if isinstance(document, dict) else None
-        if isinstance(version, int) and version != expected:
+        if version not in (None, expected):
             raise NotComparableError(
                 f"schema version {version}, and this version of transferbench reads {expected}",
                 where=str(path),

@@ -9,7 +9,7 @@ from harness.recipes import recipe_changes
 from harness.records import Record
 from harness.strategies import Phase
 
-__all__ = ["structure"]
+__all__ = ["differs", "structure"]
 
 
 def structure(pair: Pair) -> Iterator[Finding]:
@@ -20,32 +20,33 @@ def structure(pair: Pair) -> Iterator[Finding]:
     for field, words, value in _EXACT:
         before, after = value(pair.before), value(pair.after)
         if before != after:
-            yield _differs(pair, field, words, before, after)
+            yield differs(pair.name, field, words, before, after)
     for field, words, value in _WHERE_BOTH_TELL:
         before, after = value(pair.before), value(pair.after)
         if before and after and before != after:
-            yield _differs(pair, field, words, before, after)
+            yield differs(pair.name, field, words, before, after)
     if _frozen_alike(pair) and pair.before.measured.frozen_sha256 != pair.after.measured.frozen_sha256:
         hashes = (str(each.measured.frozen_sha256)[:12] for each in (pair.before, pair.after))
-        yield _differs(pair, "frozen_sha256", "the hash of what is frozen", *hashes)
+        yield differs(pair.name, "frozen_sha256", "the hash of what is frozen", *hashes)
     # What a recipe's change does to phases and rates is told as the recipe's.
     if recipe_changes(pair.before.recipe, pair.after.recipe):
         return
     if pair.before.phases != pair.after.phases:
-        yield _differs(pair, "phases", "what is trained, by phase", *_phase_changes(pair))
+        yield differs(pair.name, "phases", "what is trained, by phase", *_phase_changes(pair))
     before, after = _rates(pair.before), _rates(pair.after)
     if before and after and before != after:
-        yield _differs(
-            pair, "learning_rate", "learning rates that the optimizer had, by phase", before, after
+        yield differs(
+            pair.name, "learning_rate", "learning rates that the optimizer had, by phase", before, after
         )
 
 
-def _differs(pair: Pair, field: str, words: str, before: Value, after: Value) -> Finding:
+def differs(cell: str, field: str, words: str, before: Value, after: Value) -> Finding:
+    """A fact of a cell that must be exactly the same, and is not."""
     return Finding(
         kind="structure",
         severity="regression",
         message=f"{words}: {value_text(before)} to {value_text(after)}",
-        cells=(pair.name,),
+        cells=(cell,),
         field=field,
         before=before,
         after=after,

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from harness.analysis.machines import duels, of_timing_rows, same_machine
 from harness.analysis.timing_rows import TimingRow, Timings, read_timings
-from harness.comparison.finding import Finding, Severity, Told, Value, value_text
+from harness.comparison.cells import ended, lone
+from harness.comparison.finding import Finding, Told, Value
 from harness.comparison.memory import memory
 from harness.comparison.setup import environment_findings
 from harness.comparison.sides import NoBaselineError, require_version
+from harness.comparison.structure import differs
 from harness.errors import UserError
 from harness.metrics import MARGINS
 from harness.records import Memory
@@ -72,27 +74,7 @@ def timed_pairs(baseline: Timings, current: Timings) -> list[TimedPair]:
 
 def lone_timings(baseline: Timings, current: Timings) -> Iterator[Finding]:
     """What is said of cells without a time in one of the runs, or in both."""
-    ours, theirs = _rows(baseline), _rows(current)
-    for name in baseline.facts.keys:
-        before = "ok" if name in ours else _why(baseline, name)
-        after = "ok" if name in theirs else _why(current, name)
-        if before == after == "ok":
-            continue
-        if before == "ok":
-            message = f"was timed in the baseline, and now {after}"
-            yield Finding("cells", "regression", message, (name,), "status", before="ok", after=after)
-        elif after == "ok":
-            message = f"is timed now; in the baseline it {before}"
-            yield Finding("cells", "improved", message, (name,), "status", before=before, after="ok")
-        else:
-            message = f"has no time in either run: in the baseline it {before}, now it {after}"
-            yield Finding("cells", "undecided", message, (name,), "status", before=before, after=after)
-    for name in current.facts.keys:
-        if name not in baseline.facts.keys:
-            after = "ok" if name in theirs else _why(current, name)
-            severity: Severity = "new" if after == "ok" else "regression"
-            message = "is new" if after == "ok" else f"is new, and {after}"
-            yield Finding("cells", severity, message, (name,), "status", after=after)
+    return lone(_ends(baseline), _ends(current), had="was timed", has="is timed", lacks="has no time")
 
 
 def timing_facts(pair: TimedPair) -> Iterator[Finding]:
@@ -107,7 +89,7 @@ def timing_facts(pair: TimedPair) -> Iterator[Finding]:
     )
     for field, words, ours, theirs in exact:
         if ours != theirs:
-            yield _differs(pair.name, field, words, ours, theirs)
+            yield differs(pair.name, field, words, ours, theirs)
     yield from memory(
         pair.name,
         (before.environment, _memory(before)),
@@ -171,22 +153,14 @@ def _rows(found: Timings) -> dict[str, TimingRow]:
     return {name: by_name[name] for name in found.facts.keys if name in by_name}
 
 
-def _why(found: Timings, name: str) -> str:
-    """Why a cell has no time, as the end of a sentence of which it is the subject."""
-    if name not in found.facts.keys:
-        return "is not in the plan"
-    for record in found.failed:
-        if record.name == name:
-            return f"ended with {record.status}" + (f": {quoted(record.reason)}" if record.reason else "")
-    return "has no record: the run ended before it"
+def _ends(found: Timings) -> dict[str, str]:
+    """How each planned cell ended; of one that failed several times the first."""
+    timed = _rows(found)
+    failed = {record.name: record for record in reversed(found.failed)}
+    return {name: "ok" if name in timed else ended(failed.get(name)) for name in found.facts.keys}
 
 
 def _memory(row: TimingRow) -> Memory | None:
     """The memory of the pass that took most."""
     known: Iterable[Memory] = (record.memory for record in row.records if record.memory)
     return max(known, key=lambda each: each.peak_bytes - each.inherited_bytes, default=None)
-
-
-def _differs(cell: str, field: str, words: str, before: Value, after: Value) -> Finding:
-    message = f"{words}: {value_text(before)} to {value_text(after)}"
-    return Finding("structure", "regression", message, (cell,), field, before=before, after=after)

@@ -9,7 +9,7 @@ from harness.analysis.standings import Standings, read_standings
 from harness.analysis.timing_rows import TimingRow, read_timings
 from harness.errors import UserError
 from harness.files import write_whole
-from harness.records import no_collection
+from harness.record_store import no_collection
 from harness.reports.beside import beside
 from harness.reports.comparisons import render_comparisons
 from harness.reports.leaderboard import leaderboard

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.errors import UserError, first_finding, unknown
 from harness.files import PARTIAL_SUFFIX, write_whole
-from harness.records import SCHEMA_VERSION, RecordStore
+from harness.record_store import RecordStore
+from harness.records import SCHEMA_VERSION, Record
 
 __all__ = ["PlannedCell", "RunFacts", "RunFolder", "held", "named_cells"]
 
@@ -141,6 +142,17 @@ class RunFolder:
                 where=str(self.path),
                 hint="Delete run.json and run the matrix again; finished cells are kept.",
             ) from None
+
+    def planned_records(self, facts: RunFacts) -> tuple[list[Record], list[str]]:
+        """The records of a plan in its order, and its cells that only another schema version's are of."""
+        found = {(record.name, record.key): record for record in self.records.load()}
+        there = [cell for cell in facts.cells if (cell.name, cell.key) in found]
+        other = [
+            cell.name
+            for cell in facts.cells
+            if (cell.name, cell.key) not in found and self.records.holds(cell.name, cell.key)
+        ]
+        return [found[cell.name, cell.key] for cell in there], other
 
     @contextmanager
     def claim(self, facts: RunFacts) -> Iterator[None]:

@@ -16,7 +16,7 @@ def test_a_long_table_shows_its_first_rows_and_says_where_all_are(tmp_path: Path
 
 
 def test_of_many_records_few_predictions_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from harness.records import RecordStore
+    from harness.record_store import RecordStore
 
     read = []
     whole = RecordStore.predictions

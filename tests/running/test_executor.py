@@ -15,7 +15,7 @@ from harness.data.pixels import build_pixels
 from harness.data.sources import SyntheticSource
 from harness.matrix import Cell, DataSpec
 from harness.recipes import RECIPES, Schedule
-from harness.records import RecordStore
+from harness.record_store import RecordStore
 from harness.running.executor import LocalExecutor
 from harness.running.job import Job, TimingJob
 from harness.running.planner import Planned
