@@ -12,6 +12,7 @@ import platform
 import re
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +22,7 @@ from pydantic import BaseModel, ConfigDict
 
 __all__ = [
     "Environment",
+    "Machine",
     "code_sha256",
     "commit",
     "current_environment",
@@ -59,6 +61,29 @@ _PATHS = ("LD_PRELOAD",)  # another allocator, for example; where it lies is pri
 _CUDA_LIBRARIES = r"nvidia-(cublas|cuda-runtime|cudnn|cufft)-cu\d+"
 
 
+_DRIVER = re.compile(r" \(driver (.*)\)$")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The parts of an environment that stay when versions and settings change.
+
+    Times are comparable within one machine: what a library or a driver costs is what a comparison is for.
+    """
+
+    processor: str
+    cores: int
+    memory_gib: int
+    system: str
+    gpus: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The machine in a line."""
+        parts = [self.processor, f"{self.cores} cores", f"{self.memory_gib} GiB", self.system, *self.gpus]
+        return ", ".join(parts)
+
+
 class Environment(BaseModel):
     """Processor, memory, system, versions, and the settings that change numbers.
 
@@ -82,6 +107,23 @@ class Environment(BaseModel):
         facts = self.model_dump(exclude=set() if self.gpus else {"gpus"})
         text = json.dumps(facts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def machine(self) -> Machine:
+        """The machine itself, as far as an environment tells."""
+        return Machine(
+            processor=self.processor,
+            cores=self.cores,
+            memory_gib=round(self.memory_bytes / 2**30),
+            system=self.system,
+            gpus=tuple(_DRIVER.sub("", gpu) for gpu in self.gpus),
+        )
+
+    @property
+    def gpu_drivers(self) -> str:
+        """The versions of the GPUs' drivers, each once; "" where no GPU tells one."""
+        found = [match[1] for gpu in self.gpus if (match := _DRIVER.search(gpu))]
+        return ", ".join(dict.fromkeys(found))
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Copy it as pydantic does, but not the fingerprint, which is the copy's own."""

@@ -13,7 +13,8 @@ from pathlib import Path
 from statistics import median
 from typing import Final, Literal
 
-from harness.analysis.history_entries import Entry, Machine, Reading, Unread, find_runs, read_entries
+from harness.analysis.history_entries import Entry, Reading, Unread, find_runs, read_entries
+from harness.environment import Machine
 from harness.errors import UserError, few
 from harness.metrics import Metric, metric
 from harness.running.folder import named_cells

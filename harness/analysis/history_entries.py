@@ -4,7 +4,6 @@ What could have moved a value stands beside it as facts by name: versions, setti
 """
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from typing import Any
 
 from harness.analysis.step_times import step_time, time_doubt
 from harness.analysis.timing_rows import TimingRow, read_timings
-from harness.environment import Environment
+from harness.environment import Environment, Machine
 from harness.errors import UserError
 from harness.files import PARTIAL_SUFFIX
 from harness.metrics import METRICS
@@ -26,27 +25,9 @@ from harness.text import counted
 from harness.timing.cell import INFERENCE
 from harness.timing.records import TimingFolder, TimingRecord
 
-__all__ = ["Entry", "Machine", "Reading", "Unread", "find_runs", "read_entries"]
+__all__ = ["Entry", "Reading", "Unread", "find_runs", "read_entries"]
 
-_GIB = 2**30
 _OF_NORMAL = NormalDist().inv_cdf(0.975)
-
-
-@dataclass(frozen=True)
-class Machine:
-    """The parts of an environment that stay when versions change; times are comparable within one."""
-
-    processor: str
-    cores: int
-    memory_gib: int
-    system: str
-    gpus: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The machine in a line."""
-        parts = [self.processor, f"{self.cores} cores", f"{self.memory_gib} GiB", self.system, *self.gpus]
-        return ", ".join(parts)
 
 
 @dataclass(frozen=True)
@@ -166,7 +147,7 @@ def _entry(run: Path, record: Record) -> Entry:
         cell=record.name,
         device=record.cell.device,
         manifest=record.data.manifest_sha256,
-        machine=_machine(record.environment),
+        machine=record.environment.machine,
         started=_moment(record.started, run),
         commit=record.commit,
         key=record.key,
@@ -247,7 +228,7 @@ def _timing_entry(
         cell=first.name,
         device=first.cell.device,
         manifest="",
-        machine=_machine(first.environment),
+        machine=first.environment.machine,
         started=min(_moment(record.started, run) for record in records),
         commit=" and ".join(dict.fromkeys(record.commit for record in records)),
         key=first.key,
@@ -257,19 +238,9 @@ def _timing_entry(
     )
 
 
-def _machine(environment: Environment) -> Machine:
-    return Machine(
-        processor=environment.processor,
-        cores=environment.cores,
-        memory_gib=round(environment.memory_bytes / _GIB),
-        system=environment.system,
-        gpus=tuple(re.sub(r" \(driver .*\)$", "", gpu) for gpu in environment.gpus),
-    )
-
-
 def _facts(environment: Environment) -> dict[str, str]:
     told = {"Python": environment.python, **environment.libraries, **environment.settings}
-    return told | ({"GPU drivers": ", ".join(environment.gpus)} if environment.gpus else {})
+    return told | ({"GPU driver": environment.gpu_drivers} if environment.gpus else {})
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> Iterable[tuple[str, str]]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.analysis.timing_doubts import apart, disturbances
 from harness.analysis.timing_rows import TimingRow
-from harness.environment import Environment
+from harness.environment import Environment, Machine
 from harness.records import DeviceState, Record, StepTimes
 from harness.statistics import Interval, median_interval, ratio_interval, spearman
 
@@ -37,7 +37,6 @@ INFERENCE = "inference step"
 
 EnvironmentPart = Literal["machine", "python", "library", "setting"]
 
-_MACHINE = ("processor", "cores", "system")
 _HEADS: dict[EnvironmentPart, str] = {
     "machine": "",
     "python": "",
@@ -226,13 +225,13 @@ def environment_differences(first: Environment, second: Environment) -> list[str
 
 def environment_changes(first: Environment, second: Environment) -> list[EnvironmentChange]:
     """In what two environments differ, one by one; "" stands for what one of them does not have."""
-    machine = {name: (str(getattr(first, name)), str(getattr(second, name))) for name in _MACHINE}
-    memory, gpus = (_gibibytes(first), _gibibytes(second)), (", ".join(first.gpus), ", ".join(second.gpus))
+    ours, theirs = _parts(first.machine), _parts(second.machine)
+    machine = {name: (value, theirs[name]) for name, value in ours.items()}
     told: tuple[tuple[EnvironmentPart, dict[str, tuple[str, str]]], ...] = (
         ("machine", machine),
         ("python", {"python": (first.python, second.python)}),
-        ("machine", {"memory": memory, "GPUs": gpus}),
         ("library", _both(first.libraries, second.libraries)),
+        ("library", {"GPU driver": (first.gpu_drivers, second.gpu_drivers)}),
         ("setting", _both(first.settings, second.settings)),
     )
     return [
@@ -244,15 +243,18 @@ def environment_changes(first: Environment, second: Environment) -> list[Environ
 
 
 def same_machine(first: Environment, second: Environment) -> bool:
-    """Whether two environments are of one machine, as far as they tell: times and memory are comparable.
-
-    Versions and settings may differ: what those cost is what a comparison is for.
-    """
-    return not any(each.kind == "machine" for each in environment_changes(first, second))
+    """Whether two environments are of one machine, as far as they tell: their times are comparable."""
+    return first.machine == second.machine
 
 
-def _gibibytes(environment: Environment) -> str:
-    return f"{environment.memory_bytes / 2**30:.0f} GiB"
+def _parts(machine: Machine) -> dict[str, str]:
+    return {
+        "processor": machine.processor,
+        "cores": str(machine.cores),
+        "memory": f"{machine.memory_gib} GiB",
+        "system": machine.system,
+        "GPUs": ", ".join(machine.gpus),
+    }
 
 
 def _both(first: dict[str, str], second: dict[str, str]) -> dict[str, tuple[str, str]]:

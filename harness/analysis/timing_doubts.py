@@ -34,7 +34,8 @@ CEILING_BELOW = 0.15
 """How far the matrix product may fall below the run's median: the whole machine was slowed.
 
 Large products on a machine of one's own differ by a few per cent.  On a rented one a quarter of the processes
-may be slower than that: then the row is not wrong for sure, and nobody can say that it is right.
+may be slower than that.  A machine that resolves less than this may fall as far as it resolves: such a row is
+as sure as all others there, and the width of a tie holds what it may be wrong by.
 """
 PASSES_DIFFER = 0.10
 """How far passes may lie apart where the machine resolves less: beyond it a mean says little."""
@@ -52,7 +53,7 @@ def doubts(
     if len(records) < passes:
         yield f"{len(records)} of {passes} passes"
     for record in records:
-        for doubt in _doubts_of_one(record, usual.get(kind_of(record))):
+        for doubt in _doubts_of_one(record, usual.get(kind_of(record)), width):
             yield f"{doubt} (pass {record.in_pass})"
     medians = [each.step.milliseconds for each in results(records)]
     if apart(medians) > max(PASSES_DIFFER, PASSES_DIFFER_WIDTHS * (width or 0)):
@@ -61,7 +62,7 @@ def doubts(
         yield "passes counted different work"
 
 
-def _doubts_of_one(record: TimingRecord, usual: float | None) -> Iterable[str]:
+def _doubts_of_one(record: TimingRecord, usual: float | None, width: float | None) -> Iterable[str]:
     timed, cell = record.timed, record.cell
     if timed is None:
         return
@@ -73,7 +74,7 @@ def _doubts_of_one(record: TimingRecord, usual: float | None) -> Iterable[str]:
         yield "warm-up did not settle"
     yield from disturbances(timed.step.state)
     best = best_ceiling(timed.ceilings)
-    if best and usual and best.flops < (1 - CEILING_BELOW) * usual:
+    if best and usual and best.flops < (1 - max(CEILING_BELOW, width or 0)) * usual:
         below = 100 * (1 - best.flops / usual)
         yield f"the machine was slowed: matrix product {below:.0f} % below the run's median"
 

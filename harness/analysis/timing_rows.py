@@ -129,6 +129,16 @@ class TimingRow:
         return _mean_median(each.end_to_end for each in self.timed)
 
     @property
+    def input_settled(self) -> bool | None:
+        """Whether the pipeline's time settled in every pass; None where some pass did not take it."""
+        return _settled(each.input for each in self.timed)
+
+    @property
+    def end_to_end_settled(self) -> bool | None:
+        """Whether the fed step's time settled in every pass; None where some pass did not take it."""
+        return _settled(each.end_to_end for each in self.timed)
+
+    @property
     def input_bound(self) -> bool | None:
         """Whether the pipeline, and not the step, decides the pace of a real run.
 
@@ -140,8 +150,7 @@ class TimingRow:
         if self._slowed_at_most is not None and self._slowed_at_most < INPUT_BOUND / 2:
             return False
         fed = self.end_to_end_milliseconds
-        settled = all(each.end_to_end is not None and each.end_to_end.stable for each in self.timed)
-        if fed is None or self.tie_width is None or not settled:
+        if fed is None or self.tie_width is None or not self.end_to_end_settled:
             return None
         beyond = fed / self.milliseconds - 1 - INPUT_BOUND
         return beyond > 0 if abs(beyond) >= self.tie_width else None
@@ -149,8 +158,7 @@ class TimingRow:
     @property
     def _slowed_at_most(self) -> float | None:
         """How much slower the pipeline alone can make a step, as a share; None where that is not known."""
-        settled = all(each.input is not None and each.input.stable for each in self.timed)
-        if self.input_milliseconds is None or self.tie_width is None or not settled:
+        if self.input_milliseconds is None or self.tie_width is None or not self.input_settled:
             return None
         return self.input_milliseconds / self.milliseconds * (1 + self.tie_width)
 
@@ -339,6 +347,11 @@ def _mean_median(times: Iterable[StepTimes | None]) -> float | None:
     told = [each.milliseconds if each else None for each in times]
     known = [each for each in told if each is not None]
     return fmean(known) if len(known) == len(told) else None
+
+
+def _settled(times: Iterable[StepTimes | None]) -> bool | None:
+    told = list(times)
+    return None if None in told else all(each.stable for each in told if each)
 
 
 def _same(values: Iterable[Value | None]) -> Value | None:

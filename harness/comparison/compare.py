@@ -70,12 +70,7 @@ def _trainings(baseline: Side, current: Side, *, where: Path) -> Judgement:
         found += structure(pair)
         found += scores(pair, baseline.predictions(before), current.predictions(after))
         found += gap(pair)
-        found += memory(
-            pair.name,
-            (before.environment, before.memory),
-            (after.environment, after.memory),
-            pair.margins["peak_memory_bytes"],
-        )
+        found += memory(pair.name, before.memory, after.memory, pair.margins["peak_memory_bytes"])
         found += times(pair)
     found += idle_seeds(baseline, current)
     for pair in pairs:
@@ -137,8 +132,7 @@ def _figures(pair: Pair) -> tuple[Figure, ...]:
     for name in STEP_TIMES:
         before, after = comparable_times(pair, name) or (None, None)
         figures.append(_figure(metric(name), _milliseconds(before), _milliseconds(after)))
-    known = same_machine(pair.before.environment, pair.after.environment)
-    own = [_megabytes(record) if known else "-" for record in (pair.before, pair.after)]
+    own = [_megabytes(record) for record in (pair.before, pair.after)]
     return (*figures, Figure("own memory (MB)", *own))
 
 

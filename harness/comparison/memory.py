@@ -1,10 +1,11 @@
-"""Host memory: what a cell's process took beyond what it began with, on the same machine alone."""
+"""Host memory: what a cell's process took beyond what it began with.
+
+Other machines are compared too: what a cell takes is its arrays, and those are the same everywhere.
+"""
 
 from collections.abc import Iterator
 
-from harness.analysis.machines import same_machine
 from harness.comparison.finding import Finding, Severity
-from harness.environment import Environment
 from harness.records import Memory
 
 __all__ = ["growth", "memory"]
@@ -17,20 +18,15 @@ def growth(found: Memory | None) -> int | None:
 
 
 def memory(
-    cell: str,
-    before: tuple[Environment, Memory | None],
-    after: tuple[Environment, Memory | None],
-    margin: float,
+    cell: str, before: Memory | None, after: Memory | None, margin: float
 ) -> Iterator[Finding]:
     """A cell whose own memory grew or shrank by more than a share of what it was (`margin`).
 
-    What the process inherited is Keras' and TensorFlow's own and belongs to their version; other machines
-    and other kinds of memory (anonymous, resident) are not compared.
+    What the process inherited is Keras' and TensorFlow's own and belongs to their version; two kinds of
+    memory (anonymous, resident) are not compared.
     """
-    ours, theirs = growth(before[1]), growth(after[1])
-    if ours is None or theirs is None or before[1] is None or after[1] is None:
-        return
-    if before[1].kind != after[1].kind or not same_machine(before[0], after[0]):
+    ours, theirs = growth(before), growth(after)
+    if ours is None or theirs is None or before is None or after is None or before.kind != after.kind:
         return
     severity: Severity
     if theirs > ours * (1 + margin):

@@ -53,7 +53,7 @@ def environment_findings(cell: str, before: Environment, after: Environment) -> 
         yield Finding(
             kind="setup",
             severity="changed",
-            message="another machine: its times and memory are not compared, all else is",
+            message="another machine: its times are not compared, all else is",
             cells=(cell,),
             field="machine",
         )

@@ -1,13 +1,20 @@
-"""What must be exactly the same wherever it was run: counts, boundaries, hashes, and what was trained on."""
+"""What must be exactly the same wherever it was run: counts, boundaries, hashes, and what was trained on.
+
+Where the recipe was changed, what the changed field decides is told as that change's doing and fails nothing:
+a longer schedule has more epochs.  All else stays exact, so a changed recipe hides no mistake beside it.
+"""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Any, Final
 
 from harness.comparison.cells import Pair
 from harness.comparison.finding import Finding, Value, value_text
 from harness.recipes import recipe_changes
 from harness.records import Record
 from harness.strategies import Phase
+from harness.text import quoted
 
 __all__ = ["differs", "structure"]
 
@@ -17,6 +24,17 @@ def structure(pair: Pair) -> Iterator[Finding]:
 
     What older records do not tell is compared where both do.
     """
+    changes = [name for name, _, _ in recipe_changes(pair.before.recipe, pair.after.recipe)]
+    for found in _differences(pair):
+        because = _decided(found.field, changes, pair)
+        if because:
+            message = f"{found.message}; {because} decides it"
+            yield replace(found, severity="changed", message=message)
+        else:
+            yield found
+
+
+def _differences(pair: Pair) -> Iterator[Finding]:
     for field, words, value in _EXACT:
         before, after = value(pair.before), value(pair.after)
         if before != after:
@@ -28,9 +46,6 @@ def structure(pair: Pair) -> Iterator[Finding]:
     if _frozen_alike(pair) and pair.before.measured.frozen_sha256 != pair.after.measured.frozen_sha256:
         hashes = (str(each.measured.frozen_sha256)[:12] for each in (pair.before, pair.after))
         yield differs(pair.name, "frozen_sha256", "the hash of what is frozen", *hashes)
-    # What a recipe's change does to phases and rates is told as the recipe's.
-    if recipe_changes(pair.before.recipe, pair.after.recipe):
-        return
     if pair.before.phases != pair.after.phases:
         yield differs(pair.name, "phases", "what is trained, by phase", *_phase_changes(pair))
     before, after = _rates(pair.before), _rates(pair.after)
@@ -51,6 +66,37 @@ def differs(cell: str, field: str, words: str, before: Value, after: Value) -> F
         before=before,
         after=after,
     )
+
+
+_SCHEDULES = ("*.epochs", "*.patience", "*.steps_per_epoch", "*.warm_up_epochs", "*.learning_rate")
+_WHAT_TRAINS = ("head", "augmented_head", "drop_blocks", "fine_tuning_start")
+_DECIDES: Final[dict[str, tuple[str, ...]]] = {
+    "parameters": ("head", "augmented_head", "drop_blocks"),
+    "parameters_trainable": _WHAT_TRAINS,
+    "boundary": ("drop_blocks",),
+    "variables_trained": _WHAT_TRAINS,
+    "variables_moved": _WHAT_TRAINS,
+    "frozen_sha256": ("drop_blocks",),
+    "images": ("*.epochs", "*.patience", "*.steps_per_epoch", "batch", "fine_tuning_start"),
+    "train_traces": ("batch", "fine_tuning_start"),
+    "validation_images": ("fine_tuning_start",),
+    "pixels_sha256": ("resize",),
+    "phases": (*_SCHEDULES, "fine_tuning_start"),
+    "learning_rate": (*_SCHEDULES, "fine_tuning_start"),
+}
+"""Which fields of a recipe decide a fact of the structure, as patterns; what is not here none of them does."""
+
+
+def _decided(fact: str, changes: list[str], pair: Pair) -> str:
+    """What was changed on purpose and decides a fact, in words; "" where nothing of the kind was."""
+    decides = [
+        name for name in changes if any(fnmatchcase(name, each) for each in _DECIDES.get(fact, ()))
+    ]
+    if decides:
+        return "the recipe's " + ", ".join(quoted(name) for name in decides)
+    # Decoders of one format may round otherwise; what that costs, accuracy and loss tell.
+    decoder = [record.environment.libraries.get("pillow") for record in (pair.before, pair.after)]
+    return "the version of `pillow`" if fact == "pixels_sha256" and decoder[0] != decoder[1] else ""
 
 
 def _measured(field: str) -> Callable[[Record], Value]:

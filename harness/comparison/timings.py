@@ -90,12 +90,7 @@ def timing_facts(pair: TimedPair) -> Iterator[Finding]:
     for field, words, ours, theirs in exact:
         if ours != theirs:
             yield differs(pair.name, field, words, ours, theirs)
-    yield from memory(
-        pair.name,
-        (before.environment, _memory(before)),
-        (after.environment, _memory(after)),
-        MARGINS["peak_memory_bytes"].value,
-    )
+    yield from memory(pair.name, _memory(before), _memory(after), MARGINS["peak_memory_bytes"].value)
     yield from environment_findings(pair.name, before.environment, after.environment)
     commits = [", ".join(dict.fromkeys(record.commit for record in row.records)) for row in (before, after)]
     if commits[0] != commits[1]:

@@ -40,6 +40,7 @@ _COLOURS: dict[Severity, str] = {
     "advisory": "magenta",
     "improved": "green",
     "new": "green",
+    "within": "dim",
 }
 
 
@@ -57,7 +58,7 @@ def verdict(found: Judgement) -> str:
 def render_findings(found: Judgement) -> str:
     """The comparison as a comment in markdown: the verdict, the worst first, what is unchanged folded."""
     parts = [f"### {verdict(found)}", f"{_told(found.baseline)} (baseline) to {_told(found.current)}."]
-    parts += [_section(found, severity) for severity in _COLOURS if found.of(severity)]
+    parts += [_section(found, severity) for severity in _TITLES if severity != "within" and found.of(severity)]
     unchanged, within = dict.fromkeys(found.unchanged), found.of("within")
     if table := _table(found, [name for name in found.figures if name not in unchanged]):
         parts.append(f"#### Figures of these cells\n\n{table}")
@@ -75,7 +76,7 @@ def render_refusal(error: UserError) -> str:
 
 
 def terminal_findings(found: Judgement) -> Group:
-    """The verdict, and a table with the worst first; what is within its margin is left out."""
+    """The verdict, and a table with the worst first."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("finding", "what", "cells"):
         table.add_column(heading, overflow="fold")

@@ -20,7 +20,7 @@ from harness.files import write_whole
 from harness.reports.tables import commits, in_one_cell, machine, markdown, number, significant
 from harness.reports.timing_csv import timing_csv
 from harness.reports.timing_groups import Group, comparable
-from harness.reports.timing_legend import timing_legend
+from harness.reports.timing_legend import timing_legend, unsettled
 from harness.reports.timing_settings import beside_published, correlation, side_by_side
 from harness.statistics import FEWEST_ROWS
 from harness.text import counted
@@ -45,8 +45,10 @@ _AROUND: Columns = {
     "build + first step (s)": lambda row: (
         f"{number(row.build_seconds, 1)} + {number(row.first_step_seconds, 1)}"
     ),
-    "input (ms)": lambda row: significant(row.input_milliseconds, 3),
-    "end to end (ms)": lambda row: significant(row.end_to_end_milliseconds, 4),
+    "input (ms)": lambda row: significant(row.input_milliseconds, 3) + unsettled(row.input_settled),
+    "end to end (ms)": lambda row: (
+        significant(row.end_to_end_milliseconds, 4) + unsettled(row.end_to_end_settled)
+    ),
     "host peak (MB)": lambda row: number(row.host_peak_bytes, 0, 1e-6),
     "device peak (MB)": lambda row: number(row.device_peak_bytes, 0, 1e-6),
     "energy (J/step)": lambda row: significant(row.joules_per_step, 3),
@@ -195,7 +197,7 @@ def _compared(group: Group, timings: Timings) -> list[str]:
     if len({row.environment.fingerprint for row in timings.rows}) > 1:
         title += f", environment {group.first.environment.fingerprint}"
     ranks = ["-" if rank is None else str(rank) for rank in group.ranks]
-    notes = [_verdict(group), *_input_bound(group), *_published_order(group), *_unsure(group)]
+    notes = [_verdict(group), *_input_bound(group), *_published_order(group), *_unsure(group), *_roofline(group)]
     lines = [*(f"- {note}" for note in notes), *_unranked(group)]
     time = _frame(group, _TIME)
     time.insert(0, "rank", ranks)
@@ -212,7 +214,14 @@ def _frame(group: Group, columns: Columns) -> pd.DataFrame:
         shown["size (px)"] = lambda row: str(row.cell.size)
     cells = {name: [render(row) for row in group.rows] for name, render in (shown | columns).items()}
     cells.pop("trainable / all (M)" if group.first.cell.step == INFERENCE else "parameters (M)", None)
+    if not _bound_by_memory(group):
+        cells.pop("of roofline (%)", None)
     return pd.DataFrame({name: column for name, column in cells.items() if set(column) != {"-"}})
+
+
+def _bound_by_memory(group: Group) -> bool:
+    """Whether for some row the roofline lies below the matrix product: else both shares are one column."""
+    return any(row.roofline_share != row.product_share for row in group.rows)
 
 
 def _table(frame: pd.DataFrame) -> str:
@@ -268,6 +277,13 @@ def _unsure(group: Group) -> list[str]:
     return [
         f"Some passes have fewer than 6 blocks: their interval of the median is worth {_percent(low)} only."
     ]
+
+
+def _roofline(group: Group) -> list[str]:
+    """Whether memory's speed could bind a row at all."""
+    if _bound_by_memory(group) or all(row.roofline_share is None for row in group.rows):
+        return []
+    return ["The roofline is the matrix product in every row: none is bound by the speed of memory."]
 
 
 def _published_order(group: Group) -> list[str]:

@@ -12,7 +12,10 @@ from harness.analysis.timing_doubts import (
 from harness.analysis.timing_rows import INPUT_BOUND, TimingRow, Timings
 from harness.reports.timing_groups import Group
 
-__all__ = ["timing_legend"]
+__all__ = ["timing_legend", "unsettled"]
+
+UNSETTLED = "~"
+"""Behind a time that did not settle."""
 
 # Sentences for rows of one kind, and what tells such a row.
 _KINDS: tuple[tuple[Callable[[TimingRow], bool], str], ...] = (
@@ -24,6 +27,10 @@ _KINDS: tuple[tuple[Callable[[TimingRow], bool], str], ...] = (
         f"A row is input-bound where end to end is more than {100 * INPUT_BOUND:.0f} % slower than the "
         "resident step, which a pipeline that alone takes less than half of that cannot make it, and unknown "
         "where that is nearer to it than the resolution.",
+    ),
+    (
+        lambda row: False in (row.input_settled, row.end_to_end_settled),
+        f"{UNSETTLED} marks an input or end-to-end time that did not settle in some pass: about so much.",
     ),
     (
         lambda row: row.multiply_adds is not None,
@@ -57,6 +64,11 @@ _KINDS: tuple[tuple[Callable[[TimingRow], bool], str], ...] = (
 )
 
 
+def unsettled(settled: bool | None) -> str:
+    """What stands behind a time around a step: a mark where it was taken and did not settle."""
+    return f" {UNSETTLED}" if settled is False else ""
+
+
 def timing_legend(timings: Timings, groups: Sequence[Group]) -> str:
     """How to read a timing report of these rows."""
     rows, notes = timings.rows, []
@@ -75,8 +87,8 @@ def timing_legend(timings: Timings, groups: Sequence[Group]) -> str:
             "A row has no rank where a pass is missing, warm-up did not settle, the device slowed itself "
             f"down, clocks varied by more than {100 * CLOCKS_WITHIN:.0f} %, other processes took more than "
             f"{100 * OTHERS_SHARE:.0f} % of the cores, the matrix product in its process was more than "
-            f"{100 * CEILING_BELOW:.0f} % below the run's median, or passes differ (slowest over fastest) "
-            f"by more than {100 * PASSES_DIFFER:.0f} % and {PASSES_DIFFER_WIDTHS} times the resolution.",
+            f"{100 * CEILING_BELOW:.0f} % and the resolution below the run's median, or passes differ "
+            f"(slowest over fastest) by more than {100 * PASSES_DIFFER:.0f} % and {PASSES_DIFFER_WIDTHS} times the resolution.",
             "First step: tracing and compiling with it; build: making and calibrating the model. Both are "
             "the median of the passes.",
         ]

@@ -204,11 +204,18 @@ def test_each_thing_that_differs_is_a_change_of_its_kind():
         (each.kind, each.name, each.before, each.after) for each in environment_changes(ENVIRONMENT, other)
     ]
     assert found == [
-        ("python", "python", "3.11.0", "3.12.0"),
         ("machine", "GPUs", "", "A GPU"),
+        ("python", "python", "3.11.0", "3.12.0"),
         ("library", "tensorflow", "2.0", ""),
         ("setting", "A", "", "1"),
     ]
+
+
+def test_a_new_driver_is_a_version_and_not_another_machine():
+    old, new = (ENVIRONMENT.model_copy(update={"gpus": (f"A GPU (driver {each})",)}) for each in (1, 2))
+    (found,) = environment_changes(old, new)
+    assert (found.kind, found.name, found.before, found.after) == ("library", "GPU driver", "1", "2")
+    assert same_machine(old, new)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,15 @@
 """What must be exactly the same."""
 
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
-from fakes import epoch
+from fakes import ENVIRONMENT, epoch
 from fakes_compare import trial
 from fakes_judged import changed, found, kinds
 
-from harness.comparison.structure import structure
+from harness.comparison.structure import _DECIDES, structure
+from harness.recipes import RECIPES, Recipe, Schedule, recipe_changes
 from harness.records import WeightsFacts
 
 ROW = trial(900, depth="blocks:1")
@@ -78,14 +80,80 @@ def test_another_number_of_epochs_is_a_regression_unless_patience_ends_the_phase
     assert found(structure, *patient) == []
 
 
-def test_other_phases_of_the_same_recipe_are_a_regression_and_of_another_are_the_recipes():
-    shorter = changed(ROW, phases=ROW[0].phases[1:])
-    (one,) = found(structure, ROW, shorter)
-    assert one.field == "phases"
+SHORTER = changed(ROW, phases=ROW[0].phases[1:])
+
+
+def test_other_phases_are_a_regression_that_names_them():
+    (one,) = found(structure, ROW, SHORTER)
+    assert (one.severity, one.field) == ("regression", "phases")
     assert str(one.before).startswith("head (depth none, ")
     assert one.after == "none"
-    recipe = ROW[0].recipe.model_copy(update={"dropout": 0.1})
-    assert found(structure, ROW, changed(shorter, recipe=recipe)) == []
+
+
+LONGER = changed(ROW, history=tuple(epoch(number) for number in (1, 2, 3)))
+EPOCHS = {"fast_extraction": ROW[0].recipe.fast_extraction.model_copy(update={"epochs": 3})}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "row", "field", "because"),
+    [
+        (EPOCHS, LONGER, "images", "the recipe's `fast_extraction.epochs` decides it"),
+        (EPOCHS, SHORTER, "phases", "the recipe's `fast_extraction.epochs` decides it"),
+        ({"head": "gap-linear"}, changed(ROW, parameters=1), "parameters", "the recipe's `head` decides it"),
+        ({"drop_blocks": 1}, changed(ROW, boundary="x"), "boundary", "the recipe's `drop_blocks` decides it"),
+    ],
+)
+def test_what_a_changed_recipe_decides_is_told_as_its_doing(
+    recipe: dict[str, Any], row: Any, field: str, because: str
+):
+    now = changed(row, recipe=ROW[0].recipe.model_copy(update=recipe))
+    (one,) = found(structure, ROW, now)
+    assert (one.severity, one.field) == ("changed", field)
+    assert one.message.endswith(because)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "row", "field"),
+    [
+        ({"dropout": 0.1}, SHORTER, "phases"),
+        (EPOCHS, changed(ROW, parameters=1), "parameters"),
+        ({"head": "gap-linear"}, LONGER, "images"),
+        ({"head": "gap-linear"}, changed(ROW, test_images=999), "test_images"),
+        (EPOCHS, changed(ROW, frozen_sha256="e" * 64), "frozen_sha256"),
+    ],
+)
+def test_a_changed_recipe_hides_no_mistake_that_it_does_not_decide(
+    recipe: dict[str, Any], row: Any, field: str
+):
+    now = changed(row, recipe=ROW[0].recipe.model_copy(update=recipe))
+    (one,) = found(structure, ROW, now)
+    assert (one.severity, one.field) == ("regression", field)
+
+
+_ELSE = Schedule(epochs=99, learning_rate=0.5, warm_up_epochs=0.5, patience=9, steps_per_epoch=9)
+NOTHING_ALIKE = RECIPES["default"].model_copy(
+    update={name: None for name in Recipe.model_fields if name not in ("name", "summary", "base")}
+    | dict.fromkeys(("fast_extraction", "augmented_extraction", "fine_tuning", "from_scratch"), _ELSE)
+    | {"augmented_head": "gap-linear"}
+)
+"""A recipe of which nothing is the default's."""
+
+
+def test_every_field_that_decides_something_is_a_recipes():
+    known = {name for name, _, _ in recipe_changes(ROW[0].recipe, NOTHING_ALIKE)}
+    for patterns in _DECIDES.values():
+        for pattern in patterns:
+            assert any(fnmatchcase(name, pattern) for name in known), pattern
+
+
+def test_other_pixels_of_another_decoder_are_told_and_of_the_same_one_fail():
+    decoders = [{"environment": ENVIRONMENT.model_copy(update={"libraries": {"pillow": each}})} for each in "12"]
+    before, after = (changed(ROW, **pixels(each * 64), **decoders[0]) for each in "ab")
+    (one,) = found(structure, before, after)
+    assert (one.severity, one.field) == ("regression", "pixels_sha256")
+    (one,) = found(structure, before, changed(after, **decoders[1]))
+    assert (one.severity, one.field) == ("changed", "pixels_sha256")
+    assert one.message.endswith("the version of `pillow` decides it")
 
 
 def pixels(sha256: str) -> dict[str, Any]:

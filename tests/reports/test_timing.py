@@ -30,6 +30,7 @@ from harness.timing.records import TimingFolder, TimingRecord, Work
 TITLE = "Inference at 160 px, batch 8, cpu, float32"
 FIRST = tuple(100.0 + step for step in range(10))
 SECOND = tuple(102.0 + step for step in range(10))
+WORK = Work(multiply_adds=2_500_000_000, moved_bytes=1_000_000_000)
 CAREFUL = [
     timing_record(
         *times,
@@ -37,7 +38,7 @@ CAREFUL = [
         input=blocks(7.25),
         end_to_end=blocks(120.0),
         build_seconds=2.0,
-        work=Work(multiply_adds=2_500_000_000, moved_bytes=1_000_000_000),
+        work=WORK,
         ceilings=(CEILING,),
         parameters=4_250_000,
     )
@@ -117,6 +118,25 @@ def test_which_rows_are_input_bound_is_told_above_their_table(tmp_path: Path):
         "resolution: MobileNet, VGG16.\n"
     ) in text
     assert "- No row is input-bound.\n" in rendered(tmp_path / "one", *records[:2])
+
+
+def test_times_around_a_step_that_did_not_settle_are_marked_and_the_mark_is_explained(tmp_path: Path):
+    restless = blocks(60.0).model_copy(update={"stable": False})
+    text = rendered(tmp_path / "restless", *both_passes(50.0, end_to_end=restless))
+    (row,) = table(section(text, TITLE).split("\n### ")[1])
+    assert row["end to end (ms)"] == "60.00 ~"
+    assert "~ marks" in text
+    assert "~" not in rendered(tmp_path / "settled", *both_passes(50.0))
+
+
+def test_a_roofline_that_is_the_product_is_said_and_not_shown_twice(tmp_path: Path):
+    fast = CEILING.model_copy(update={"bytes_per_second": 1e13})
+    text = rendered(tmp_path / "product", *both_passes(50.0, work=WORK, ceilings=(fast,)))
+    assert "of roofline (%)" not in text
+    assert "none is bound by the speed of memory" in text
+    text = rendered(tmp_path / "memory", *both_passes(50.0, work=WORK, ceilings=(CEILING,)))
+    assert "of roofline (%)" in text
+    assert "none is bound by the speed of memory" not in text
 
 
 def test_a_train_step_tells_what_of_the_model_it_trains(tmp_path: Path):
