@@ -74,7 +74,8 @@ def _doubts_of_one(record: TimingRecord, usual: float | None, width: float | Non
         yield "warm-up did not settle"
     yield from disturbances(timed.step.state)
     best = best_ceiling(timed.ceilings)
-    if best and usual and best.flops < (1 - max(CEILING_BELOW, width or 0)) * usual:
+    least = min(1 - CEILING_BELOW, 1 / (1 + (width or 0)))
+    if best and usual and best.flops < least * usual:
         below = 100 * (1 - best.flops / usual)
         yield f"the machine was slowed: matrix product {below:.0f} % below the run's median"
 

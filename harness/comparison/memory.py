@@ -17,9 +17,7 @@ def growth(found: Memory | None) -> int | None:
     return taken if taken > 0 else None
 
 
-def memory(
-    cell: str, before: Memory | None, after: Memory | None, margin: float
-) -> Iterator[Finding]:
+def memory(cell: str, before: Memory | None, after: Memory | None, margin: float) -> Iterator[Finding]:
     """A cell whose own memory grew or shrank by more than a share of what it was (`margin`).
 
     What the process inherited is Keras' and TensorFlow's own and belongs to their version; two kinds of

@@ -84,14 +84,12 @@ _DECIDES: Final[dict[str, tuple[str, ...]]] = {
     "phases": (*_SCHEDULES, "fine_tuning_start"),
     "learning_rate": (*_SCHEDULES, "fine_tuning_start"),
 }
-"""Which fields of a recipe decide a fact of the structure, as patterns; what is not here none of them does."""
+"""Which fields of a recipe decide a fact of the structure, as patterns; of what is not here none does."""
 
 
 def _decided(fact: str, changes: list[str], pair: Pair) -> str:
     """What was changed on purpose and decides a fact, in words; "" where nothing of the kind was."""
-    decides = [
-        name for name in changes if any(fnmatchcase(name, each) for each in _DECIDES.get(fact, ()))
-    ]
+    decides = [name for name in changes if any(fnmatchcase(name, each) for each in _DECIDES.get(fact, ()))]
     if decides:
         return "the recipe's " + ", ".join(quoted(name) for name in decides)
     # Decoders of one format may round otherwise; what that costs, accuracy and loss tell.

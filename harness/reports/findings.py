@@ -58,7 +58,9 @@ def verdict(found: Judgement) -> str:
 def render_findings(found: Judgement) -> str:
     """The comparison as a comment in markdown: the verdict, the worst first, what is unchanged folded."""
     parts = [f"### {verdict(found)}", f"{_told(found.baseline)} (baseline) to {_told(found.current)}."]
-    parts += [_section(found, severity) for severity in _TITLES if severity != "within" and found.of(severity)]
+    parts += [
+        _section(found, severity) for severity in _TITLES if severity != "within" and found.of(severity)
+    ]
     unchanged, within = dict.fromkeys(found.unchanged), found.of("within")
     if table := _table(found, [name for name in found.figures if name not in unchanged]):
         parts.append(f"#### Figures of these cells\n\n{table}")

@@ -89,7 +89,7 @@ def render_timing(folder: TimingFolder) -> str:
     parts = [_header(timings), _ceilings(timings)]
     parts += [part for group in groups for part in _compared(group, timings)]
     parts += [side_by_side(timings.rows), *beside_published(timings.rows), _without_result(timings)]
-    parts.append(timing_legend(timings, groups))
+    parts.append(timing_legend(groups))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -197,7 +197,13 @@ def _compared(group: Group, timings: Timings) -> list[str]:
     if len({row.environment.fingerprint for row in timings.rows}) > 1:
         title += f", environment {group.first.environment.fingerprint}"
     ranks = ["-" if rank is None else str(rank) for rank in group.ranks]
-    notes = [_verdict(group), *_input_bound(group), *_published_order(group), *_unsure(group), *_roofline(group)]
+    notes = [
+        _verdict(group),
+        *_input_bound(group),
+        *_published_order(group),
+        *_unsure(group),
+        *_roofline(group),
+    ]
     lines = [*(f"- {note}" for note in notes), *_unranked(group)]
     time = _frame(group, _TIME)
     time.insert(0, "rank", ranks)

@@ -9,7 +9,7 @@ from harness.analysis.timing_doubts import (
     PASSES_DIFFER,
     PASSES_DIFFER_WIDTHS,
 )
-from harness.analysis.timing_rows import INPUT_BOUND, TimingRow, Timings
+from harness.analysis.timing_rows import INPUT_BOUND, TimingRow
 from harness.reports.timing_groups import Group
 
 __all__ = ["timing_legend", "unsettled"]
@@ -69,9 +69,10 @@ def unsettled(settled: bool | None) -> str:
     return f" {UNSETTLED}" if settled is False else ""
 
 
-def timing_legend(timings: Timings, groups: Sequence[Group]) -> str:
+def timing_legend(groups: Sequence[Group]) -> str:
     """How to read a timing report of these rows."""
-    rows, notes = timings.rows, []
+    rows = [row for group in groups for row in group.rows]
+    notes: list[str] = []
     if groups:
         notes += [
             "Milliseconds a step: the mean of the passes' medians over blocks of steps. The batch is "
@@ -88,7 +89,8 @@ def timing_legend(timings: Timings, groups: Sequence[Group]) -> str:
             f"down, clocks varied by more than {100 * CLOCKS_WITHIN:.0f} %, other processes took more than "
             f"{100 * OTHERS_SHARE:.0f} % of the cores, the matrix product in its process was more than "
             f"{100 * CEILING_BELOW:.0f} % and the resolution below the run's median, or passes differ "
-            f"(slowest over fastest) by more than {100 * PASSES_DIFFER:.0f} % and {PASSES_DIFFER_WIDTHS} times the resolution.",
+            f"(slowest over fastest) by more than {100 * PASSES_DIFFER:.0f} % and "
+            f"{PASSES_DIFFER_WIDTHS} times the resolution.",
             "First step: tracing and compiling with it; build: making and calibrating the model. Both are "
             "the median of the passes.",
         ]

@@ -310,15 +310,15 @@ def test_a_pass_whose_machine_was_slowed_is_found_by_its_matrix_product(
     assert told == ([expected] if slowed else [])
 
 
-@pytest.mark.parametrize(("flops", "slowed"), [(84e9, False), (60e9, False), (40e9, True)])
+@pytest.mark.parametrize(("flops", "slowed"), [(84e9, False), (78e9, True)])
 def test_a_machine_may_be_slowed_as_far_as_it_resolves(flops: float, slowed: bool, tmp_path: Path):
-    """This one resolves 54 %: what lies within that is in the width of a tie already."""
-    rough = selfcheck(a=(50, 70, 40), b=(70, 50, 40))
+    """This one resolves 24 %: what lies within that is in the width of a tie already."""
+    rough = selfcheck(a=(50, 55, 45), b=(55, 50, 45))
     slow = CEILING.model_copy(update={"flops": flops})
     others = [record for name in ("VGG16", "VGG19") for record in both_passes(backbone=name)]
     doubted = [timing_record(), timing_record(in_pass=2, ceilings=(slow,))]
     rows = timings(tmp_path, *others, *doubted, checks=[rough]).rows
-    assert rows[0].tie_width == pytest.approx(0.54, abs=0.05)
+    assert rows[0].tie_width == pytest.approx(0.24, abs=0.05)
     assert any("slowed" in doubt for row in rows for doubt in row.doubts) is slowed
 
 

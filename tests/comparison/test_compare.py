@@ -86,7 +86,7 @@ def test_another_machine_makes_times_incomparable_and_nothing_else(tmp_path: Pat
         "test loss": ("0.050", "0.100"),
         "train (ms/step)": ("-", "-"),
         "inference (ms/step)": ("-", "-"),
-        "own memory (MB)": ("600", "8,700"),
+        "own memory (MB)": ("600", "8,400"),
     }
 
 

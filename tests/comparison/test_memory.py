@@ -1,6 +1,7 @@
 """Own memory against a margin."""
 
 import pytest
+
 from harness.comparison.finding import Finding
 from harness.comparison.memory import growth, memory
 from harness.records import Memory

@@ -33,5 +33,13 @@ def test_the_same_rate_and_one_that_was_not_kept_are_no_finding(rates: tuple[flo
 
 def test_a_rate_that_the_recipe_changed_is_told_as_the_recipes():
     plain = record()
-    other = plain.recipe.model_copy(update={"batch": 7})
-    assert found(with_rates(1e-3, 1e-3), with_rates(1e-2, 1e-2, recipe=other)) == []
+    head = plain.recipe.fast_extraction.model_copy(update={"learning_rate": 1e-2})
+    other = plain.recipe.model_copy(update={"fast_extraction": head})
+    (one,) = found(with_rates(1e-3, 1e-3), with_rates(1e-2, 1e-2, recipe=other))
+    assert (one.severity, one.field) == ("changed", "learning_rate")
+
+
+def test_a_rate_that_another_change_of_the_recipe_does_not_decide_is_a_regression():
+    other = record().recipe.model_copy(update={"batch": 7})
+    (one,) = found(with_rates(1e-3, 1e-3), with_rates(1e-2, 1e-2, recipe=other))
+    assert one.severity == "regression"

@@ -147,7 +147,9 @@ def test_every_field_that_decides_something_is_a_recipes():
 
 
 def test_other_pixels_of_another_decoder_are_told_and_of_the_same_one_fail():
-    decoders = [{"environment": ENVIRONMENT.model_copy(update={"libraries": {"pillow": each}})} for each in "12"]
+    decoders = [
+        {"environment": ENVIRONMENT.model_copy(update={"libraries": {"pillow": each}})} for each in "12"
+    ]
     before, after = (changed(ROW, **pixels(each * 64), **decoders[0]) for each in "ab")
     (one,) = found(structure, before, after)
     assert (one.severity, one.field) == ("regression", "pixels_sha256")
