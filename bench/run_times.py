@@ -21,7 +21,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +44,7 @@ MATRIX = ROOT / "bench" / "matrices" / "tiny.toml"
 PASSES = 6
 """As many of each side that a lost pair in either half leaves enough."""
 
+RIGHT = ("base (ms/step)", "head (ms/step)", "median ratio", "interval", "margin (%)")
 VERDICTS = {"regression": "**slower**", "improved": "faster", "within": "the same", "undecided": "undecided"}
 
 
@@ -90,7 +91,8 @@ def main() -> None:
             time(packages[side], folders[side], number, given)
     compared = compare(folders["base"], folders["head"])
     code, told = outcome(compared, planted=given.planted)
-    text = f"{told}\n\n{render(compared, given)}"
+    kind = f"--base {given.base}" if given.base is not None else "--planted" if given.planted else "--same"
+    text = f"{told}\n\n{render(compared, kind, given.passes)}"
     write_whole(OUT / "check-times.md", text)
     print(f"\n{text}\nkept in {OUT / 'check-times.md'}")
     raise SystemExit(code)
@@ -217,27 +219,26 @@ def outcome(compared: Compared, *, planted: bool) -> tuple[int, str]:
     return int(bool(missed or failing)) if planted else compared.code, told
 
 
-def render(compared: Compared, given: argparse.Namespace) -> str:
-    """The table of all cells, what was compared with what, and what else was found."""
-    facts, middle = compared.facts, given.passes // 2
+def render(compared: Compared, kind: str, passes: int) -> str:
+    """What was compared with what, the table of all cells, and every finding in words."""
+    facts, middle = compared.facts, passes // 2
     base, head = (", ".join(facts[side]["commits"]) or "a copy" for side in ("baseline", "current"))
-    kind = f"--base {given.base}" if given.base is not None else "--planted" if given.planted else "--same"
     lines = [
         f"`nox -s check-times -- {kind}`, matrix `{facts['current']['matrix']}`: base {base}, head {head}, "
         f"begun {facts['baseline']['started']}, on {machine(current_environment())}.",
         "",
-        f"Passes 1 to {middle} are one run of the experiment and passes {middle + 1} to {given.passes} "
+        f"Passes 1 to {middle} are one run of the experiment and passes {middle + 1} to {passes} "
         "another: every pass is processes of its own, started separately. A step is slower where the median "
         "ratio of both runs is above 1 plus the margin and the interval over all pairs lies above 1.",
         "",
         markdown(pd.DataFrame(_rows(compared)), right=RIGHT) if compared.times else "No times.",
         "",
-        *_notes(compared.facts["findings"]),
+        *(
+            f"- {each['severity']}: {few(each['cells'], shown=3)}: {each['message']}"
+            for each in facts["findings"]
+        ),
     ]
     return "\n".join(lines).rstrip() + "\n"
-
-
-RIGHT = ("base (ms/step)", "head (ms/step)", "median ratio", "interval", "margin (%)")
 
 
 def _rows(compared: Compared) -> list[dict[str, str]]:
@@ -253,11 +254,6 @@ def _rows(compared: Compared) -> list[dict[str, str]]:
             verdict = VERDICTS[each["severity"]]
         rows.append({"cell": in_one_cell(cell), **dict(zip(RIGHT, numbers, strict=True)), "verdict": verdict})
     return rows
-
-
-def _notes(findings: Sequence[dict[str, Any]]) -> list[str]:
-    """Every finding in a line with its severity: of times the two runs by themselves, else what it is."""
-    return [f"- {each['severity']}: {few(each['cells'], shown=3)}: {each['message']}" for each in findings]
 
 
 if __name__ == "__main__":
