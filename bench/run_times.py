@@ -57,9 +57,10 @@ class Compared:
 
     @property
     def times(self) -> dict[str, dict[str, Any]]:
-        """What was found of the time of a step, by cell."""
+        """What was found of the time of a step, by cell, in the order of the plan."""
         found = [each for each in self.facts["findings"] if each["field"] == "step_ms"]
-        return {cell: each for each in found for cell in each["cells"]}
+        by_cell = {cell: each for each in found for cell in each["cells"]}
+        return {cell: by_cell[cell] for cell in self.facts["cells"] if cell in by_cell}
 
     @property
     def judged(self) -> dict[str, dict[str, Any]]:

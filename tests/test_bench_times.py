@@ -42,7 +42,7 @@ LOST = finding("regression", TUNED, field="status", difference=None, message="wa
 def document(*findings: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
     side = {"matrix": "tiny", "commits": ["0123456789ab"], "started": "2025-01-02T03:04:05+00:00"}
     told = {"baseline": side, "current": side | {"commits": []}, "findings": list(findings)}
-    return told | {"reason": reason, "exit_code": 0}
+    return told | {"cells": [FAST, TUNED], "reason": reason, "exit_code": 0}
 
 
 @dataclass
@@ -52,6 +52,7 @@ class Program:
     findings: Sequence[dict[str, Any]] = (finding("within"),)
     code: int = 0
     reason: str | None = None
+    broken: bool = False
     of_time: Callable[[Sequence[str]], int] = lambda _: 0
     calls: list[tuple[Path, tuple[str, ...]]] = field(default_factory=list)
 
@@ -60,7 +61,7 @@ class Program:
         if words[0] == "time":
             return subprocess.CompletedProcess(words, self.of_time(words))
         assert stdout == subprocess.PIPE
-        told = json.dumps(document(*self.findings, reason=self.reason))
+        told = "" if self.broken else json.dumps(document(*self.findings, reason=self.reason))
         return subprocess.CompletedProcess(words, self.code, told)
 
     @property
@@ -249,11 +250,8 @@ def test_where_nothing_can_be_compared_it_ends_as_compare_does_and_no_older_tabl
     assert kept == "Not compared: `base and head were not timed in turn`\n"
 
 
-def test_a_comparison_that_broke_is_no_verdict(program: Program, ended, monkeypatch, tmp_path: Path):
-    def broken(package: Path, *words: str, stdout: int | None = None) -> Any:
-        return subprocess.CompletedProcess(words, int(words[0] == "compare"), "")
-
-    monkeypatch.setattr(run_times, "call", broken)
+def test_a_comparison_that_broke_is_no_verdict(program: Program, ended, tmp_path: Path):
+    program.code, program.broken = 1, True
     assert ended("--planted") == 1
     assert "Not compared" in (tmp_path / "check-times.md").read_text()
 
@@ -286,6 +284,12 @@ def test_every_cell_has_its_times_its_ratio_and_its_verdict():
 
 
 @pytest.mark.usefixtures("here")
+def test_the_cells_stand_in_the_order_of_the_plan():
+    text = shown(finding("regression", TUNED), finding("within", FAST))
+    assert [row["cell"] for row in table(text)] == [FAST, TUNED]
+
+
+@pytest.mark.usefixtures("here")
 def test_it_says_that_the_halves_are_two_runs_and_what_was_found_in_words():
     text = shown(finding("undecided", message="it is not clear"))
     assert "Passes 1 to 3 are one run of the experiment and passes 4 to 6 another" in text
@@ -293,7 +297,8 @@ def test_it_says_that_the_halves_are_two_runs_and_what_was_found_in_words():
     assert "base 0123456789ab, head a copy" in text
 
 
-def test_what_is_printed_is_kept(program: Program, ended, capsys, tmp_path: Path):
+@pytest.mark.usefixtures("program")
+def test_what_is_printed_is_kept(ended, capsys, tmp_path: Path):
     ended("--same")
     kept = (tmp_path / "check-times.md").read_text()
     assert kept.startswith("Slower steps in 0 of 1 judged cell.\n")

@@ -72,7 +72,7 @@ def spread_of_passes(rows: Sequence[Sequence[float]]) -> Spread | None:
 
 
 def spread_of_successive(values: Sequence[float]) -> Spread:
-    """The spread of repeated measurements of one thing on a machine that drifts, in their order; at least two.
+    """The spread of repeated measurements on a machine that drifts, two or more in their order.
 
     Half the mean square of what successive ones differ by, so that drift counts by what it is from one to the
     next, with 2 (n - 1)^2 / (3 n - 4) degrees of freedom, from its variance (von Neumann, Kent, Bellinson and

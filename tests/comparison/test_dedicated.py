@@ -284,18 +284,19 @@ def share_of(
     deviation: float = 0.03,
     drift: float = 0.0,
     erratic: float = 1.0,
+    checked: float = 1.0,
 ) -> float:
     """How often a cell has that verdict, on a simulated machine.
 
-    One measurement of the base varies by `deviation` (of its logarithm) and one of the head by `erratic`
-    times that; the machine wanders by `drift` from one timing to the next, but not during the A/A test,
-    which is short.
+    One measurement of the base varies by `deviation` (of its logarithm), one of the head by `erratic` times
+    that and one of the A/A test, which is of another cell, by `checked` times that.  The machine wanders by
+    `drift` from one timing to the next, but not during the A/A test, which is short.
     """
     random = np.random.default_rng(7)
-    trials, count = 1000, 0
+    trials, count = 2000, 0
     head_first = np.arange(pairs) % 2 == 1
     for _ in range(trials):
-        aa = np.exp(random.normal(0, deviation, 10))
+        aa = np.exp(random.normal(0, checked * deviation, 10))
         wander = np.cumsum(random.normal(0, drift, 2 * pairs)).reshape(pairs, 2)
         base = np.where(head_first, wander[:, 1], wander[:, 0]) + random.normal(0, deviation, pairs)
         head = np.where(head_first, wander[:, 0], wander[:, 1]) + random.normal(0, erratic * deviation, pairs)
@@ -310,6 +311,11 @@ def share_of(
 @pytest.mark.parametrize("pairs", [4, 6, 8])
 def test_identical_code_fails_in_fewer_than_one_case_of_a_hundred(pairs: int, drift: float):
     assert share_of("slower", 1.0, pairs=pairs, drift=drift) < 0.01
+
+
+@pytest.mark.parametrize("pairs", [4, 6])
+def test_so_does_that_of_a_cell_which_is_less_steady_than_the_one_of_the_aa_test(pairs: int):
+    assert share_of("slower", 1.0, pairs=pairs, checked=1 / 3) < 0.01
 
 
 @pytest.mark.parametrize("drift", [0.0, 0.01])
