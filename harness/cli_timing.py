@@ -33,6 +33,13 @@ def time(
     ] = 2,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Draws the order of the cells.")] = 0,
     rounds: RoundsOption = 5,
+    keep_disturbed: Annotated[
+        bool,
+        typer.Option(
+            "--keep-disturbed",
+            help="Let a timing stand that other work disturbed; else the same command makes it again.",
+        ),
+    ] = False,
     backbones: BackbonesOption = None,
     devices: DevicesOption = None,
 ) -> None:
@@ -51,6 +58,7 @@ def time(
     flags += ["--passes", str(passes)] if passes != 2 else []
     flags += ["--seed", str(seed)] if seed else []
     flags += ["--rounds", str(rounds)] if rounds != 5 else []
+    flags += ["--keep-disturbed"] if keep_disturbed else []
     request = TimingRequest(
         matrix=loaded,
         out=folder.path,
@@ -58,6 +66,7 @@ def time(
         passes=passes,
         seed=seed,
         rounds=rounds,
+        keep_disturbed=keep_disturbed,
     )
     console = Console()
     kept = f"finished timings are kept in {folder.path}, the same command goes on from there"

@@ -7,6 +7,7 @@ import pytest
 from fakes import matrix_file
 from fakes_timing import FakeTimer, timed
 
+from harness.records import DeviceState
 from harness.running.job import TimingOutcome
 
 pytestmark = pytest.mark.usefixtures("alone")
@@ -47,10 +48,14 @@ def test_a_matrix_is_timed_and_its_report_written(command, timer: FakeTimer, ste
 
 def test_the_report_tells_the_command_that_does_it_again(command, timer: FakeTimer, steps: Path):
     words = ["--out", "there", "--backbones", "MobileNet", "--passes", "3", "--seed", "7"]
+    words += ["--keep-disturbed"]
 
     assert command("time", steps, *words).code == 0
 
-    told = "transferbench time matrix.toml --out there --backbones MobileNet --passes 3 --seed 7"
+    told = (
+        "transferbench time matrix.toml --out there --backbones MobileNet --passes 3 --seed 7 "
+        "--keep-disturbed"
+    )
     assert told in Path("there/timing.md").read_text()
     assert len(timer.of_matrix) == 3
 
@@ -59,6 +64,18 @@ def test_a_part_of_a_matrix_can_be_timed(command, timer: FakeTimer, steps: Path)
     command("time", steps, "--backbones", "MobileNet", "--passes", "1")
 
     assert timer.of_matrix == ["MobileNet/inference/none/96px/batch4/cpu/float32"]
+
+
+def test_a_disturbed_timing_is_made_again_unless_it_is_to_stand(command, timer: FakeTimer, steps: Path):
+    timer.outcome = lambda _: TimingOutcome("ok", "", timed(20.0, state=DeviceState(others_share=0.4)))
+    command("time", steps, "--passes", "1")
+    made = []
+    for words in ([], ["--keep-disturbed"]):
+        before = len(timer.of_matrix)
+        assert command("time", steps, "--passes", "1", *words).code == 0
+        made.append(len(timer.of_matrix) - before)
+
+    assert made == [2, 0]
 
 
 def test_cells_without_a_result_end_with_1_and_a_report(command, timer: FakeTimer, steps: Path):

@@ -1,24 +1,36 @@
 """Times as a gate: base and head timed in turn on one machine that has nothing else to do.
 
 A machine drifts, so each pass of the one is compared with the pass of the other that was timed next to it,
-as a ratio.  The first half of these pairs is one run of the experiment and the second half another, which has
-to agree: a step is slower where the median ratio of *both* halves is above 1 plus a margin, and the interval
-of the median over all pairs lies above 1.
+as a ratio.  The first half of these pairs is one run of the experiment and the second half another, which
+has to agree: every pass is processes of its own, started separately, so the halves have nothing in common
+but the code and the machine.  A step is slower where the median ratio of *both* runs is above 1 plus a
+margin, and the interval of the median over all pairs lies above 1.
 
-The margin is what the machine resolves between two means of as many measurements as a half has passes, at the
-95 % level, as the folders' A/A tests and the disagreement of their passes say (the widest counts).  By chance
-one half exceeds it in about one case of forty, and both in fewer than one of a hundred;
-tests/comparison/test_dedicated.py simulates it.
+The margin is what the machine resolves between two means of as many measurements as a run has pairs, at the
+95 % level, with the code of the base alone: a head whose steps became erratic must not widen what it is held
+against (its own noise is in the interval).  There are two witnesses, and the wider counts:
+
+- The A/A test of the base, ten timings one after the other: how much processes of the same code differ.  It
+  is of one cell, and knows little of drift.
+- The base's passes over the very cell, by the mean square of what successive ones differ by.  The two of a
+  pair stand next to each other in time, so a ratio has the drift from one timing to the next; successive
+  passes have that too, and a little more.  What passes differ by about their common mean would hold the
+  drift of the whole experiment; what the rows of a report disagree by (`spread_of_passes`) leaves out what
+  is common to a pass, which a ratio of two passes has, and is a median over cells that need not be alike.
+
+By chance one run exceeds the margin in about one case of forty, and both, with an interval above 1, in hardly
+one of a thousand; with six passes of 3 % noise a step that is 30 % slower is all but always found.
+tests/comparison/test_dedicated.py simulates it, with drift, with a head that is three times as erratic as the
+base, and with cells that are less steady than the one of the A/A test.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
+from statistics import fmean, median
 from typing import Literal
 
 from harness.analysis.machines import same_machine
-from harness.analysis.resolution import aa_spread
 from harness.analysis.timing_doubts import doubts, usual_products
 from harness.analysis.timing_rows import Timings
 from harness.comparison.finding import Finding, Severity
@@ -26,32 +38,42 @@ from harness.comparison.sides import NotComparableError
 from harness.comparison.timings import TimedPair
 from harness.errors import UserError
 from harness.metrics import MARGINS
-from harness.statistics import Interval, median_interval, spread_of_passes
+from harness.statistics import Interval, median_interval, spread_of_repeats, spread_of_successive
 from harness.text import quoted
 from harness.timing.records import TimingRecord
 
-__all__ = ["FEWEST_IN_HALF", "Ratios", "dedicated_times", "require_turns", "resolved"]
+__all__ = ["FEWEST_IN_HALF", "Ratios", "Verdict", "dedicated_times", "require_turns", "resolved"]
 
 FEWEST_IN_HALF = 2
 """How many pairs a half must have: the median of one would be that one."""
 
 HOW = (
     "Time both in turn, on one machine with nothing beside it, and change who begins: `--passes 1` for the "
-    "base, then for the head, `--passes 2` for the head, then for the base, and so on up to 4 passes each "
-    "(`transferbench time MATRIX --out BASE --passes 1` adds the pass that is missing)."
+    "base, then for the head, `--passes 2` for the head, then for the base, and so on up to 4 passes each or "
+    "more (`transferbench time MATRIX --out BASE --passes 1 --keep-disturbed` adds the pass that is missing)."
 )
+
+Verdict = Literal["slower", "faster", "the two runs do not agree", "the interval holds 1", "the same"]
+
+_SEVERITIES: dict[Verdict, Severity] = {
+    "slower": "regression",
+    "faster": "improved",
+    "the two runs do not agree": "undecided",
+    "the interval holds 1": "undecided",
+    "the same": "within",
+}
 
 
 @dataclass(frozen=True)
 class Ratios:
-    """Head over base, pair by pair, in the two halves of the experiment."""
+    """Head over base, pair by pair, in the two runs of the experiment."""
 
     first: tuple[float, ...]
     second: tuple[float, ...]
 
     @property
     def halves(self) -> tuple[float, float]:
-        """The median ratio of each half."""
+        """The median ratio of each run."""
         return median(self.first), median(self.second)
 
     @property
@@ -61,18 +83,18 @@ class Ratios:
 
     @property
     def interval(self) -> Interval:
-        """The distribution-free interval of that median; of four pairs from the least to the greatest."""
+        """The distribution-free interval of that median; of up to eight pairs from the least to the most."""
         return median_interval([*self.first, *self.second])
 
-    def verdict(self, margin: float) -> Literal["slower", "faster", "halves differ", "the same"]:
+    def verdict(self, margin: float) -> Verdict:
         """What the ratios amount to; `margin` is a share."""
         slower = [half > 1 + margin for half in self.halves]
         faster = [half * (1 + margin) < 1 for half in self.halves]
-        if all(slower) and self.interval.low > 1:
-            return "slower"
-        if all(faster) and self.interval.high < 1:
-            return "faster"
-        return "halves differ" if any(slower) or any(faster) else "the same"
+        if all(slower):
+            return "slower" if self.interval.low > 1 else "the interval holds 1"
+        if all(faster):
+            return "faster" if self.interval.high < 1 else "the interval holds 1"
+        return "the two runs do not agree" if any(slower) or any(faster) else "the same"
 
 
 @dataclass(frozen=True)
@@ -86,6 +108,11 @@ class _Turn:
     @property
     def base_first(self) -> bool:
         return self.base.started < self.head.started
+
+    @property
+    def milliseconds(self) -> tuple[float, float]:
+        """The base's and the head's, a step."""
+        return _milliseconds(self.base), _milliseconds(self.head)
 
 
 def require_turns(baseline: Timings, current: Timings, pairs: Sequence[TimedPair], where: str) -> None:
@@ -104,28 +131,24 @@ def require_turns(baseline: Timings, current: Timings, pairs: Sequence[TimedPair
         )
     if pairs and not any(same_machine(each.before.environment, each.after.environment) for each in pairs):
         raise UserError("--dedicated compares times of one machine, these are of two", where=where, hint=HOW)
-    if pairs and not any(_in_turn(each, passes) for each in pairs):
+    whole = [each for each in pairs if not _lost(each, passes)]
+    if whole and not any(_in_turn(each, passes) for each in pairs):
         raise UserError("base and head were not timed in turn", where=where, hint=HOW)
 
 
-def resolved(sides: Sequence[Timings], device: str, measurements: int) -> float:
-    """What a machine resolves between two means of so many measurements, as a share: the widest witness.
+def resolved(aa: Sequence[float], passes: Sequence[float], measurements: int) -> float:
+    """What the machine resolves between two means of so many measurements of the base, as a share.
 
-    Without an A/A test and with too few rows it is the margin that machines have which nothing is known of.
+    `aa` are the times of the base's A/A test; where there is none, the margin of a machine of which nothing
+    is known stands for it.  `passes` are the times of the base's passes over the cell, two or more in their
+    order.  Each may have a unit of its own.
     """
-    widths: list[float] = []
-    for side in sides:
-        checks = [each.check for each in side.resolutions if each.device == device and each.check]
-        widths += [aa_spread(check).width(measurements) for check in checks]
-        rows = [row.pass_milliseconds for row in side.rows if row.cell.device == device]
-        whole = [each for each in rows if len(each) == side.facts.passes]
-        spread = spread_of_passes(whole) if whole else None
-        widths += [spread.width(measurements)] if spread else []
-    return max(widths, default=MARGINS["train_ms"].value)
+    alike = spread_of_repeats(aa).width(measurements) if aa else MARGINS["train_ms"].value
+    return max(alike, spread_of_successive(passes).width(measurements))
 
 
 def dedicated_times(baseline: Timings, current: Timings, pairs: Sequence[TimedPair]) -> Iterator[Finding]:
-    """Judge the time of each cell; what cannot be judged is undecided, with the reason.
+    """Judge the time of each cell, of those that are the same too; what cannot be judged is undecided.
 
     Raises `NotComparableError` where there are cells and none can be judged: a gate that looked at nothing
     must not be open.
@@ -147,47 +170,63 @@ def dedicated_times(baseline: Timings, current: Timings, pairs: Sequence[TimedPa
                 ]
             )
         }
-        halves = _halves([turn for turn in turns if turn.number not in disturbed], passes)
-        fewest = min(map(len, halves))
-        if fewest < FEWEST_IN_HALF:
+        kept = [turn for turn in turns if turn.number not in disturbed]
+        if min(map(len, _halves(kept, passes))) < FEWEST_IN_HALF:
             reasons = [each for told in disturbed.values() for each in told]
-            why = quoted("; ".join(reasons[:3])) if reasons else "its passes were not timed in turn"
+            lost = _lost(pair, passes) or "its passes were not timed in turn"
+            why = quoted("; ".join(reasons[:3])) if reasons else lost
             yield Finding("time", "undecided", f"its time cannot be judged: {why}", (pair.name,), "step_ms")
             continue
-        ratios = Ratios(*(tuple(_ratio(turn) for turn in half) for half in halves))
-        margin = resolved((baseline, current), pair.before.cell.device, fewest)
         judged += 1
-        yield from _judged(pair, ratios, margin)
+        yield _judged(pair, kept, passes, _aa_times(baseline, pair))
     if pairs and not judged:
         raise NotComparableError(f"no cell's time could be judged; of the last one: {why}", hint=HOW)
 
 
-def _judged(pair: TimedPair, ratios: Ratios, margin: float) -> Iterator[Finding]:
-    severities: dict[str, Severity] = {
-        "slower": "regression",
-        "faster": "improved",
-        "halves differ": "undecided",
-    }
-    verdict = ratios.verdict(margin)
-    if verdict not in severities:
-        return
-    interval, halves = ratios.interval, " and ".join(f"{half:.3f}" for half in ratios.halves)
-    disagree = ", which do not agree" if verdict == "halves differ" else ""
-    yield Finding(
+def _judged(pair: TimedPair, turns: Sequence[_Turn], passes: int, aa: Sequence[float]) -> Finding:
+    """What the turns that count say of a cell."""
+    base, head = zip(*(turn.milliseconds for turn in turns), strict=True)
+    halves = _halves(turns, passes)
+    first, second = (tuple(_ratio(turn) for turn in half) for half in halves)
+    ratios, margin = Ratios(first, second), resolved(aa, base, min(map(len, halves)))
+    interval, verdict = ratios.interval, ratios.verdict(margin)
+    runs = ", ".join(
+        f"{name} run {half:.3f} (passes {', '.join(str(turn.number) for turn in own)})"
+        for name, half, own in zip(("first", "second"), ratios.halves, halves, strict=True)
+    )
+    return Finding(
         kind="time",
-        severity=severities[verdict],
-        message=f"{pair.before.milliseconds:.4g} to {pair.after.milliseconds:.4g} ms a step: median ratio "
-        f"{ratios.median:.3f}, {100 * interval.confidence:.0f} % interval {interval.low:.3f} to "
-        f"{interval.high:.3f}, halves {halves}{disagree}; margin {100 * margin:.1f} %",
+        severity=_SEVERITIES[verdict],
+        message=f"{fmean(base):.4g} to {fmean(head):.4g} ms a step: median ratio {ratios.median:.3f}, "
+        f"{100 * interval.confidence:.0f} % interval {interval.low:.3f} to {interval.high:.3f}; {runs}; "
+        f"margin {100 * margin:.1f} %: {verdict}",
         cells=(pair.name,),
         field="step_ms",
         unit="ms/step",
-        before=pair.before.milliseconds,
-        after=pair.after.milliseconds,
+        before=fmean(base),
+        after=fmean(head),
         difference=ratios.median,
         interval=interval,
         margin=margin,
     )
+
+
+def _aa_times(side: Timings, pair: TimedPair) -> tuple[float, ...]:
+    """The seconds of a side's A/A test on the machine and device of a cell; empty without one."""
+    place = pair.before.environment.fingerprint, pair.before.cell.device
+    for each in side.resolutions:
+        if each.check is not None and (each.fingerprint, each.device) == place:
+            return *each.check.a, *each.check.b
+    return ()
+
+
+def _lost(pair: TimedPair, passes: int) -> str:
+    """Which side lacks a time of some of these passes, in words; "" where each has all."""
+    told = []
+    for name, row in (("base", pair.before), ("head", pair.after)):
+        there = sum(record.in_pass <= passes for record in row.records)
+        told += [f"{there} of {passes} passes of the {name} have a time"] if there < passes else []
+    return " and ".join(told)
 
 
 def _in_turn(pair: TimedPair, passes: int) -> list[_Turn]:
@@ -213,7 +252,11 @@ def _halves(turns: Sequence[_Turn], passes: int) -> tuple[list[_Turn], list[_Tur
 
 
 def _ratio(turn: _Turn) -> float:
-    base, head = turn.base.timed, turn.head.timed
-    if base is None or head is None:
+    base, head = turn.milliseconds
+    return head / base
+
+
+def _milliseconds(record: TimingRecord) -> float:
+    if record.timed is None:
         raise ValueError("a row holds records with a result alone")
-    return head.step.milliseconds / base.step.milliseconds
+    return record.timed.step.milliseconds

@@ -50,7 +50,8 @@ class Timer(Protocol):
 class TimingRequest:
     """What the user asked for.
 
-    `seed` draws the order of the cells in each pass; `rounds` are those of the A/A test.
+    `seed` draws the order of the cells in each pass; `rounds` are those of the A/A test.  With
+    `keep_disturbed` a timing that other work disturbed stands, and is not made again.
     """
 
     matrix: Matrix
@@ -59,6 +60,7 @@ class TimingRequest:
     passes: int = 2
     seed: int = 0
     rounds: int = ROUNDS
+    keep_disturbed: bool = False
 
 
 def time_matrix(request: TimingRequest, timer: Timer, view: RunView) -> list[TimingRecord]:
@@ -88,7 +90,7 @@ def time_matrix(request: TimingRequest, timer: Timer, view: RunView) -> list[Tim
         folder.write_facts(facts)
         folder.records.mkdir(exist_ok=True)
         folder.logs.mkdir(exist_ok=True)
-        finished, others = _finished(folder, facts)
+        finished, others = _finished(folder, facts, keep_disturbed=request.keep_disturbed)
         if len(finished) < len(cells) * request.passes:
             _check_devices(request, cells, folder, timer, view)
         view.plan(len(cells) * request.passes, len(finished), others)
@@ -198,23 +200,26 @@ def _passes(
             yield record
 
 
-def _finished(folder: TimingFolder, facts: TimingFacts) -> tuple[dict[tuple[str, int], TimingRecord], int]:
+def _finished(
+    folder: TimingFolder, facts: TimingFacts, *, keep_disturbed: bool
+) -> tuple[dict[tuple[str, int], TimingRecord], int]:
     """The timings that need not be made again, by name and pass, and how many are of other settings.
 
-    Failures are tried again, and so is what other work on the machine disturbed.
+    Failures are tried again, and so is what other work on the machine disturbed unless it is to be kept.
     """
+
+    def sound(record: TimingRecord) -> bool:
+        timed = record.timed
+        return timed is not None and (keep_disturbed or not any(disturbances(timed.step.state)))
+
     records = list(folder.load())
     ours = [
         record
         for record in records
         if facts.keys.get(record.name) == record.key and record.in_pass <= facts.passes
     ]
-    finished = {(record.name, record.in_pass): record for record in ours if _sound(record)}
+    finished = {(record.name, record.in_pass): record for record in ours if sound(record)}
     return finished, len(records) - len(ours)
-
-
-def _sound(record: TimingRecord) -> bool:
-    return record.timed is not None and not any(disturbances(record.timed.step.state))
 
 
 def _require_ours(folder: TimingFolder, facts: TimingFacts) -> None:

@@ -30,6 +30,7 @@ from harness.statistics.times import (
     spearman,
     spread_of_passes,
     spread_of_repeats,
+    spread_of_successive,
     tie_ranks,
 )
 
@@ -68,6 +69,7 @@ __all__ = [
     "spearman",
     "spread_of_passes",
     "spread_of_repeats",
+    "spread_of_successive",
     "spread_over_seeds",
     "tie_ranks",
     "wilson",

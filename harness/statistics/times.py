@@ -17,6 +17,7 @@ __all__ = [
     "spearman",
     "spread_of_passes",
     "spread_of_repeats",
+    "spread_of_successive",
     "tie_ranks",
 ]
 
@@ -68,6 +69,20 @@ def spread_of_passes(rows: Sequence[Sequence[float]]) -> Spread | None:
     deviations = np.abs(differences - np.median(differences, axis=0))
     few = count / (count - 0.8)
     return Spread(1.4826 * few * float(np.median(deviations)) / math.sqrt(2), 0.37 * (count - 1))
+
+
+def spread_of_successive(values: Sequence[float]) -> Spread:
+    """The spread of repeated measurements on a machine that drifts, two or more in their order.
+
+    Half the mean square of what successive ones differ by, so that drift counts by what it is from one to the
+    next, with 2 (n - 1)^2 / (3 n - 4) degrees of freedom, from its variance (von Neumann, Kent, Bellinson and
+    Hart 1941).
+    """
+    count = len(values)
+    if count < 2:
+        raise ValueError(f"expected at least two measurements, got {count}")
+    steps = np.diff(np.log(values))
+    return Spread(math.sqrt(float(np.mean(steps**2)) / 2), 2 * (count - 1) ** 2 / (3 * count - 4))
 
 
 def ratio_interval(first: Sequence[float], second: Sequence[float], confidence: float = 0.95) -> Interval:

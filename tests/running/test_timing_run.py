@@ -190,11 +190,13 @@ def test_the_key_follows_what_a_time_depends_on(
     assert timing_run.timing_key(cell) != before
 
 
-def test_what_other_work_disturbed_is_timed_again_by_the_same_command(tmp_path: Path) -> None:
-    def beside_others(cell: TimingCell) -> TimingOutcome:
-        share = 0.4 if cell.backbone == "MobileNet" and cell.size == 96 else 0.02
-        return TimingOutcome("ok", "", timed(20.0, state=DeviceState(others_share=share)))
+def beside_others(cell: TimingCell) -> TimingOutcome:
+    """The timings of one backbone are disturbed."""
+    share = 0.4 if cell.backbone == "MobileNet" and cell.size == 96 else 0.02
+    return TimingOutcome("ok", "", timed(20.0, state=DeviceState(others_share=share)))
 
+
+def test_what_other_work_disturbed_is_timed_again_by_the_same_command(tmp_path: Path) -> None:
     time_matrix(request(tmp_path), FakeTimer(beside_others), fakes.view())
     again, third = FakeTimer(), FakeTimer()
     time_matrix(request(tmp_path), again, fakes.view())
@@ -203,3 +205,27 @@ def test_what_other_work_disturbed_is_timed_again_by_the_same_command(tmp_path: 
     assert len(again.of_matrix) == 4
     assert {name.partition("/")[0] for name in again.of_matrix} == {"MobileNet"}
     assert third.of_matrix == []
+
+
+def test_what_other_work_disturbed_stands_where_that_was_asked_for_and_the_next_pass_is_made(
+    tmp_path: Path,
+) -> None:
+    time_matrix(request(tmp_path, passes=1), FakeTimer(beside_others), fakes.view())
+    again = FakeTimer()
+
+    records = time_matrix(request(tmp_path, passes=2, keep_disturbed=True), again, fakes.view())
+
+    assert len(again.of_matrix) == 6
+    disturbed = [record for record in records if record.timed and record.timed.step.state.others_share == 0.4]
+    assert {record.in_pass for record in disturbed} == {1}
+    assert len(disturbed) == 2
+
+
+def test_what_has_no_result_is_tried_again_even_where_what_was_disturbed_stands(tmp_path: Path) -> None:
+    failing = FakeTimer(lambda _: TimingOutcome("oom", "out of memory"))
+    time_matrix(request(tmp_path, passes=1), failing, fakes.view())
+    again = FakeTimer()
+
+    time_matrix(request(tmp_path, passes=1, keep_disturbed=True), again, fakes.view())
+
+    assert len(again.of_matrix) == 6

@@ -17,6 +17,7 @@ from harness.statistics import (
     spearman,
     spread_of_passes,
     spread_of_repeats,
+    spread_of_successive,
     tie_ranks,
 )
 
@@ -69,7 +70,34 @@ def test_few_rows_or_one_pass_tell_nothing_of_a_tie(rows: list[tuple[float, ...]
     assert spread_of_passes(rows) is None
 
 
-@pytest.mark.parametrize("measure", [spread_of_repeats, lambda values: ratio_interval(values, [1.0, 2.0])])
+def test_the_spread_of_successive_measurements_on_a_worked_example():
+    """Logarithms 0.1, 0.4, 0.2: steps of 0.3 and -0.2; of two measurements it is that of a plain variance."""
+    spread = spread_of_successive([math.exp(each) for each in (0.1, 0.4, 0.2)])
+    assert spread.deviation == pytest.approx(math.sqrt((0.09 + 0.04) / 4))
+    assert spread.freedom == pytest.approx(8 / 5)
+    two = math.exp(0.1), math.exp(0.3)
+    assert spread_of_successive(two).deviation == pytest.approx(spread_of_repeats(two).deviation)
+    assert spread_of_successive(two).freedom == spread_of_repeats(two).freedom
+
+
+def test_the_spread_of_successive_measurements_is_as_well_known_as_its_freedom_says():
+    random = np.random.default_rng(0)
+    found = [spread_of_successive(each) for each in np.exp(random.normal(0, 0.02, (4_000, 6)))]
+    variances = np.array([each.deviation**2 for each in found])
+    assert variances.mean() == pytest.approx(0.02**2, rel=0.05)
+    # A chi-squared number over its degrees of freedom has a variance of two over these.
+    assert variances.var() / variances.mean() ** 2 == pytest.approx(2 / found[0].freedom, rel=0.1)
+
+
+def test_drift_widens_what_is_about_a_mean_and_not_what_is_successive():
+    drifting = np.exp(np.linspace(0, 0.3, 30) + np.random.default_rng(0).normal(0, 0.01, 30))
+    assert spread_of_successive(drifting).deviation < 0.02 < spread_of_repeats(drifting).deviation / 4
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [spread_of_repeats, spread_of_successive, lambda values: ratio_interval(values, [1.0, 2.0])],
+)
 def test_one_measurement_has_no_spread(measure: Callable[[list[float]], object]):
     with pytest.raises(ValueError, match="expected at least two"):
         measure([1.0])
