@@ -159,14 +159,16 @@ def dedicated_times(baseline: Timings, current: Timings, pairs: Sequence[TimedPa
     for pair in pairs:
         if not same_machine(pair.before.environment, pair.after.environment):
             continue
-        turns = _in_turn(pair, passes)
+        turns, aa = _in_turn(pair, passes), _aa_times(baseline, pair)
+        # How far a machine may be slowed is what it resolves: see `harness.analysis.timing_doubts`.
+        width = spread_of_repeats(aa).width(1) if aa else None
         disturbed = {
             turn.number: told
             for turn in turns
             if (
                 told := [
-                    *doubts([turn.base], 1, None, usual[0]),
-                    *doubts([turn.head], 1, None, usual[1]),
+                    *doubts([turn.base], 1, width, usual[0]),
+                    *doubts([turn.head], 1, width, usual[1]),
                 ]
             )
         }
@@ -178,7 +180,7 @@ def dedicated_times(baseline: Timings, current: Timings, pairs: Sequence[TimedPa
             yield Finding("time", "undecided", f"its time cannot be judged: {why}", (pair.name,), "step_ms")
             continue
         judged += 1
-        yield _judged(pair, kept, passes, _aa_times(baseline, pair))
+        yield _judged(pair, kept, passes, aa)
     if pairs and not judged:
         raise NotComparableError(f"no cell's time could be judged; of the last one: {why}", hint=HOW)
 
