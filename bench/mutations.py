@@ -26,7 +26,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Mutation:
-    """One mistake: a short name, what it is in words, its changes, the cells that show it, and what catches it.
+    """One mistake: a short name, what it is in words, its changes, the cells that show it, what catches it.
 
     `cells` are parts of cell names of `bench/matrices/ci.toml`.  `by` are the fields or kinds of findings of
     which one at least must fail.  `unseen` says why no check of the subset can see the mistake, and what does
@@ -250,9 +250,7 @@ MUTATIONS = (
             Change(
                 "running/cell.py",
                 "Predictions(np.array(test.ids), labels, probabilities)",
-                "Predictions(\n"
-                "            np.array(test.ids)[: len(probabilities)], labels[: len(probabilities)], probabilities\n"
-                "        )",
+                "Predictions(*(each[: len(probabilities)] for each in (np.array(test.ids), labels)), probabilities)",
             ),
         ),
         (FAST,),

@@ -2,9 +2,9 @@
 
 Each mistake of `bench/mutations.py` is planted in a copy of the package; the cells that show it run with
 that copy, with a cache of their own, and are compared with the same cells of the committed baseline by the
-sound code.  Before them a copy of the sound code runs each of these sets of cells in just the same way: it must
-raise no alarm, or nothing below means anything.  So a mistake and its control differ in the mistake alone.
-From `check-regressions` both differ in that only a few cells share a cache.
+sound code.  Before them a copy of the sound code runs each of these sets of cells in just the same way: it
+must raise no alarm, or nothing below means anything.  So a mistake and its control differ in the mistake
+alone.  From `check-regressions` both differ in that only a few cells share a cache.
 
 A mistake is caught where `compare` ends with 1 and one of the findings that are expected to catch it fails.
 Anything else is told as what it is, and ends the session with 1: a mistake that is not caught, or only by
@@ -147,14 +147,15 @@ def render(tried: Sequence[Tried], *, left: int = 0) -> str:
     lines = ["| mistake | caught | by | cells | seconds |", "| --- | --- | --- | ---: | ---: |"]
     for each in planted:
         found = {"caught": "yes", "not judged": "**not judged**"}.get(each.outcome, "**no**")
-        surprise = "" if each.expected else " (not as expected)"
+        doubt = "" if each.expected else " (not as expected)"
         by = each.said.replace("|", "\\|")
-        what = f"{each.mutation.what} | {found}{surprise} | {by}"
+        what = f"{each.mutation.what} | {found}{doubt} | {by}"
         lines.append(f"| {what} | {len(each.mutation.cells)} | {each.seconds:.0f} |")
     caught = sum(each.outcome == "caught" for each in planted)
     odd = sum(not each.expected for each in planted)
     alarms = [f"{', '.join(each.mutation.cells)}: {each.said}" for each in sound if not each.expected]
-    head = [f"{caught} of {counted(len(planted), 'mistake')} are caught, {odd or 'none'} not as expected."]
+    surprise = f"{odd} not as expected" if odd else "all as expected"
+    head = [f"{caught} of {counted(len(planted), 'mistake')} are caught, {surprise}."]
     if alarms:
         head.append(f"The sound code does not pass, so the table proves nothing ({'; '.join(alarms)}).")
     else:

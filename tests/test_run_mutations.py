@@ -15,7 +15,7 @@ from mutations import Change, Mutation
 from run_mutations import Tried, controls, render
 from subset import Verdict
 
-LOSS = {"field": "test_loss", "kind": "loss", "message": "it rose | far", "cells": ["a"]}
+LOSS = {"field": "test_loss", "kind": "loss", "message": "loss rose | far", "cells": ["a"]}
 IMAGES = {"field": "images", "kind": "structure", "message": "fewer images", "cells": ["a"]}
 WORSE, SOUND = Verdict(1, (LOSS, LOSS)), Verdict(0, ())
 CHANGE = (Change("x.py", "a = 1", "a = 2"),)
@@ -223,7 +223,8 @@ def test_the_table_has_each_field_once_and_counts_what_was_caught():
     tried = [Tried(each, verdict, 3.0) for each, verdict in zip(MISTAKES, (WORSE, SOUND, SOUND), strict=True)]
     control = Tried(controls(MISTAKES)[0], SOUND, 1.0)
     head, _, _, _, *rows = render([control, *tried]).splitlines()
-    assert head.startswith("1 of 3 mistakes are caught, 1 not as expected. The sound code, run just so on 1 set")
-    assert rows[0] == "| it loses | yes | it rose \\| far | 1 | 3 |"
+    assert head.startswith("1 of 3 mistakes are caught, 1 not as expected.")
+    assert head.endswith("run just so on 1 set of cells, raises no alarm.")
+    assert rows[0] == "| it loses | yes | loss rose \\| far | 1 | 3 |"
     assert rows[1] == "| it hides | **no** | not caught: no colours | 1 | 3 |"
-    assert rows[2].startswith("| it seeds | **no** (not as expected) | not caught: expected to be, by structure")
+    assert rows[2].startswith("| it seeds | **no** (not as expected) | not caught: expected to be, by struc")
