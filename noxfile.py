@@ -99,8 +99,8 @@ def update_baseline(session: nox.Session) -> None:
     """Make a fresh run of the tiny subset the baseline, and print what differs from the old one."""
     session.install("-e", ".")
     run_subset(session)
-    # A regression (1) or other images (3) may be what is meant; that the baseline is damaged (2) or that there
-    # is none (4) is a reason to make one.  Whatever it is, it is printed, and git shows it.
+    # A regression (1) or other images (3) may be what is meant; that the baseline is damaged (2) or
+    # missing (4) is a reason to make one.  Whatever it is, it is printed, and git shows it.
     session.run("transferbench", "compare", str(CI_BASELINE), str(CI), success_codes=range(5))
     session.run("python", "bench/update_baseline.py", str(CI))
 

@@ -250,7 +250,8 @@ MUTATIONS = (
             Change(
                 "running/cell.py",
                 "Predictions(np.array(test.ids), labels, probabilities)",
-                "Predictions(*(each[: len(probabilities)] for each in (np.array(test.ids), labels)), probabilities)",
+                "Predictions(*(each[: len(probabilities)] for each in (np.array(test.ids), labels)), "
+                "probabilities)",
             ),
         ),
         (FAST,),

@@ -5,7 +5,8 @@ older processors have, and each run is compared with the committed baseline.  Tw
 give the same bits, so every run here has settings of its own: 2 (cores) x 2 (threads of an operation) x 5
 (arithmetic) are the twenty.
 
-By setting it tells what was found of each kind, and by cell the largest differences that it saw, which is what the margins of `bench/matrices/ci.toml` are set from.  It ends with 1 if there was an alarm, or if a run
+By setting it tells what was found of each kind, and by cell the largest differences that it saw, which is
+what the margins of `bench/matrices/ci.toml` are set from.  It ends with 1 if there was an alarm, or if a run
 or a comparison broke.
 
 The tables are written after each setting (results/runs/alarms/alarms.md), runs are kept, and the same command

@@ -41,7 +41,7 @@ PROGRAM = "from harness.cli import main; main()"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What `compare` said: exit code, the findings that fail, its words where it had none, the other findings.
+    """What `compare` said: exit code, findings that fail, its words where it had none, the other findings.
 
     A finding is as `compare --json` writes it.
     """
