@@ -1,8 +1,8 @@
 """What the proofs share: options, what is kept of an interrupted session, and the page that is committed.
 
 Beside each run lies `tried.json`, with hashes of all that the run was made from, and what became of it.  A
-run that is there with the same hashes is not made again; it is compared again, which takes a second or two, so
-that a verdict is never that of an older comparison.
+run that is there with the same hashes is not made again; it is compared again, which takes a second or two,
+so that a verdict is never that of an older comparison.
 """
 
 import argparse
