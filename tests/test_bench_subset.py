@@ -37,7 +37,8 @@ def test_a_part_of_a_baseline_misses_nothing_of_the_rest(tmp_path: Path):
     part = baseline_of(run.path, ["VGG16"], tmp_path / "part")
     side = read_side(part, is_baseline=True)
     assert side.planned == tuple(side.records) == (ROWS[2][0].name,)
-    assert compare(part, run.path) == Verdict(0, ())
+    assert {each["severity"] for each in compare(part, run.path).others} == {"new"}
+    assert compare(part, baseline_of(run.path, ["VGG16"], tmp_path / "again")) == Verdict(0, ())
 
 
 def test_a_verdict_has_the_findings_that_fail(tmp_path: Path):

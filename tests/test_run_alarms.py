@@ -43,17 +43,19 @@ class Bench:
     says: dict[str, Verdict | BaseException] = field(default_factory=dict)
     breaks: set[str] = field(default_factory=set)
     ran: list[str] = field(default_factory=list)
+    settings: dict[str, dict[str, str]] = field(default_factory=dict)
     tables: list[str] = field(default_factory=list)
 
-    def run(self, out: Path, cache: Path, *, settings: dict[str, str], before: Callable[[], None]) -> int:
+    def run(self, out: Path, cache: Path, *, settings: dict[str, str], **_: Any) -> int:
         name = out.parent.name
         self.ran.append(name)
+        self.settings[name] = settings
         put(cache / "features", b"much")
         if name not in self.breaks:
             finished_run(out, [row(answers(89))])
         return int(name in self.breaks)
 
-    def compare(self, baseline: Path, current: Path) -> Verdict:
+    def compare(self, _: Path, current: Path) -> Verdict:
         table = self.out / "alarms.md"
         self.tables.append(table.read_text() if table.is_file() else "")
         said = self.says.get(current.parent.name, SOUND)
@@ -96,6 +98,7 @@ def test_there_are_twenty_settings_of_which_no_two_are_alike():
 
 def test_a_session_without_an_alarm_is_the_proof(bench: Bench, session: Callable[..., int], tmp_path: Path):
     assert session() == 0
+    assert bench.settings == {each.name: each.variables for each in SETTINGS[:3]}
     written = (tmp_path / "proofs" / "alarms.md").read_text()
     assert "0 of 3 runs raised an alarm." in written
     assert written.splitlines()[0].endswith("command: `nox -s alarms`.")

@@ -11,7 +11,7 @@ import proof
 import pytest
 import run_mutations
 from fakes import ENVIRONMENT, answers, finished_run, put, row
-from mutations import Change, Mutation
+from mutations import MUTATIONS, Change, Mutation
 from run_mutations import Tried, controls, render
 from subset import Verdict
 
@@ -221,7 +221,7 @@ def test_a_whole_session_writes_the_proof_and_a_part_of_one_does_not(
 
 def test_the_table_has_each_field_once_and_counts_what_was_caught():
     tried = [Tried(each, verdict, 3.0) for each, verdict in zip(MISTAKES, (WORSE, SOUND, SOUND), strict=True)]
-    control = Tried(controls(MISTAKES)[0], SOUND, 1.0)
+    control = Tried(controls(MUTATIONS)[0], SOUND, 1.0)
     head, _, _, _, *rows = render([control, *tried]).splitlines()
     assert head.startswith("1 of 3 mistakes are caught, 1 not as expected.")
     assert head.endswith("run just so on 1 set of cells, raises no alarm.")
