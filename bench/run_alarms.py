@@ -22,13 +22,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from proof import asked, keep, made_from, made_once, write_proof
 from subset import ROOT, Verdict, compare, run, unjudged
 
 from harness.cli_common import interruptible
-from harness.comparison.finding import SEVERITIES
+from harness.comparison.finding import SEVERITIES, Kind
 from harness.comparison.memory import growth
 from harness.files import write_whole
 from harness.records import Record
@@ -150,7 +150,7 @@ def render(baseline: Path, judged: Sequence[Judged], *, left: int = 0) -> str:
     if states["not judged"]:
         head.append(f"{states['not judged']} could not be judged, so this is no proof.")
     if left:
-        head.append(f"{left} are still to be made.")
+        head.append(f"Still to be made: {left}.")
     runs = [each.run for each in judged if each.verdict.state != "not judged"]
     return "\n\n".join([" ".join(head), found_by_setting(judged), largest(baseline, runs)]) + "\n"
 
@@ -158,17 +158,18 @@ def render(baseline: Path, judged: Sequence[Judged], *, left: int = 0) -> str:
 def found_by_setting(judged: Sequence[Judged]) -> str:
     """A row a run, a column a kind of finding: how many cells a finding of each severity concerns."""
     found = [(each, _concerned((*each.verdict.regressions, *each.verdict.others))) for each in judged]
-    kinds = list(dict.fromkeys(kind for _, cells in found for kind, _ in cells))
+    told = {kind for _, cells in found for kind, _ in cells}
+    kinds = [kind for kind in get_args(Kind) if kind in told]
     lines = [
         f"| {' | '.join(['setting', 'verdict', *(f'{kind} (cells)' for kind in kinds), 'seconds'])} |",
         f"| --- | --- | {'--- | ' * len(kinds)}---: |",
     ]
     for each, cells in found:
-        told = [
+        counts = [
             ", ".join(f"{cells[kind, name]} {name}" for name in SEVERITIES if cells[kind, name]) or "-"
             for kind in kinds
         ]
-        row = [each.setting.name, each.said.replace("|", "\\|"), *told, f"{each.seconds:.0f}"]
+        row = [each.setting.name, each.said.replace("|", "\\|"), *counts, f"{each.seconds:.0f}"]
         lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines)
 

@@ -161,7 +161,7 @@ def render(tried: Sequence[Tried], *, left: int = 0) -> str:
     else:
         head.append(f"The sound code, run just so on {counted(len(sound), 'set')} of cells, raises no alarm.")
     if left:
-        head.append(f"{left} are still to be tried.")
+        head.append(f"Still to be tried: {left}.")
     return " ".join(head) + "\n\n" + "\n".join(lines) + "\n"
 
 

@@ -117,7 +117,7 @@ def test_the_table_grows_with_each_setting_and_an_interrupted_session_goes_on(
     bench.says[THIRD] = KeyboardInterrupt()
     assert session() == 130
     assert [table.count("-threads-") for table in bench.tables] == [0, 1, 2]
-    assert "1 are still to be made" in bench.tables[-1]
+    assert "Still to be made: 1." in bench.tables[-1]
     bench.says.clear()
     assert session() == 0
     assert bench.ran == [FIRST, SECOND, THIRD]
@@ -166,11 +166,12 @@ def test_a_run_that_breaks_off_cannot_be_judged(bench: Bench, session: Callable[
 
 def test_a_row_tells_the_cells_of_each_kind_of_finding_the_worst_first(tmp_path: Path):
     baseline = finished_run(tmp_path / "baseline", [row(answers(90))])
-    both = Verdict(1, (LOSS, {**LOSS, "cells": ["b", "c"]}), others=({**LOSS, "severity": "undecided"},))
+    others = (THREADS, {**LOSS, "severity": "undecided"})
+    both = Verdict(1, (LOSS, {**LOSS, "cells": ["b", "c"]}), others=others)
     judged = [Judged(SETTINGS[0], both, 2.0), Judged(SETTINGS[1], SOUND, 3.0)]
     lines = [line for line in render(baseline.path, judged).splitlines() if line.startswith("|")]
     assert lines[0] == "| setting | verdict | loss (cells) | gap (cells) | setup (cells) | seconds |"
-    assert lines[2].endswith("| 3 regression, 2 undecided | - | - | 2 |")
+    assert lines[2].endswith("| 3 regression, 2 undecided | - | 1 changed | 2 |")
     assert "it \\| rose" in lines[2]
     assert lines[3] == f"| {SECOND} | no alarm | - | 1 within | 2 changed | 3 |"
 
