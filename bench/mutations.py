@@ -26,16 +26,18 @@ class Change:
 
 @dataclass(frozen=True)
 class Mutation:
-    """One mistake: a short name, what it is in words, its changes, and the cells that show it.
+    """One mistake: a short name, what it is in words, its changes, the cells that show it, what catches it.
 
-    `cells` are parts of cell names of `bench/matrices/ci.toml`.  `unseen` says why no check of the subset
-    can see it, and what does instead; "" for a mistake that is expected to be caught.
+    `cells` are parts of cell names of `bench/matrices/ci.toml`.  `by` are the fields or kinds of findings of
+    which one at least must fail.  `unseen` says why no check of the subset can see the mistake, and what does
+    instead; "" for one that is expected to be caught.
     """
 
     name: str
     what: str
     changes: tuple[Change, ...]
     cells: tuple[str, ...]
+    by: tuple[str, ...] = ()
     unseen: str = ""
 
 
@@ -58,6 +60,9 @@ AUGMENTED = "smoke-base/augmented-extraction/none/ci/"
 LONG = "smoke-base/augmented-extraction/none/ci-augmented/"
 TUNED = "smoke-base/fine-tuning/blocks:1/ci/"
 
+ANSWERS = ("test_accuracy", "test_loss")
+TRAINED = ("parameters_trainable", "variables_trained", "variables_moved", "frozen_sha256")
+
 MUTATIONS = (
     Mutation(
         "labels-shuffled",
@@ -72,24 +77,28 @@ MUTATIONS = (
             ),
         ),
         (FAST,),
+        by=ANSWERS,
     ),
     Mutation(
         "other-preprocessing",
         "every backbone gets the preprocessing of VGG16",
         (Change("training/base.py", "getattr(keras.applications, row.module)", "keras.applications.vgg16"),),
         (FAST, TUNED),
+        by=ANSWERS,
     ),
     Mutation(
         "batch-norm-trains",
         "batch norm of the pretrained base is left in training mode",
         (Change("training/freezing.py", " and id(operation) not in norms", ""),),
         (TUNED,),
+        by=("status",),
     ),
     Mutation(
         "no-recompile",
         "the model of fine-tuning's second phase is not compiled",
         (Change("training/freezing.py", "    model.compile(", "    cut.boundary or model.compile("),),
         (TUNED,),
+        by=("status",),
     ),
     Mutation(
         "no-unfreezing",
@@ -102,6 +111,7 @@ MUTATIONS = (
             ),
         ),
         (TUNED,),
+        by=TRAINED,
     ),
     Mutation(
         "base-not-frozen",
@@ -114,6 +124,7 @@ MUTATIONS = (
             ),
         ),
         (AUGMENTED,),
+        by=TRAINED,
     ),
     Mutation(
         "augmentation-cached",
@@ -126,12 +137,14 @@ MUTATIONS = (
             ),
         ),
         (LONG,),
+        by=("gap", *ANSWERS),
     ),
     Mutation(
         "no-augmentation",
         "training images are not augmented",
         (Change("training/fit.py", "transforms if phase.augmented else None", "None"),),
         (LONG,),
+        by=("gap",),
     ),
     Mutation(
         "validation-in-training",
@@ -144,12 +157,14 @@ MUTATIONS = (
             ),
         ),
         (FAST,),
+        by=("images",),
     ),
     Mutation(
         "validated-on-training",
         "what is called validation are the training images",
         (Change("training/splits.py", 'part("validation"), TestSplit', 'part("train"), TestSplit'),),
         (FAST,),
+        by=("validation_images",),
     ),
     Mutation(
         "chosen-on-test",
@@ -162,6 +177,7 @@ MUTATIONS = (
             ),
         ),
         (FAST,),
+        by=("validation_images",),
     ),
     Mutation(
         "learning-rate-x10",
@@ -174,6 +190,7 @@ MUTATIONS = (
             ),
         ),
         (FAST, AUGMENTED, TUNED),
+        by=("learning_rate",),
     ),
     Mutation(
         "channels-decoded",
@@ -186,6 +203,7 @@ MUTATIONS = (
             ),
         ),
         (FAST,),
+        by=("pixels_sha256",),
     ),
     Mutation(
         "channels-in-the-model",
@@ -211,10 +229,11 @@ MUTATIONS = (
             ),
         ),
         (FAST,),
+        by=("pixels_sha256",),
     ),
     Mutation(
         "last-batch-dropped",
-        "evaluation drops the last, smaller batch",
+        "evaluation drops the last, smaller batch, and counts what is left",
         (
             Change(
                 "training/scoring.py",
@@ -226,8 +245,17 @@ MUTATIONS = (
                 "    return Score(\n",
                 "    labels = labels[: len(probabilities)]\n    return Score(\n",
             ),
+            # Consistently, as who writes it would: a record that contradicts itself is refused by any reader.
+            Change("running/cell.py", "test_images=len(test.ids)", "test_images=len(probabilities)"),
+            Change(
+                "running/cell.py",
+                "Predictions(np.array(test.ids), labels, probabilities)",
+                "Predictions(*(each[: len(probabilities)] for each in (np.array(test.ids), labels)), "
+                "probabilities)",
+            ),
         ),
         (FAST,),
+        by=("test_images", "predictions", "validation_images"),
     ),
     Mutation(
         "last-features-empty",
@@ -240,6 +268,7 @@ MUTATIONS = (
             ),
         ),
         (FAST,),
+        by=ANSWERS,
     ),
     Mutation(
         "seed-ignored",
@@ -255,6 +284,7 @@ MUTATIONS = (
             ),
         ),
         (FAST, OTHER_SEED),
+        by=("seed",),
     ),
     Mutation(
         "twice-the-memory",
@@ -269,6 +299,7 @@ MUTATIONS = (
             ),
         ),
         (AUGMENTED,),
+        by=("peak_memory_bytes",),
     ),
     Mutation(
         "weights-not-loaded",
@@ -281,6 +312,7 @@ MUTATIONS = (
             ),
         ),
         (FAST,),
+        by=("frozen_sha256", *ANSWERS),
     ),
     Mutation(
         "dropout-in-prediction",
@@ -300,12 +332,14 @@ MUTATIONS = (
         "fine-tuning trains one block more than the depth says",
         (Change("training/cut.py", "len(row.blocks) - depth.count)", "len(row.blocks) - depth.count - 1)"),),
         (TUNED,),
+        by=("boundary", *TRAINED),
     ),
     Mutation(
         "an-epoch-less",
         "every phase ends an epoch early",
         (Change("training/fit.py", "range(1, phase.epochs + 1)", "range(1, phase.epochs)"),),
         (FAST,),
+        by=("images",),
     ),
     Mutation(
         "last-epoch-kept",
@@ -325,6 +359,7 @@ MUTATIONS = (
             ),
         ),
         (AUGMENTED,),
+        by=("train_traces",),
     ),
 )
 """The mistakes that `check-regressions` meets, in the order of the table that is printed."""
@@ -342,5 +377,6 @@ SLOW_STEP = Mutation(
         ),
     ),
     (),
+    by=("step_ms",),
 )
 """The mistake that shared machines cannot tell from noise: `compare --dedicated` is asked."""

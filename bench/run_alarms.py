@@ -5,22 +5,30 @@ older processors have, and each run is compared with the committed baseline.  Tw
 give the same bits, so every run here has settings of its own: 2 (cores) x 2 (threads of an operation) x 5
 (arithmetic) are the twenty.
 
-It prints by cell the largest differences that it saw, which is what the margins of `bench/matrices/ci.toml`
-are set from, and ends with 1 if there was an alarm.
+By setting it tells what was found of each kind, and by cell the largest differences that it saw, which is
+what the margins of `bench/matrices/ci.toml` are set from.  It ends with 1 if there was an alarm, or if a run
+or a comparison broke.
+
+The tables are written after each setting (results/runs/alarms/alarms.md), runs are kept, and the same command
+goes on after an interruption; a session over all settings writes results/proofs/alarms.md too.
 """
 
-import argparse
 import itertools
+import json
 import os
 import shutil
-import time
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, get_args
 
-from subset import BASELINE, ROOT, Verdict, compare, run
+from proof import asked, keep, made_from, made_once, write_proof
+from subset import ROOT, Verdict, compare, run, unjudged
 
+from harness.cli_common import interruptible
+from harness.comparison.finding import SEVERITIES, Kind
 from harness.comparison.memory import growth
 from harness.files import write_whole
 from harness.records import Record
@@ -69,40 +77,112 @@ def on_cores(count: int) -> Callable[[], None]:
     return lambda: os.sched_setaffinity(0, cores)
 
 
+@dataclass(frozen=True)
+class Judged:
+    """One run in a setting, and what the comparison with the baseline says of it."""
+
+    setting: Setting
+    verdict: Verdict
+    seconds: float
+
+    @property
+    def run(self) -> Path:
+        """The folder of the run."""
+        return OUT / self.setting.name / "run"
+
+    @property
+    def said(self) -> str:
+        """The verdict in a line."""
+        if self.verdict.state == "no regression":
+            return "no alarm"
+        if self.verdict.state == "not judged":
+            return self.verdict.why
+        found = [f"{', '.join(each['cells'])}: {each['message']}" for each in self.verdict.regressions]
+        return f"ALARM: {'; '.join(found)}"
+
+
 def main() -> None:
-    """Run the settings that were asked for, compare, and print what differed most."""
-    parser = argparse.ArgumentParser(prog="nox -s alarms --", description=__doc__)
-    names = [each.name for each in SETTINGS]
-    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME")
-    parser.add_argument("--baseline", type=Path, default=BASELINE)
-    given = parser.parse_args()
-    wanted = [each for each in SETTINGS if each.name in given.only]
-    verdicts = []
-    for each in wanted:
-        folder, cache, began = OUT / each.name, OUT / "cache", time.monotonic()
-        for old in (folder, cache):
-            shutil.rmtree(old, ignore_errors=True)
-        run(folder, cache, settings=each.variables, before=on_cores(each.cores))
-        shutil.rmtree(cache, ignore_errors=True)
-        verdicts.append(compare(given.baseline, folder))
-        print(f"{each.name} ({time.monotonic() - began:.0f} s): {said(verdicts[-1])}", flush=True)
-    alarms = sum(verdict.code != 0 for verdict in verdicts)
-    head = f"{alarms} of {len(wanted)} runs raised an alarm."
-    text = f"{head}\n\n{render(given.baseline, [OUT / each.name for each in wanted])}"
-    write_whole(OUT / "alarms.md", text)
+    """Run the settings that were asked for and compare; print and write what was found."""
+    given = asked("alarms", __doc__, [each.name for each in SETTINGS])
+    wanted = [each for each in SETTINGS if each.name in given.names]
+    judged: list[Judged] = []
+    with interruptible("finished runs are kept, and the same command goes on", OUT):
+        for each in wanted:
+            judged.append(_judge(each, given.baseline, again=given.again))
+            print(f"{each.name} ({judged[-1].seconds:.0f} s): {judged[-1].said}", flush=True)
+            text = render(given.baseline, judged, left=len(wanted) - len(judged))
+            write_whole(OUT / "alarms.md", text)
     print(f"\n{text}")
-    raise SystemExit(int(alarms > 0))
+    if given.whole:
+        print(write_proof("alarms", text))
+    raise SystemExit(int(any(each.verdict.state != "no regression" for each in judged)))
 
 
-def said(verdict: Verdict) -> str:
-    """What a comparison said, in a line."""
-    if verdict.code == 0:
-        return "no alarm"
-    found = [f"{', '.join(each['cells'])}: {each['message']}" for each in verdict.regressions]
-    return "ALARM: " + ("; ".join(found) or verdict.error)
+def _judge(setting: Setting, baseline: Path, *, again: bool) -> Judged:
+    """Run the subset in a setting, unless that was done before, and compare it with the baseline."""
+    folder = OUT / setting.name / "run"
+    facts = made_from(setting=json.dumps([setting.cores, setting.variables], sort_keys=True))
+    made = made_once(folder, facts, partial(_run, setting, folder), again=again)
+    if made.error:
+        return Judged(setting, unjudged(made.error), made.seconds)
+    judged = Judged(setting, compare(baseline, folder), made.seconds)
+    keep(folder, facts, made.seconds, said=judged.said, exit_code=judged.verdict.code)
+    return judged
 
 
-def render(baseline: Path, runs: list[Path]) -> str:
+def _run(setting: Setting, folder: Path) -> int:
+    """Run the whole subset in a setting, with a cache of its own that goes afterwards."""
+    cache = folder.with_name("cache")
+    shutil.rmtree(folder.parent, ignore_errors=True)
+    try:
+        return run(folder, cache, settings=setting.variables, before=on_cores(setting.cores))
+    finally:
+        shutil.rmtree(cache, ignore_errors=True)
+
+
+def render(baseline: Path, judged: Sequence[Judged], *, left: int = 0) -> str:
+    """The verdict on the runs, what was found by setting, and the largest differences by cell.
+
+    `left` is how many settings are still to be run.
+    """
+    states = Counter(each.verdict.state for each in judged)
+    head = [f"{states['regression']} of {len(judged)} runs raised an alarm."]
+    if states["not judged"]:
+        head.append(f"{states['not judged']} could not be judged, so this is no proof.")
+    if left:
+        head.append(f"Still to be made: {left}.")
+    runs = [each.run for each in judged if each.verdict.state != "not judged"]
+    return "\n\n".join([" ".join(head), found_by_setting(judged), largest(baseline, runs)]) + "\n"
+
+
+def found_by_setting(judged: Sequence[Judged]) -> str:
+    """A row a run, a column a kind of finding: how many cells a finding of each severity concerns."""
+    found = [(each, _concerned((*each.verdict.regressions, *each.verdict.others))) for each in judged]
+    told = {kind for _, cells in found for kind, _ in cells}
+    kinds = [kind for kind in get_args(Kind) if kind in told]
+    lines = [
+        f"| {' | '.join(['setting', 'verdict', *(f'{kind} (cells)' for kind in kinds), 'seconds'])} |",
+        f"| --- | --- | {'--- | ' * len(kinds)}---: |",
+    ]
+    for each, cells in found:
+        counts = [
+            ", ".join(f"{cells[kind, name]} {name}" for name in SEVERITIES if cells[kind, name]) or "-"
+            for kind in kinds
+        ]
+        row = [each.setting.name, each.said.replace("|", "\\|"), *counts, f"{each.seconds:.0f}"]
+        lines.append(f"| {' | '.join(row)} |")
+    return "\n".join(lines)
+
+
+def _concerned(findings: Iterable[dict[str, Any]]) -> Counter[tuple[str, str]]:
+    """How many cells the findings of a kind and severity concern; one of no cell counts once."""
+    cells = defaultdict(set)
+    for number, each in enumerate(findings):
+        cells[each["kind"], each["severity"]].update(each["cells"] or [str(number)])
+    return Counter({name: len(each) for name, each in cells.items()})
+
+
+def largest(baseline: Path, runs: Iterable[Path]) -> str:
     """The largest differences from the baseline by cell: accuracy, loss, gap and own memory."""
     before = {record.name: record for record in RunFolder(baseline).records.load()}
     most: dict[str, list[float]] = defaultdict(lambda: [0.0] * 4)
@@ -118,7 +198,7 @@ def render(baseline: Path, runs: list[Path]) -> str:
     for name in before:
         accuracy, loss, gap, memory = most[name]
         lines.append(f"| {name} | {100 * accuracy:.1f} | {loss:.4f} | {100 * gap:.1f} | {100 * memory:.0f} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def differences(before: Record, after: Record) -> tuple[float, float, float, float]:

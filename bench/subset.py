@@ -6,17 +6,31 @@ decides: `python bench/subset.py MATRIX OUT CACHE [PART_OF_A_NAME ...]`.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from harness.errors import EXIT_REGRESSION, EXIT_USAGE, UserError
 from harness.matrix import Cell, Grid, Matrix
 from harness.running.folder import RunFolder
 
-__all__ = ["BASELINE", "MATRIX", "PROGRAM", "ROOT", "Verdict", "baseline_of", "compare", "part_of", "run"]
+__all__ = [
+    "BASELINE",
+    "MATRIX",
+    "PROGRAM",
+    "ROOT",
+    "Verdict",
+    "baseline_of",
+    "compare",
+    "ended_whole",
+    "part_of",
+    "run",
+    "unjudged",
+]
 
 ROOT = Path(__file__).parent.parent
 MATRIX = ROOT / "bench" / "matrices" / "ci.toml"
@@ -27,11 +41,34 @@ PROGRAM = "from harness.cli import main; main()"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What `compare` said: its exit code, the findings that fail, and its words where it had no findings."""
+    """What `compare` said: exit code, findings that fail, its words where it had none, the other findings.
+
+    A finding is as `compare --json` writes it.
+    """
 
     code: int
     regressions: tuple[dict[str, Any], ...]
     error: str = ""
+    others: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def state(self) -> Literal["no regression", "regression", "not judged"]:
+        """What it amounts to: an exit code that no finding stands behind is a comparison that broke."""
+        if self.code == 0:
+            return "no regression"
+        return "regression" if self.code == EXIT_REGRESSION and self.regressions else "not judged"
+
+    @property
+    def why(self) -> str:
+        """Why there is no judgement, in a line: how the message begins, or how a traceback ends."""
+        lines = [line for line in self.error.splitlines() if line.strip()] or ["no words"]
+        line = lines[-1] if any(each.startswith("Traceback") for each in lines) else lines[0]
+        return f"could not be judged: {line.strip()} (exit code {self.code})".replace(f"{ROOT}/", "")
+
+
+def unjudged(error: str) -> Verdict:
+    """The verdict on what could not even be run."""
+    return Verdict(EXIT_USAGE, (), error)
 
 
 def part_of(matrix: Matrix, parts: Sequence[str]) -> Matrix:
@@ -88,8 +125,22 @@ def run(
     return done.returncode
 
 
+def ended_whole(out: Path) -> bool:
+    """Whether a run has a record of every cell that it planned, readable or not."""
+    folder = RunFolder(out)
+    try:
+        cells = folder.facts().cells
+    except UserError:
+        return False
+    return bool(cells) and all(folder.records.holds(cell.name, cell.key) for cell in cells)
+
+
 def baseline_of(baseline: Path, parts: Sequence[str], target: Path) -> Path:
-    """Copy those cells of a baseline to another folder, so that the others are not missed."""
+    """Copy those cells of a baseline to another folder, so that the others are not missed.
+
+    What is in that folder goes first.
+    """
+    shutil.rmtree(target, ignore_errors=True)
     there, here = RunFolder(baseline), RunFolder(target)
     facts = there.facts()
     cells = tuple(cell for cell in facts.cells if not parts or any(part in cell.name for part in parts))
@@ -102,7 +153,7 @@ def baseline_of(baseline: Path, parts: Sequence[str], target: Path) -> Path:
 
 
 def compare(baseline: Path, current: Path, *options: str) -> Verdict:
-    """Ask this checkout's `compare`; an error of its own counts as a verdict, with its words."""
+    """Ask this checkout's `compare`; where it ends without a document, the verdict has its words instead."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, "compare", str(baseline), str(current), "--json", *options],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -110,11 +161,14 @@ def compare(baseline: Path, current: Path, *options: str) -> Verdict:
         text=True,
         check=False,
     )
-    if not done.stdout:
+    try:
+        said = json.loads(done.stdout)
+    except ValueError:  # it ended before its document, or within it
         return Verdict(done.returncode, (), done.stderr.strip())
-    said = json.loads(done.stdout)
-    failing = tuple(each for each in said["findings"] if each["severity"] == "regression")
-    return Verdict(done.returncode, failing, said["reason"] or "")
+    failing, others = [], []
+    for each in said["findings"]:
+        (failing if each["severity"] == "regression" else others).append(each)
+    return Verdict(done.returncode, tuple(failing), said["reason"] or "", tuple(others))
 
 
 def _main(matrix: Path, out: Path, cache: Path, *parts: str) -> None:

@@ -129,21 +129,10 @@ def publish(
     pictures: Annotated[
         bool, typer.Option("--pictures/--no-pictures", help="Draw the pictures of a run too.")
     ] = True,
-    baseline: Annotated[
-        bool,
-        typer.Option(
-            "--baseline",
-            help="Its records alone, as baselines/NAME in place of what is there, for `compare`.",
-        ),
-    ] = False,
 ) -> None:
     """Copy a run's records and leaderboard or report to where they are committed: compact, without paths."""
     from harness.reports.publish import publish as copy
-    from harness.reports.publish import publish_baseline
 
-    if baseline:
-        typer.echo(publish_baseline(run_folder, results))
-        return
     for path in copy(run_folder, results, replace=replace, pictures=pictures):
         typer.echo(path)
 

@@ -3,11 +3,14 @@
 import ast
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from mutations import MUTATIONS, SLOW_STEP, Change, Mutation, StaleMutationError, plant
 
+from harness.comparison.finding import Kind
 from harness.matrix_file import load_matrix
+from harness.metrics import MARGINS
 
 ROOT = Path(__file__).parent.parent
 CELLS = [cell.name for cell in load_matrix(ROOT / "bench" / "matrices" / "ci.toml").cells()]
@@ -38,6 +41,18 @@ def test_every_cell_that_shows_a_mistake_is_one_of_the_subset(mutation: Mutation
     assert {part: sum(part in name for name in CELLS) for part in mutation.cells} == dict.fromkeys(
         mutation.cells, 1
     )
+
+
+@pytest.mark.parametrize("mutation", ALL, ids=lambda mutation: mutation.name)
+def test_a_mistake_is_caught_by_named_findings_or_is_said_to_be_unseen(mutation: Mutation):
+    assert bool(mutation.by) is not bool(mutation.unseen)
+
+
+def test_what_catches_a_mistake_is_a_field_or_kind_that_the_comparison_can_tell():
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "harness/comparison").glob("*.py"))
+    judged = {*get_args(Kind), *MARGINS}
+    named = {name for mutation in ALL for name in mutation.by}
+    assert [name for name in named - judged if f'"{name}"' not in source] == []
 
 
 def test_every_mistake_has_a_name_of_its_own_and_there_are_at_least_fifteen():

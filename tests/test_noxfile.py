@@ -12,6 +12,9 @@ from typing import Any, NoReturn
 import nox.command
 import nox.registry
 import pytest
+from fakes import answers, finished_run, put, row
+
+from harness.analysis.history_entries import find_runs
 
 ROOT = Path(__file__).parent.parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -301,6 +304,56 @@ def test_the_subset_is_run_offline_and_compared_with_the_baseline(sessions: Modu
     assert second == ("transferbench", "compare", *words)
 
 
+def test_an_earlier_run_goes_to_the_history_with_facts_and_records_alone(sessions: ModuleType):
+    run = finished_run(Path("results/runs/ci"), [row(answers(90)), row(answers(91), seed=1)])
+    made = {path.name: path.read_bytes() for path in run.records.folder.iterdir()}
+    for other in ("logs/a.log", "models/a.keras", "compare.md", "manifest.json"):
+        put(run.path / other, b"other")
+    session = FakeSession(during=leave_a_run)
+
+    sessions.check_regressions(session)
+
+    (kept,) = Path("results/runs/ci-history").iterdir()
+    assert kept.name == "2025-01-02T03-04-05"  # when the first cell of the fakes begins
+    assert {path.name for path in kept.iterdir()} == {"records", "run.json"}
+    assert {path.name: path.read_bytes() for path in (kept / "records").iterdir()} == made
+    assert [path.name for path in (run.path / "records").iterdir()] == ["new.json"]
+
+
+def test_how_many_runs_are_kept_is_told_with_the_command_that_takes_them(sessions: ModuleType):
+    session = FakeSession()
+    sessions.check_regressions(session)
+    assert session.logged == []
+    for start in ("2025-01-02", "2025-01-03"):
+        record = row(answers(90), started=f"{start}T03:04:05+00:00")
+        finished_run(Path("results/runs/ci"), [record])
+        session = FakeSession()
+        sessions.check_regressions(session)
+    finished_run(Path("results/runs/ci"), [row(answers(90))])
+    (told,) = session.logged
+    assert "results/runs/ci-history: 2" in told
+    (command,) = re.findall("`transferbench history (.*)`", told)
+    assert len(find_runs([Path(word) for word in command.split()])) == 3
+
+
+def test_the_oldest_runs_go_when_there_are_many(sessions: ModuleType, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sessions, "MOST_KEPT", 2)
+    for day in ("02", "03", "04"):
+        record = row(answers(90), started=f"2025-01-{day}T03:04:05+00:00")
+        finished_run(Path("results/runs/ci"), [record])
+        sessions.check_regressions(FakeSession())
+    assert [path.name[:10] for path in sessions.kept_runs()] == ["2025-01-03", "2025-01-04"]
+
+
+@pytest.mark.parametrize("damage", [b"{}", b"not json", b"[]"])
+def test_a_run_with_a_damaged_record_is_not_kept(sessions: ModuleType, damage: bytes):
+    run = finished_run(Path("results/runs/ci"), [row(answers(90))])
+    put(run.records.folder / "damaged.json", damage)
+    sessions.check_regressions(FakeSession())
+    assert sessions.kept_runs() == []
+    assert not run.path.exists()
+
+
 @pytest.mark.parametrize("session_name", ["check_regressions", "update_baseline"])
 def test_nothing_of_an_earlier_run_is_resumed(sessions: ModuleType, session_name: str):
     old = Path("results/runs/ci/records/old.json")
@@ -332,32 +385,34 @@ def test_a_subset_with_failed_cells_is_compared_all_the_same(sessions: ModuleTyp
     assert session.allowed == [[0, 1], None]
 
 
+UPDATE = ["transferbench run", "transferbench compare", "python bench/update_baseline.py"]
+
+
 def test_a_new_baseline_is_compared_with_the_old_one_first(sessions: ModuleType):
-    Path("results/baselines/ci").mkdir(parents=True)
-    Path("results/baselines/ci/run.json").write_text("{}")
     session = FakeSession(during=leave_a_run)
     sessions.update_baseline(session)
-    assert session.commands == ["transferbench run", "transferbench compare", "transferbench publish"]
+    assert session.commands == UPDATE
     assert session.words("transferbench compare") == ["results/baselines/ci", "results/runs/ci"]
-    assert session.words("transferbench publish") == ["results/runs/ci", "--baseline"]
-    # A subset with a failed cell, or a comparison that cannot be read, ends it before the baseline goes.
-    assert session.allowed == [None, [0, 1, 3], None]
+    assert session.words(UPDATE[-1]) == ["results/runs/ci"]
+    assert (ROOT / "bench" / "update_baseline.py").is_file()
 
 
-def test_the_first_baseline_is_compared_with_nothing(sessions: ModuleType):
-    session = FakeSession(during=leave_a_run)
+def test_no_end_of_the_comparison_keeps_a_baseline_from_being_replaced(sessions: ModuleType):
+    """A damaged one (2) and none at all (4) are reasons to make one."""
+    session = FakeSession()
     sessions.update_baseline(session)
-    assert session.commands == ["transferbench run", "transferbench publish"]
+    allowed = dict(zip(session.commands, session.allowed, strict=True))
+    assert list(allowed["transferbench compare"] or ()) == [0, 1, 2, 3, 4]
+    # A subset with a failed cell ends it before the baseline goes.
+    assert allowed["transferbench run"] is None
 
 
 @pytest.mark.parametrize("failing", ["run", "compare"])
-def test_a_step_that_fails_leaves_the_baseline_as_it_is(sessions: ModuleType, failing: str):
-    Path("results/baselines/ci").mkdir(parents=True)
-    Path("results/baselines/ci/run.json").write_text("{}")
+def test_a_step_that_breaks_leaves_the_baseline_as_it_is(sessions: ModuleType, failing: str):
     session = FakeSession(failing=(failing,))
     with pytest.raises(nox.command.CommandFailed):
         sessions.update_baseline(session)
-    assert "transferbench publish" not in session.commands
+    assert UPDATE[-1] not in session.commands
 
 
 @pytest.mark.parametrize("name", ["mutations", "alarms", "check_times"])

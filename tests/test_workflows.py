@@ -24,7 +24,7 @@ jobs:
     timeout-minutes: 5
     permissions: { contents: read }
     steps:
-      - uses: actions/checkout@v4
+      - uses: actions/checkout@v4.2.2
         with: { persist-credentials: false }
       - run: .venv/bin/nox -s lint
 """
@@ -55,8 +55,9 @@ def problems(found: dict[Any, Any]) -> Iterator[str]:
 
 def _of_step(job: str, step: dict[str, Any], *, writes: bool) -> Iterator[str]:
     used = step.get("uses", "")
-    if used and not re.fullmatch(r"actions/[a-z-]+@v\d+(\.\d+){0,2}", used):
-        yield f"{job}: {used} is no action of GitHub's at a release tag"
+    if used and not re.fullmatch(r"actions/[a-z-]+@v\d+\.\d+\.\d+", used):
+        # Tags such as v4 and v4.2 move with every release.
+        yield f"{job}: {used} is no action of GitHub's at the tag of one release"
     checks_out = used.startswith("actions/checkout@")
     if checks_out and step.get("with", {}).get("persist-credentials") is not False:
         yield f"{job}: the checkout keeps its credentials"
@@ -91,9 +92,11 @@ def test_a_workflow_is_sound(name: str):
         ),
         ("push: {}", "pull_request_target: {}", "pull_request_target runs with the rights of the repository"),
         ("    timeout-minutes: 5\n", "", "one: no timeout"),
-        ("@v4", "@main", "one: actions/checkout@main is no action of GitHub's at a release tag"),
-        ("@v4", "", "one: actions/checkout is no action of GitHub's at a release tag"),
-        ("actions/checkout@v4", "x/y@v4", "one: x/y@v4 is no action of GitHub's at a release tag"),
+        ("@v4.2.2", "@main", "one: actions/checkout@main is no action of GitHub's at the tag of one release"),
+        ("@v4.2.2", "@v4", "one: actions/checkout@v4 is no action of GitHub's at the tag of one release"),
+        ("@v4.2.2", "@v4.2", "one: actions/checkout@v4.2 is no action of GitHub's at the tag of one release"),
+        ("@v4.2.2", "", "one: actions/checkout is no action of GitHub's at the tag of one release"),
+        ("actions/checkout", "x/y", "one: x/y@v4.2.2 is no action of GitHub's at the tag of one release"),
         ("        with: { persist-credentials: false }\n", "", "one: the checkout keeps its credentials"),
     ],
 )
@@ -133,12 +136,23 @@ def test_only_older_runs_of_a_pull_request_are_cancelled():
 
 def test_packages_are_cached_wherever_they_are_installed():
     for job in workflow("ci.yml")["jobs"].values():
-        installs = any(
-            "pip install" in step.get("run", "") or ".ci/run" in step.get("run", "") for step in job["steps"]
-        )
+        installs = any("pip install" in step.get("run", "") for step in job["steps"])
         cached = [step["with"] for step in job["steps"] if "setup-python" in step.get("uses", "")]
         assert installs == bool(cached)
         assert all(each["cache-dependency-path"] == "pyproject.toml" for each in cached)
+
+
+def sessions_of(script: str) -> list[str]:
+    """The nox sessions that a script runs, each as often as it runs it."""
+    return [name for call in re.findall(r"nox -s ([a-z -]+)", script) for name in call.split()]
+
+
+def test_each_session_of_ci_is_run_by_one_job_and_each_of_a_new_machine_by_some():
+    steps = [step for job in workflow("ci.yml")["jobs"].values() for step in job["steps"]]
+    ran = [name for step in steps for name in sessions_of(step.get("run", ""))]
+    assert not any(".ci/run" in step.get("run", "") for step in steps)
+    assert len(ran) == len(set(ran))
+    assert set(ran) == {*sessions_of((ROOT / ".ci" / "run").read_text(encoding="utf-8")), "bench-tiny"}
 
 
 def test_the_checker_takes_tags_of_no_actions_but_githubs():
