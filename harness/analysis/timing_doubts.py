@@ -4,15 +4,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from harness.records import DeviceState, Record
+from harness.records import DeviceState, Record, StepTimes
 from harness.timing.records import Ceiling, Timed, TimingRecord
 
 __all__ = [
     "CEILING_BELOW",
     "CLOCKS_WITHIN",
+    "DRIFT_WITHIN",
     "OTHERS_SHARE",
     "PASSES_DIFFER",
-    "PASSES_DIFFER_WIDTHS",
+    "PASSES_DIFFER_MOST",
     "Kind",
     "apart",
     "best_ceiling",
@@ -20,6 +21,7 @@ __all__ = [
     "disturbances",
     "disturbed",
     "doubts",
+    "drift",
     "kind_of",
     "misplaced",
     "results",
@@ -34,13 +36,20 @@ CEILING_BELOW = 0.15
 """How far the matrix product may fall below the run's median: the whole machine was slowed.
 
 Large products on a machine of one's own differ by a few per cent.  On a rented one a quarter of the processes
-may be slower than that.  A machine that resolves less than this may fall as far as it resolves: such a row is
-as sure as all others there, and the width of a tie holds what it may be wrong by.
+may be slower than that: then the row is not wrong for sure, and nobody can say that it is right.
+"""
+DRIFT_WITHIN = 0.20
+"""How far the last third of a pass' blocks may lie from the first: beyond it they are of two machines.
+
+A median over both is a time that the step had at no time.
 """
 PASSES_DIFFER = 0.10
 """How far passes may lie apart where the machine resolves less: beyond it a mean says little."""
-PASSES_DIFFER_WIDTHS = 3
-"""And in widths of a tie, where the machine is so unsteady that 10 % is nothing unusual."""
+PASSES_DIFFER_MOST = 0.50
+"""How far at most, however unsteady the machine: in between they may lie as far apart as it resolves.
+
+The more a machine's passes disagree the wider its ties are; without an end to it no row would have a doubt.
+"""
 
 Kind = tuple[str, str, str]
 """A machine's fingerprint, a device and a precision: what one ceiling holds for."""
@@ -53,16 +62,16 @@ def doubts(
     if len(records) < passes:
         yield f"{len(records)} of {passes} passes"
     for record in records:
-        for doubt in _doubts_of_one(record, usual.get(kind_of(record)), width):
+        for doubt in _doubts_of_one(record, usual.get(kind_of(record))):
             yield f"{doubt} (pass {record.in_pass})"
     medians = [each.step.milliseconds for each in results(records)]
-    if apart(medians) > max(PASSES_DIFFER, PASSES_DIFFER_WIDTHS * (width or 0)):
+    if apart(medians) > min(max(PASSES_DIFFER, width or 0), PASSES_DIFFER_MOST):
         yield f"passes differ by {100 * apart(medians):.0f} %"
     if len({each.work for each in results(records)}) > 1:
         yield "passes counted different work"
 
 
-def _doubts_of_one(record: TimingRecord, usual: float | None, width: float | None) -> Iterable[str]:
+def _doubts_of_one(record: TimingRecord, usual: float | None) -> Iterable[str]:
     timed, cell = record.timed, record.cell
     if timed is None:
         return
@@ -72,12 +81,21 @@ def _doubts_of_one(record: TimingRecord, usual: float | None, width: float | Non
         yield f"{'asked for' if cell.jit else 'not asked for'} XLA, ran {'with' if timed.jit else 'without'}"
     if not timed.step.stable:
         yield "warm-up did not settle"
+    moved = drift(timed.step)
+    if moved > DRIFT_WITHIN:
+        yield f"its blocks drifted by {100 * moved:.0f} %"
     yield from disturbances(timed.step.state)
     best = best_ceiling(timed.ceilings)
-    least = min(1 - CEILING_BELOW, 1 / (1 + (width or 0)))
-    if best and usual and best.flops < least * usual:
+    if best and usual and best.flops < (1 - CEILING_BELOW) * usual:
         below = 100 * (1 - best.flops / usual)
         yield f"the machine was slowed: matrix product {below:.0f} % below the run's median"
+
+
+def drift(times: StepTimes) -> float:
+    """How far the medians of the first and the last third of a pass' blocks lie apart, as a share."""
+    blocks = times.block_seconds
+    third = len(blocks) // 3
+    return apart([median(blocks[:third]), median(blocks[-third:])]) if third else 0.0
 
 
 def disturbances(state: DeviceState) -> Iterable[str]:

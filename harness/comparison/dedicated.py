@@ -31,7 +31,7 @@ from statistics import fmean, median
 from typing import Literal
 
 from harness.analysis.machines import same_machine
-from harness.analysis.timing_doubts import doubts, usual_products
+from harness.analysis.timing_doubts import CEILING_BELOW, apart, best_ceiling, doubts
 from harness.analysis.timing_rows import Timings
 from harness.comparison.finding import Finding, Severity
 from harness.comparison.sides import NotComparableError
@@ -155,23 +155,11 @@ def dedicated_times(baseline: Timings, current: Timings, pairs: Sequence[TimedPa
     """
     judged, why = 0, ""
     passes = min(baseline.facts.passes, current.facts.passes)
-    usual = [usual_products(side.records) for side in (baseline, current)]
     for pair in pairs:
         if not same_machine(pair.before.environment, pair.after.environment):
             continue
         turns, aa = _in_turn(pair, passes), _aa_times(baseline, pair)
-        # How far a machine may be slowed is what it resolves: see `harness.analysis.timing_doubts`.
-        width = spread_of_repeats(aa).width(1) if aa else None
-        disturbed = {
-            turn.number: told
-            for turn in turns
-            if (
-                told := [
-                    *doubts([turn.base], 1, width, usual[0]),
-                    *doubts([turn.head], 1, width, usual[1]),
-                ]
-            )
-        }
+        disturbed = {turn.number: told for turn in turns if (told := list(_disturbances(turn)))}
         kept = [turn for turn in turns if turn.number not in disturbed]
         if min(map(len, _halves(kept, passes))) < FEWEST_IN_HALF:
             reasons = [each for told in disturbed.values() for each in told]
@@ -211,6 +199,25 @@ def _judged(pair: TimedPair, turns: Sequence[_Turn], passes: int, aa: Sequence[f
         interval=interval,
         margin=margin,
     )
+
+
+def _disturbances(turn: _Turn) -> Iterator[str]:
+    """What speaks against a pair: against either timing, or that the machine was another one for each.
+
+    A machine that was slowed for both is no matter: what counts is their ratio.
+    """
+    for record in (turn.base, turn.head):
+        yield from doubts([record], 1, None, {})
+    products = [
+        best.flops
+        for record in (turn.base, turn.head)
+        if record.timed and (best := best_ceiling(record.timed.ceilings))
+    ]
+    if len(products) == 2 and apart(products) > CEILING_BELOW:
+        yield (
+            f"the matrix product beside the one was {100 * apart(products):.0f} % faster than beside the "
+            f"other (pass {turn.number})"
+        )
 
 
 def _aa_times(side: Timings, pair: TimedPair) -> tuple[float, ...]:

@@ -289,7 +289,10 @@ def _roofline(group: Group) -> list[str]:
     """Whether memory's speed could bind a row at all."""
     if _bound_by_memory(group) or all(row.roofline_share is None for row in group.rows):
         return []
-    return ["The roofline is the matrix product in every row: none is bound by the speed of memory."]
+    return [
+        "By the bytes that a step must move at least, the matrix product is the lower roof in every row; "
+        "that does not rule out that memory holds one back, since a real step moves more."
+    ]
 
 
 def _published_order(group: Group) -> list[str]:

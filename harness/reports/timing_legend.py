@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from harness.analysis.timing_doubts import (
     CEILING_BELOW,
     CLOCKS_WITHIN,
+    DRIFT_WITHIN,
     OTHERS_SHARE,
     PASSES_DIFFER,
-    PASSES_DIFFER_WIDTHS,
+    PASSES_DIFFER_MOST,
 )
 from harness.analysis.timing_rows import INPUT_BOUND, TimingRow
 from harness.reports.timing_groups import Group
@@ -26,7 +27,8 @@ _KINDS: tuple[tuple[Callable[[TimingRow], bool], str], ...] = (
         "step fed by it. "
         f"A row is input-bound where end to end is more than {100 * INPUT_BOUND:.0f} % slower than the "
         "resident step, which a pipeline that alone takes less than half of that cannot make it, and unknown "
-        "where that is nearer to it than the resolution.",
+        "where that is nearer to it than the resolution. A fed step that is faster than the resident one "
+        "shows what the machine's noise does.",
     ),
     (
         lambda row: False in (row.input_settled, row.end_to_end_settled),
@@ -39,10 +41,13 @@ _KINDS: tuple[tuple[Callable[[TimingRow], bool], str], ...] = (
     ),
     (
         lambda row: row.product_share is not None,
-        "Of product: GFLOP/s against the best large matrix product of the run, in the same precision. Of "
-        "roofline: against the lower of that and what the best copy's speed allows for the bytes that the "
-        "step must move at least; above 100 % where they stay in a cache. The ceilings above are the medians "
-        "over the processes, with their range.",
+        "Of product: GFLOP/s against the best large matrix product of the run, in the same precision. The "
+        "ceilings above are the medians over the processes, with their range.",
+    ),
+    (
+        lambda row: row.roofline_share != row.product_share,
+        "Of roofline: GFLOP/s against the lower of the product and what the best copy's speed allows for the "
+        "bytes that the step must move at least; above 100 % where they stay in a cache.",
     ),
     (
         lambda row: row.host_peak_bytes is not None,
@@ -85,12 +90,13 @@ def timing_legend(groups: Sequence[Group]) -> str:
             "whose intervals lie wholly below. Each pair is judged by itself: of many equal pairs one in "
             "twenty is told apart by chance. The resolution is measured on one step (the A/A test's), and "
             "taken for all of its device, shorter ones too.",
-            "A row has no rank where a pass is missing, warm-up did not settle, the device slowed itself "
-            f"down, clocks varied by more than {100 * CLOCKS_WITHIN:.0f} %, other processes took more than "
+            "A row has no rank where a pass is missing, warm-up did not settle, the last third of a pass' "
+            f"blocks lies more than {100 * DRIFT_WITHIN:.0f} % from the first, the device slowed itself down,"
+            f" clocks varied by more than {100 * CLOCKS_WITHIN:.0f} %, other processes took more than "
             f"{100 * OTHERS_SHARE:.0f} % of the cores, the matrix product in its process was more than "
-            f"{100 * CEILING_BELOW:.0f} % and the resolution below the run's median, or passes differ "
-            f"(slowest over fastest) by more than {100 * PASSES_DIFFER:.0f} % and "
-            f"{PASSES_DIFFER_WIDTHS} times the resolution.",
+            f"{100 * CEILING_BELOW:.0f} % below the run's median, or passes differ (slowest over fastest) by "
+            f"more than {100 * PASSES_DIFFER:.0f} % and the resolution, or by more than "
+            f"{100 * PASSES_DIFFER_MOST:.0f} %.",
             "First step: tracing and compiling with it; build: making and calibrating the model. Both are "
             "the median of the passes.",
         ]

@@ -5,14 +5,17 @@ Nothing here is ranked: the columns come from different devices, or from differe
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations
 
 import pandas as pd
 
+from harness.analysis.timing_doubts import apart
 from harness.analysis.timing_rows import TimingRow
 from harness.backbones import Published
 from harness.reports.tables import markdown, number, significant
 from harness.reports.timing_groups import setting, settings
 from harness.statistics import spearman
+from harness.text import counted
 from harness.timing.cell import KERAS_TABLE
 
 __all__ = ["beside_published", "correlation", "side_by_side"]
@@ -101,6 +104,7 @@ def _beside_published(rows: Sequence[TimingRow]) -> str:
         if sound:
             told = correlation(sound, sound[0].cell.device, lambda row: row.mean_milliseconds)
             notes.append(f"{name}: {told}" if told else f"{name}: too few rows for a rank correlation.")
+            notes += [f"{name}: {told}" for told in _open_pairs(sound)]
     notes += [
         f"{row.cell.backbone}, {setting(row.cell)}: {'; '.join(row.doubts)}" for row in rows if row.doubts
     ]
@@ -112,6 +116,23 @@ def _beside_published(rows: Sequence[TimingRow]) -> str:
             markdown(frame, right=[name for name in frame.columns if name != "backbone"]),
         ]
     )
+
+
+def _open_pairs(rows: Sequence[TimingRow]) -> list[str]:
+    """How many pairs of rows are closer than their machine resolves: their order is chance's."""
+    width = rows[0].tie_width
+    pairs = list(combinations([row.mean_milliseconds for row in rows], 2))
+    if not pairs:
+        return []
+    if width is None:
+        return ["what the machine resolves is not known, and so neither is which rows differ."]
+    closer = sum(apart(pair) <= width for pair in pairs)
+    if not closer:
+        return []
+    return [
+        f"{closer} of {counted(len(pairs), 'pair')} of rows are closer than the {100 * width:.1f} % that the "
+        "machine resolves; their order is open."
+    ]
 
 
 def _time(
