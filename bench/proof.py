@@ -8,6 +8,7 @@ so that a verdict is never that of an older comparison.
 import argparse
 import hashlib
 import json
+import os
 import shlex
 import sys
 import time
@@ -142,8 +143,17 @@ def write_proof(session: str, text: str) -> Path:
         f"{machine.memory_bytes / 2**30:.0f} GiB",
         machine.system,
     )
-    words = f" -- {shlex.join(sys.argv[1:])}" if sys.argv[1:] else ""
     told = [f"Commit {commit() or 'unknown'}", f"{datetime.now(UTC):%Y-%m-%d}", ", ".join(parts)]
     file = PROOFS / f"{session}.md"
-    write_whole(file, f"{'; '.join(told)}; command: `nox -s {session}{words}`.\n\n{text}")
+    write_whole(file, f"{'; '.join(told)}; command: `{_command()}`.\n\n{text}")
     return file
+
+
+def _command() -> str:
+    """The command that ran: nox's where it runs a session, else Python's with the script."""
+    script, words = Path(sys.argv[0]).resolve(), sys.argv[1:]
+    session = os.environ.get("NOX_CURRENT_SESSION")
+    if session:
+        return shlex.join(["nox", "-s", session, *(["--", *words] if words else [])])
+    name = script.relative_to(ROOT).as_posix() if script.is_relative_to(ROOT) else script.name
+    return shlex.join(["python", name, *words])

@@ -2,23 +2,24 @@
 
 The tiny subset is run on other numbers of cores and threads, without oneDNN and with the instructions that
 older processors have, and each run is compared with the committed baseline.  Two runs with equal settings
-give the same bits, so every run here has settings of its own: 2 (cores) x 2 (threads of an operation) x 5
-(arithmetic) are the twenty.
+give the same bits, so no two of them are equal here: 2 (cores) x 2 (threads of an operation) x 5 (arithmetic)
+are the twenty.  Other settings need not give other bits: the answers that differ are counted.
 
 By setting it tells what was found of each kind, and by cell the largest differences that it saw, which is
-what the margins of `bench/matrices/ci.toml` are set from.  It ends with 1 if there was an alarm, or if a run
-or a comparison broke.
+what the margins of `bench/matrices/ci.toml` are set from, and how many different answers there were.  It ends
+with 1 if there was an alarm, or if a run or a comparison broke.
 
 The tables are written after each setting (results/runs/alarms/alarms.md), runs are kept, and the same command
 goes on after an interruption; a session over all settings writes results/proofs/alarms.md too.
 """
 
+import hashlib
 import itertools
 import json
 import os
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,7 @@ from harness.comparison.memory import growth
 from harness.files import write_whole
 from harness.records import Record
 from harness.running.folder import RunFolder
+from harness.text import counted
 
 OUT = ROOT / "results" / "runs" / "alarms"
 
@@ -69,6 +71,10 @@ SETTINGS = tuple(
     Setting(cores, threads, arithmetic)
     for threads, arithmetic, cores in itertools.product(THREADS, ARITHMETIC, (2, 1))
 )
+
+
+OWN = "2-cores-own-threads-onednn"
+"""The setting that the baseline was made in."""
 
 
 def on_cores(count: int) -> Callable[[], None]:
@@ -141,7 +147,7 @@ def _run(setting: Setting, folder: Path) -> int:
 
 
 def render(baseline: Path, judged: Sequence[Judged], *, left: int = 0) -> str:
-    """The verdict on the runs, what was found by setting, and the largest differences by cell.
+    """The verdict on the runs, how many answers differ, what was found by setting, and what differs by cell.
 
     `left` is how many settings are still to be run.
     """
@@ -152,7 +158,37 @@ def render(baseline: Path, judged: Sequence[Judged], *, left: int = 0) -> str:
     if left:
         head.append(f"Still to be made: {left}.")
     runs = [each.run for each in judged if each.verdict.state != "not judged"]
-    return "\n\n".join([" ".join(head), found_by_setting(judged), largest(baseline, runs)]) + "\n"
+    given = {each.setting.name: answers_of(each.run) for each in judged if each.run in runs}
+    tables = [found_by_setting(judged), largest(baseline, runs, list(given.values()))]
+    return "\n\n".join([" ".join(head), different(answers_of(baseline), given), *tables]) + "\n"
+
+
+def answers_of(run: Path) -> dict[str, str]:
+    """The SHA-256 of the test predictions (ids, labels, probabilities) of every cell with a result."""
+    records, found = RunFolder(run).records, {}
+    for record in records.load():
+        if record.status == "ok":
+            given = records.predictions(record)
+            columns = (given.ids, given.labels, given.probabilities)
+            found[record.name] = hashlib.sha256(b"".join(each.tobytes() for each in columns)).hexdigest()
+    return found
+
+
+def different(baseline: Mapping[str, str], given: Mapping[str, Mapping[str, str]]) -> str:
+    """How many different sets of answers the runs gave, and whether the baseline's own setting gave its.
+
+    `baseline` has the hash of each cell's answers, `given` the same by setting.
+    """
+    sets = len({json.dumps(each, sort_keys=True) for each in given.values()})
+    runs = counted(len(given), "judged run")
+    told = f"{runs} gave {counted(sets, 'different set')} of answers, to the bit."
+    own = given.get(OWN)
+    if own is None:
+        return f"{told} The baseline's own setting, {OWN}, is not among them."
+    other = [name for name, answers in baseline.items() if own.get(name) != answers]
+    same = f"{len(baseline) - len(other)} of {counted(len(baseline), 'cell')}"
+    rest = f"; not in {', '.join(other)}" if other else ""
+    return f"{told} {OWN}, the baseline's own setting, gave the baseline's answers in {same}{rest}."
 
 
 def found_by_setting(judged: Sequence[Judged]) -> str:
@@ -182,8 +218,12 @@ def _concerned(findings: Iterable[dict[str, Any]]) -> Counter[tuple[str, str]]:
     return Counter({name: len(each) for name, each in cells.items()})
 
 
-def largest(baseline: Path, runs: Iterable[Path]) -> str:
-    """The largest differences from the baseline by cell: accuracy, loss, gap and own memory."""
+def largest(baseline: Path, runs: Iterable[Path], given: Sequence[Mapping[str, str]]) -> str:
+    """The largest differences from the baseline by cell: accuracy, loss, gap and own memory.
+
+    Beside them stands how many different answers the runs gave to each cell; `given` has their hashes, by
+    cell, of each run.
+    """
     before = {record.name: record for record in RunFolder(baseline).records.load()}
     most: dict[str, list[float]] = defaultdict(lambda: [0.0] * 4)
     for folder in runs:
@@ -192,12 +232,14 @@ def largest(baseline: Path, runs: Iterable[Path]) -> str:
                 found = differences(before[record.name], record)
                 most[record.name] = [max(pair) for pair in zip(most[record.name], found, strict=True)]
     lines = [
-        "| cell | accuracy (points) | loss (nats) | gap (points) | own memory (%) |",
-        "| --- | ---: | ---: | ---: | ---: |",
+        "| cell | accuracy (points) | loss (nats) | gap (points) | own memory (%) | different answers |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for name in before:
         accuracy, loss, gap, memory = most[name]
-        lines.append(f"| {name} | {100 * accuracy:.1f} | {loss:.4f} | {100 * gap:.1f} | {100 * memory:.0f} |")
+        figures = [f"{100 * accuracy:.1f}", f"{loss:.4f}", f"{100 * gap:.1f}", f"{100 * memory:.0f}"]
+        answers = {each[name] for each in given if name in each}
+        lines.append(f"| {' | '.join([name, *figures, str(len(answers))])} |")
     return "\n".join(lines)
 
 

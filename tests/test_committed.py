@@ -90,12 +90,18 @@ def test_a_committed_baseline_is_of_its_matrix_as_it_stands(name: str):
 
 
 @pytest.mark.parametrize("name", BASELINES)
-def test_a_committed_baseline_was_made_by_committed_code_and_reaches_what_a_broken_one_cannot(name: str):
+def test_a_committed_baseline_was_made_by_committed_code(name: str):
     records = RunFolder(ROOT / "results" / "baselines" / name).records.load()
     assert [record.name for record in records if record.commit.endswith("-dirty")] == []
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_committed_baseline_has_an_accuracy_that_a_gross_break_cannot_reach(name: str):
+    """Small breaks reach it too; they are found by loss, structure and gap (bench/mutations.py)."""
+    records = RunFolder(ROOT / "results" / "baselines" / name).records.load()
     transferred = [record for record in records if record.weights.kind == "smoke-base"]
     assert transferred
-    assert min(record.measured.test_accuracy or 0.0 for record in transferred) > 0.9
+    assert min(record.measured.test_accuracy or 0.0 for record in transferred) > 0.95
 
 
 @pytest.mark.parametrize("name", TIMED)

@@ -186,6 +186,7 @@ def test_the_page_of_a_proof_begins_with_commit_date_machine_and_command(
     monkeypatch.setattr(proof, "PROOFS", tmp_path)
     monkeypatch.setattr(proof, "current_environment", lambda: ENVIRONMENT)
     monkeypatch.setattr(proof, "commit", lambda: "0123456789ab")
+    monkeypatch.setenv("NOX_CURRENT_SESSION", "alarms")
     monkeypatch.setattr(sys, "argv", ["script", "--again"])
     file = write_proof("alarms", "the rest\n")
     first, _, rest = file.read_text().split("\n", 2)
@@ -195,3 +196,34 @@ def test_the_page_of_a_proof_begins_with_commit_date_machine_and_command(
     assert machine == "A Processor, 2 cores, 8 GiB, Linux x86_64"
     assert len(date.split("-")) == 3
     assert rest == "the rest\n"
+
+
+@pytest.mark.parametrize(
+    ("session", "words", "command"),
+    [
+        ("mutations", [], "nox -s mutations"),
+        ("mutations", ["--only", "a b"], "nox -s mutations -- --only 'a b'"),
+        (None, [], "python bench/run_mutations.py"),
+        (None, ["--again"], "python bench/run_mutations.py --again"),
+    ],
+)
+def test_the_page_tells_the_command_that_ran(
+    session: str | None, words: list[str], command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(proof, "PROOFS", tmp_path)
+    monkeypatch.setattr(proof, "current_environment", lambda: ENVIRONMENT)
+    monkeypatch.delenv("NOX_CURRENT_SESSION", raising=False)
+    if session:
+        monkeypatch.setenv("NOX_CURRENT_SESSION", session)
+    monkeypatch.setattr(sys, "argv", [str(proof.ROOT / "bench" / "run_mutations.py"), *words])
+    first = write_proof("mutations", "").read_text().splitlines()[0]
+    assert first.endswith(f"; command: `{command}`.")
+
+
+def test_a_script_from_elsewhere_is_told_by_its_name_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(proof, "PROOFS", tmp_path)
+    monkeypatch.setattr(proof, "current_environment", lambda: ENVIRONMENT)
+    monkeypatch.delenv("NOX_CURRENT_SESSION", raising=False)
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "mine.py")])
+    first = write_proof("mutations", "").read_text().splitlines()[0]
+    assert first.endswith("; command: `python mine.py`.")

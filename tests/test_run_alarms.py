@@ -3,15 +3,16 @@
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import proof
 import pytest
 import run_alarms
-from fakes import ENVIRONMENT, answers, finished_run, put, row
-from run_alarms import SETTINGS, Judged, render
+from fakes import ENVIRONMENT, answers, failed_record, finished_run, put, row
+from run_alarms import OWN, SETTINGS, Judged, different, render
 from subset import Verdict
 
 from harness.running.folder import RunFolder
@@ -81,6 +82,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Runs the session with options and returns its exit code."""
+    monkeypatch.setenv("NOX_CURRENT_SESSION", "alarms")
 
     def call(*words: str) -> int:
         monkeypatch.setattr(sys, "argv", ["script", *words])
@@ -116,7 +118,7 @@ def test_the_table_grows_with_each_setting_and_an_interrupted_session_goes_on(
 ):
     bench.says[THIRD] = KeyboardInterrupt()
     assert session() == 130
-    assert [table.count("-threads-") for table in bench.tables] == [0, 1, 2]
+    assert [table.count(" | no alarm |") for table in bench.tables] == [0, 1, 2]
     assert "Still to be made: 1." in bench.tables[-1]
     bench.says.clear()
     assert session() == 0
@@ -183,5 +185,76 @@ def test_the_largest_difference_of_all_runs_is_told_by_cell(tmp_path: Path):
         for right, gap in ((91, 0.05), (87, 0.1))
     ]
     gap = next(iter(RunFolder(before.path).records.load())).gap or 0.0
-    line = run_alarms.largest(before.path, runs).splitlines()[-1]
+    given = [run_alarms.answers_of(run) for run in runs]
+    line = run_alarms.largest(before.path, runs, given).splitlines()[-1]
     assert [cell.strip() for cell in line.split("|")[2:5]] == ["3.0", "0.0000", f"{100 * abs(0.1 - gap):.1f}"]
+    assert line.endswith("| 2 |")
+
+
+# How many of the answers are different
+
+
+def test_the_hash_of_answers_is_that_of_ids_labels_and_probabilities(tmp_path: Path):
+    given = answers(90)
+    others = [
+        replace(given, ids=np.array([f"x{number}" for number in range(100)])),
+        replace(given, labels=1 - given.labels),
+        replace(given, probabilities=np.nextafter(given.probabilities, np.float32(0))),
+    ]
+    hashes = [
+        run_alarms.answers_of(finished_run(tmp_path / str(number), [row(each)]).path)
+        for number, each in enumerate((given, given, *others))
+    ]
+    assert hashes[0] == hashes[1]
+    assert len({tuple(each.items()) for each in hashes}) == 4
+
+
+def test_a_cell_without_a_result_has_no_answers(tmp_path: Path):
+    run = finished_run(tmp_path / "run", [(failed_record("oom", "no memory"), None)])
+    assert run_alarms.answers_of(run.path) == {}
+
+
+BASELINE = {"a": "1", "b": "2"}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (
+            {OWN: BASELINE, "other": BASELINE},
+            f"2 judged runs gave 1 different set of answers, to the bit. {OWN}, the baseline's own setting, "
+            "gave the baseline's answers in 2 of 2 cells.",
+        ),
+        (
+            {OWN: {"a": "1", "b": "3"}, "other": BASELINE},
+            f"2 judged runs gave 2 different sets of answers, to the bit. {OWN}, the baseline's own setting, "
+            "gave the baseline's answers in 1 of 2 cells; not in b.",
+        ),
+        (
+            {OWN: {"a": "1"}},
+            f"1 judged run gave 1 different set of answers, to the bit. {OWN}, the baseline's own setting, "
+            "gave the baseline's answers in 1 of 2 cells; not in b.",
+        ),
+        (
+            {"other": BASELINE},
+            "1 judged run gave 1 different set of answers, to the bit. The baseline's own setting, "
+            f"{OWN}, is not among them.",
+        ),
+    ],
+)
+def test_different_answers_are_counted_and_the_own_setting_is_held_against_the_baseline(
+    given: dict[str, dict[str, str]], told: str
+):
+    assert different(BASELINE, given) == told
+
+
+def test_the_own_setting_is_one_of_the_twenty_and_changes_nothing_of_the_usual():
+    (own,) = (each for each in SETTINGS if each.name == OWN)
+    assert (own.cores, own.variables) == (2, {"TF_ENABLE_ONEDNN_OPTS": "1"})
+
+
+def test_the_written_page_tells_how_many_answers_are_different(bench: Bench, session: Callable[..., int]):
+    session()
+    page = (bench.out / "alarms.md").read_text()
+    assert "3 judged runs gave 1 different set of answers" in page
+    assert f"{OWN}, the baseline's own setting, gave the baseline's answers in 0 of 1 cell; not in" in page

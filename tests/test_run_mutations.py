@@ -78,6 +78,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Runs the session with options and returns its exit code."""
+    monkeypatch.setenv("NOX_CURRENT_SESSION", "mutations")
 
     def call(*words: str) -> int:
         monkeypatch.setattr(sys, "argv", ["script", *words])

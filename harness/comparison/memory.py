@@ -18,31 +18,35 @@ def growth(found: Memory | None) -> int | None:
 
 
 def memory(cell: str, before: Memory | None, after: Memory | None, margin: float) -> Iterator[Finding]:
-    """A cell whose own memory grew or shrank by more than a share of what it was (`margin`).
+    """A cell whose own memory is lost, or grew or shrank by more than a share of what it was (`margin`).
 
     What the process inherited is Keras' and TensorFlow's own and belongs to their version; two kinds of
-    memory (anonymous, resident) are not compared.
+    memory (anonymous, resident) are those of two systems, and are not compared.
     """
     ours, theirs = growth(before), growth(after)
-    if ours is None or theirs is None or before is None or after is None or before.kind != after.kind:
+    if before is None or ours is None or (after is not None and before.kind != after.kind):
         return
-    severity: Severity
-    if theirs > ours * (1 + margin):
-        severity = "regression"
-    elif ours > theirs * (1 + margin):
-        severity = "improved"
+    severity: Severity = "regression"
+    if theirs is None:
+        told = f"is no longer told ({ours / 1e6:,.0f} MB in the baseline)"
     else:
-        return
+        told = (
+            f"{ours / 1e6:,.0f} to {theirs / 1e6:,.0f} MB: {100 * (theirs / ours - 1):+.0f} %, "
+            f"margin {100 * margin:.0f} %"
+        )
+        if theirs <= ours * (1 + margin):
+            if ours <= theirs * (1 + margin):
+                return
+            severity = "improved"
     yield Finding(
         kind="memory",
         severity=severity,
-        message=f"own memory {ours / 1e6:,.0f} to {theirs / 1e6:,.0f} MB: "
-        f"{100 * (theirs / ours - 1):+.0f} %, margin {100 * margin:.0f} %",
+        message=f"own memory {told}",
         cells=(cell,),
         field="peak_memory_bytes",
         unit="bytes",
         before=ours,
         after=theirs,
-        difference=theirs / ours - 1,
+        difference=None if theirs is None else theirs / ours - 1,
         margin=margin,
     )

@@ -1,8 +1,9 @@
 """Accuracy and loss: whether the current run is no worse than the baseline by more than a margin.
 
-Both runs were asked the same test images, so they are compared in pairs, image by image, as a trial of
-non-inferiority is.  The difference itself decides what fails; its 95 % interval says of the rest whether the
-images can show that it is within the margin.
+Both runs were asked the same test images, so they are compared in pairs, image by image.  The difference
+itself decides what fails: one that is worse than the margin.  Its 95 % interval says of the rest whether the
+images show that it is within the margin, or leave that undecided, which fails nothing.  (A trial of
+non-inferiority is stricter: it fails whatever is not shown.)
 """
 
 from collections.abc import Iterator

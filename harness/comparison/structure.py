@@ -2,9 +2,10 @@
 
 Where the recipe was changed, what the changed field decides is told as that change's doing and fails nothing:
 a longer schedule has more epochs.  All else stays exact, so a changed recipe hides no mistake beside it.
+A fact that the baseline tells and the current record does not is lost, and fails: no check may fall silent.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any, Final
@@ -20,13 +21,14 @@ __all__ = ["differs", "structure"]
 
 
 def structure(pair: Pair) -> Iterator[Finding]:
-    """Whatever of the structure of one cell is another now; a value that one record lacks is another one.
+    """Whatever of the structure of one cell is another now; a value that the current record lacks is lost.
 
-    What older records do not tell is compared where both do.
+    What older records do not tell is compared where the baseline tells it.  No change of the recipe or of a
+    version decides that a value is lost.
     """
     changes = [name for name, _, _ in recipe_changes(pair.before.recipe, pair.after.recipe)]
     for found in _differences(pair):
-        because = _decided(found.field, changes, pair)
+        because = "" if found.after is None else _decided(found.field, changes, pair)
         if because:
             message = f"{found.message}; {because} decides it"
             yield replace(found, severity="changed", message=message)
@@ -39,28 +41,24 @@ def _differences(pair: Pair) -> Iterator[Finding]:
         before, after = value(pair.before), value(pair.after)
         if before != after:
             yield differs(pair.name, field, words, before, after)
-    for field, words, value in _WHERE_BOTH_TELL:
+    for field, words, value in _WHERE_BASELINE_TELLS:
         before, after = value(pair.before), value(pair.after)
-        if before and after and before != after:
+        if before is not None and before != after:
             yield differs(pair.name, field, words, before, after)
-    if _frozen_alike(pair) and pair.before.measured.frozen_sha256 != pair.after.measured.frozen_sha256:
-        hashes = (str(each.measured.frozen_sha256)[:12] for each in (pair.before, pair.after))
-        yield differs(pair.name, "frozen_sha256", "the hash of what is frozen", *hashes)
+    before, after = _frozen(pair.before), _frozen(pair.after)
+    if before != after and (after is None or _frozen_alike(pair)):
+        yield differs(pair.name, "frozen_sha256", "the hash of what is frozen", before, after)
     if pair.before.phases != pair.after.phases:
         yield differs(pair.name, "phases", "what is trained, by phase", *_phase_changes(pair))
-    before, after = _rates(pair.before), _rates(pair.after)
-    if before and after and before != after:
-        yield differs(
-            pair.name, "learning_rate", "learning rates that the optimizer had, by phase", before, after
-        )
 
 
 def differs(cell: str, field: str, words: str, before: Value, after: Value) -> Finding:
-    """A fact of a cell that must be exactly the same, and is not."""
+    """A fact of a cell that must be exactly the same, and is not; one that is None now is no longer told."""
+    lost = f"no longer told: {words} ({value_text(before)} in the baseline)"
     return Finding(
         kind="structure",
         severity="regression",
-        message=f"{words}: {value_text(before)} to {value_text(after)}",
+        message=lost if after is None else f"{words}: {value_text(before)} to {value_text(after)}",
         cells=(cell,),
         field=field,
         before=before,
@@ -101,7 +99,7 @@ def _measured(field: str) -> Callable[[Record], Value]:
     return lambda record: getattr(record.measured, field)
 
 
-def _images_seen(record: Record) -> str:
+def _images_seen(record: Record) -> str | None:
     """The images of each epoch by phase; of a phase that may end early, only the different numbers."""
     patient = {
         phase.name for phase in record.phases if isinstance(phase, Phase) and phase.patience is not None
@@ -113,7 +111,7 @@ def _images_seen(record: Record) -> str:
     for name, images in seen.items():
         different = ", ".join(f"{count:,}" for count in dict.fromkeys(images))
         told.append(f"{name} {different}" + ("" if name in patient else f" in {len(images)} epochs"))
-    return "; ".join(told)
+    return "; ".join(told) or None
 
 
 _EXACT: tuple[tuple[str, str, Callable[[Record], Value]], ...] = (
@@ -128,27 +126,44 @@ _EXACT: tuple[tuple[str, str, Callable[[Record], Value]], ...] = (
 )
 
 
-def _traces(record: Record) -> str:
-    return "; ".join(f"{phase} {count}" for phase, count in record.measured.train_traces.items())
+def _traces(record: Record) -> str | None:
+    told = [f"{phase} {count}" for phase, count in record.measured.train_traces.items()]
+    return "; ".join(told) or None
 
 
-def _validated(record: Record) -> str:
-    """The different numbers of images that epochs were validated on, by phase."""
-    told = {(epoch.phase, epoch.validation_images): None for epoch in record.measured.history}
-    return "; ".join(f"{phase} {images:,}" for phase, images in told if images is not None)
+def _validated(record: Record) -> str | None:
+    return _by_phase([(epoch.phase, epoch.validation_images) for epoch in record.measured.history], ",")
 
 
-_WHERE_BOTH_TELL: tuple[tuple[str, str, Callable[[Record], str]], ...] = (
+def _rates(record: Record) -> str | None:
+    # A probe takes no steps: its epochs are strengths of the penalty, and have no rate to lose.
+    steps = [epoch for epoch in record.measured.history if epoch.strength is None]
+    return _by_phase([(epoch.phase, epoch.learning_rate) for epoch in steps], "g")
+
+
+def _pixels(record: Record) -> str | None:
+    return record.data.pixels_sha256[:12] or None
+
+
+def _by_phase(epochs: Sequence[tuple[str, float | None]], digits: str) -> str | None:
+    """The different values that the epochs of each phase have; None in records that tell none."""
+    if all(value is None for _, value in epochs):
+        return None
+    told = dict.fromkeys(epochs)
+    return "; ".join(f"{name} {'none' if value is None else format(value, digits)}" for name, value in told)
+
+
+_WHERE_BASELINE_TELLS: tuple[tuple[str, str, Callable[[Record], str | None]], ...] = (
     ("train_traces", "how often the train step was traced, by phase", _traces),
     ("validation_images", "images validated on, by phase", _validated),
-    ("pixels_sha256", "the hash of the decoded images", lambda record: record.data.pixels_sha256[:12]),
+    ("pixels_sha256", "the hash of the decoded images", _pixels),
+    ("learning_rate", "learning rates that the optimizer had, by phase", _rates),
 )
 
 
-def _rates(record: Record) -> str:
-    """The different learning rates of each phase; "" in records that do not tell."""
-    told = {(epoch.phase, epoch.learning_rate): None for epoch in record.measured.history}
-    return "; ".join(f"{phase} {rate:g}" for phase, rate in told if rate is not None)
+def _frozen(record: Record) -> str | None:
+    found = record.measured.frozen_sha256
+    return found[:12] if found else None
 
 
 def _frozen_alike(pair: Pair) -> bool:

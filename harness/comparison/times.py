@@ -31,12 +31,27 @@ def comparable_times(pair: Pair, name: str) -> tuple[StepTimes, StepTimes] | Non
 
 
 def times(pair: Pair) -> Iterator[Finding]:
-    """The steps of one cell that take another time by more than identical code does on such machines."""
+    """The steps of one cell that take another time by more than identical code does on such machines.
+
+    A step that only the baseline has timed, on the same machine, is undecided: nothing shows that it is no
+    slower.
+    """
     for name in STEP_TIMES:
+        of, lost = metric(name), _lost(pair, name)
+        if lost is not None:
+            was = of.text(lost.milliseconds)
+            yield Finding(
+                kind="time",
+                severity="undecided",
+                message=f"{of.label} step is no longer timed ({was} ms in the baseline)",
+                cells=(pair.name,),
+                field=name,
+                unit=of.export_unit,
+                before=lost.milliseconds,
+            )
         both = comparable_times(pair, name)
         if both is None:
             continue
-        of = metric(name)
         doubts = {
             which: doubt
             for which, record in (("baseline", pair.before), ("current run", pair.after))
@@ -65,6 +80,13 @@ def times(pair: Pair) -> Iterator[Finding]:
             difference=after / before,
             margin=margin,
         )
+
+
+def _lost(pair: Pair, name: str) -> StepTimes | None:
+    """The baseline's times of a step that the current record does not have, made on the same machine."""
+    before, after = _step(pair.before, name), _step(pair.after, name)
+    same = same_machine(pair.before.environment, pair.after.environment)
+    return before if same and after is None else None
 
 
 def _step(record: Record, name: str) -> StepTimes | None:

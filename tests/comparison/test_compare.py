@@ -1,9 +1,10 @@
 """Two folders compared as a whole."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from fakes import Row, failed_record
+from fakes import Row, epoch, failed_record
 from fakes_compare import DISTURBED, steps, trial
 from fakes_judged import ELSEWHERE, changed, judged, kinds, usual_rows
 from hypothesis import HealthCheck, given, settings
@@ -97,6 +98,30 @@ def test_twice_the_memory_is_a_regression(tmp_path: Path):
     twice = memory.model_copy(update={"peak_bytes": 2 * memory.peak_bytes - memory.inherited_bytes})
     found = judged(tmp_path, [row], [changed(row, memory=twice)])
     assert kinds(found.findings) == [("memory", "regression", "peak_memory_bytes")]
+
+
+@pytest.mark.parametrize(
+    ("told", "lost"),
+    [
+        ({"train_traces": {"head": 1}}, {"train_traces": {}}),
+        ({"history": (epoch(1, validation_images=50),)}, {"history": (epoch(1),)}),
+        ({"history": (epoch(1, learning_rate=1e-3),)}, {"history": (epoch(1),)}),
+        ({}, {"gap": None}),
+        ({}, {"memory": None}),
+    ],
+)
+def test_a_measurement_that_is_lost_fails_the_comparison_and_one_that_is_won_does_not(
+    told: dict[str, Any], lost: dict[str, Any], tmp_path: Path
+):
+    before, after = changed(trial(900), **told), changed(trial(900), **lost)
+    assert judged(tmp_path / "lost", [before], [after]).exit_code == 1
+    assert judged(tmp_path / "won", [after], [before]).findings == ()
+
+
+def test_a_step_that_is_no_longer_timed_is_undecided_and_fails_nothing(tmp_path: Path):
+    found = judged(tmp_path, [trial(900)], [changed(trial(900), train_step=None)])
+    assert kinds(found.findings) == [("time", "undecided", "train_ms")]
+    assert (found.exit_code, found.unchanged) == (0, ())
 
 
 def test_the_baselines_margin_counts_and_not_a_looser_one_of_the_current_run(tmp_path: Path):

@@ -33,6 +33,14 @@ def test_a_gap_within_the_margin_is_no_finding_whichever_way_it_went(before: flo
     assert found(before, before + change) == found(before, before - change) == []
 
 
-@pytest.mark.parametrize(("before", "after"), [(None, 0.5), (0.5, None), (None, None)])
-def test_without_a_gap_in_both_there_is_nothing_to_compare(before: float | None, after: float | None):
-    assert found(before, after) == []
+def test_a_gap_that_is_no_longer_told_is_a_regression():
+    (one,) = found(0.05, None)
+    assert (one.severity, one.field, one.before, one.after) == ("regression", "gap", 0.05, None)
+    assert one.message == (
+        "training minus validation accuracy is no longer told (5.0 points in the baseline)"
+    )
+
+
+@pytest.mark.parametrize("after", [0.5, None])
+def test_where_the_baseline_has_no_gap_there_is_nothing_to_compare(after: float | None):
+    assert found(None, after) == []

@@ -56,13 +56,23 @@ def test_the_margin_counts():
     ("before", "after"),
     [
         (own(100), own(500, "resident")),
+        (own(100), own(0, "resident")),
         (None, own(500)),
-        (own(100), None),
+        (None, None),
         (own(0), own(500)),
+        (own(0), None),
     ],
 )
 def test_what_cannot_be_compared_is_not(before: Memory | None, after: Memory | None):
     assert found(before, after) == []
+
+
+@pytest.mark.parametrize("after", [None, own(0), own(-5)])
+def test_memory_that_is_no_longer_told_is_a_regression(after: Memory | None):
+    (one,) = found(own(100), after)
+    assert (one.kind, one.severity, one.field) == ("memory", "regression", "peak_memory_bytes")
+    assert (one.before, one.after) == (100e6, None)
+    assert one.message == "own memory is no longer told (100 MB in the baseline)"
 
 
 def test_memory_that_did_not_grow_is_not_known():

@@ -27,8 +27,25 @@ def test_another_rate_than_the_baselines_is_a_regression_that_names_both():
 
 
 @pytest.mark.parametrize("rates", [(None, None), (1e-3, 1e-3)])
-def test_the_same_rate_and_one_that_was_not_kept_are_no_finding(rates: tuple[float | None, ...]):
+def test_the_same_rate_and_one_that_the_baseline_did_not_keep_are_no_finding(rates: tuple[float | None, ...]):
     assert found(with_rates(*rates), with_rates(1e-3, 1e-3)) == []
+
+
+@pytest.mark.parametrize(("rates", "after"), [((None, None), None), ((1e-3, None), "head 0.001; head none")])
+def test_a_rate_that_is_no_longer_told_of_any_epoch_is_a_regression(
+    rates: tuple[float | None, ...], after: str | None
+):
+    (one,) = found(with_rates(1e-3, 1e-3), with_rates(*rates))
+    assert (one.severity, one.field, one.after) == ("regression", "learning_rate", after)
+
+
+def test_a_probe_has_no_rates_that_could_be_lost():
+    history = (epoch(1, phase="probe", strength=1.0), epoch(1, learning_rate=1e-3))
+    plain = with_rates()
+    probed = plain.model_copy(update={"measured": plain.measured.model_copy(update={"history": history})})
+    assert found(probed, probed) == []
+    alone = plain.model_copy(update={"measured": plain.measured.model_copy(update={"history": history[:1]})})
+    assert found(alone, alone) == []
 
 
 def test_a_rate_that_the_recipe_changed_is_told_as_the_recipes():

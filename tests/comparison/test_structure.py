@@ -51,6 +51,32 @@ def test_numbers_and_names_are_told_as_they_are():
     assert one.message == "the first layer that trains: `conv_pw_13` to `a'b`"
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        "parameters",
+        "parameters_trainable",
+        "boundary",
+        "variables_trained",
+        "variables_moved",
+        "frozen_sha256",
+        "test_images",
+        "jit",
+    ],
+)
+def test_whatever_is_no_longer_told_is_a_regression(field: str):
+    told = {"variables_trained": 4, "variables_moved": 4, "jit": False}
+    (one,) = found(structure, changed(ROW, **told), changed(ROW, **(told | {field: None})))
+    assert (one.severity, one.field, one.after) == ("regression", field, None)
+    assert one.message.startswith("no longer told: ")
+
+
+def test_a_hash_of_what_is_frozen_is_lost_whatever_the_weights_are():
+    random = changed(ROW, weights=WeightsFacts(kind="random", name="", sha256="random", origin="random"))
+    (one,) = found(structure, random, changed(random, frozen_sha256=None))
+    assert (one.severity, one.field) == ("regression", "frozen_sha256")
+
+
 def test_the_hash_of_what_is_frozen_counts_only_where_the_weights_are_the_same_file():
     other = WeightsFacts(kind="imagenet", name="w.h5", sha256="c" * 64, origin="")
     assert found(structure, ROW, changed(ROW, frozen_sha256="e" * 64, weights=other)) == []
@@ -174,10 +200,59 @@ def validated(images: int) -> dict[str, Any]:
         ("pixels_sha256", pixels("a" * 64), pixels("b" * 64), ("a" * 12, "b" * 12)),
     ],
 )
-def test_what_older_records_do_not_tell_is_compared_where_both_do(
+def test_what_older_records_do_not_tell_is_compared_where_the_baseline_tells_it(
     field: str, first: dict[str, Any], second: dict[str, Any], told: tuple[str, str]
 ):
     before, after = changed(ROW, **first), changed(ROW, **second)
-    assert found(structure, before, ROW) == found(structure, ROW, after) == []
+    assert found(structure, ROW, after) == []
     (one,) = found(structure, before, after)
     assert (one.severity, one.field, (one.before, one.after)) == ("regression", field, told)
+
+
+@pytest.mark.parametrize(
+    ("field", "first", "was"),
+    [
+        ("train_traces", {"train_traces": {"head": 1}}, "head 1"),
+        ("validation_images", validated(50), "head 50"),
+        ("pixels_sha256", pixels("a" * 64), "a" * 12),
+    ],
+)
+def test_what_the_baseline_tells_and_the_current_record_does_not_is_a_regression(
+    field: str, first: dict[str, Any], was: str
+):
+    (one,) = found(structure, changed(ROW, **first), ROW)
+    assert (one.severity, one.field, one.before, one.after) == ("regression", field, was, None)
+    assert one.message.startswith("no longer told: ")
+    assert one.message.endswith(f"(`{was}` in the baseline)")
+
+
+def test_a_count_of_validation_images_that_one_epoch_lost_is_a_regression():
+    part = changed(ROW, history=(epoch(1, validation_images=50), epoch(2)))
+    (one,) = found(structure, changed(ROW, **validated(50)), part)
+    assert (one.field, one.after) == ("validation_images", "head 50; head none")
+
+
+def test_a_history_that_is_lost_is_a_regression_in_all_that_it_told():
+    lost = found(structure, changed(ROW, **validated(50)), changed(ROW, history=()))
+    assert kinds(lost) == [("structure", "regression", each) for each in ("images", "validation_images")]
+
+
+@pytest.mark.parametrize(
+    ("first", "recipe", "pillow"),
+    [
+        ({"train_traces": {"head": 1}}, {"batch": 7}, "1"),
+        (pixels("a" * 64), {"resize": "nearest"}, "1"),
+        (pixels("a" * 64), {}, "2"),
+    ],
+)
+def test_no_change_of_recipe_or_version_decides_that_a_value_is_lost(
+    first: dict[str, Any], recipe: dict[str, Any], pillow: str
+):
+    def with_pillow(row: Any, version: str) -> Any:
+        libraries = {"pillow": version}
+        return changed(row, environment=ENVIRONMENT.model_copy(update={"libraries": libraries}))
+
+    before = with_pillow(changed(ROW, **first), "1")
+    after = with_pillow(changed(ROW, recipe=ROW[0].recipe.model_copy(update=recipe)), pillow)
+    (one,) = found(structure, before, after)
+    assert (one.severity, one.after) == ("regression", None)

@@ -51,5 +51,18 @@ def test_a_time_in_doubt_is_not_compared_and_that_is_said():
     assert one.message == "train step not compared: unstable in the baseline"
 
 
+def test_a_step_that_is_no_longer_timed_on_the_same_machine_is_undecided():
+    (one,) = found(times, ROW, changed(ROW, inference_step=None))
+    assert (one.kind, one.severity, one.field) == ("time", "undecided", "inference_ms")
+    assert (one.before, one.after, one.unit) == (60.0, None, "ms/step")
+    assert one.message == "inference step is no longer timed (60.0 ms in the baseline)"
+
+
+def test_a_step_that_is_not_timed_elsewhere_or_was_not_before_is_no_finding():
+    without = changed(ROW, train_step=None, inference_step=None)
+    assert found(times, ROW, changed(without, environment=ELSEWHERE)) == []
+    assert found(times, without, ROW) == []
+
+
 def test_a_cell_without_a_train_step_is_passed_over():
     assert found(times, changed(ROW, train_step=None), changed(ROW, train_step=None)) == []

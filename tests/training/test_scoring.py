@@ -92,6 +92,39 @@ def test_all_tensors_of_a_frontier_are_given_row_by_row() -> None:
     np.testing.assert_allclose(found[:, 1], (first + second)[:, 0], rtol=1e-6)
 
 
+# Dropout ------------------------------------------------------------------------------------
+
+
+def with_dropout() -> Any:
+    """A head whose answers another dropout mask would change: 64 units, of which training drops half."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((4,))
+    x = keras.layers.Dense(64, activation="relu")(inputs)
+    x = keras.layers.Dropout(0.5)(x)
+    return keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(x))
+
+
+@pytest.fixture
+def rows() -> NDArray[np.float32]:
+    return np.random.default_rng(0).normal(size=(IMAGES, 4)).astype(np.float32)
+
+
+def test_dropout_is_off_so_that_predicting_twice_gives_the_same_probabilities(
+    rows: NDArray[np.float32],
+) -> None:
+    model = with_dropout()
+
+    np.testing.assert_array_equal(predict(model, [rows], 8), predict(model, [rows], 8))
+
+
+def test_the_probabilities_are_those_of_inference_and_not_of_training(rows: NDArray[np.float32]) -> None:
+    model = with_dropout()
+    inference, training = (np.asarray(model(rows, training=on))[:, 0] for on in (False, True))
+
+    assert np.abs(inference - training).max() > 0.01
+    np.testing.assert_allclose(predict(model, [rows], 8)[:, 1], inference, rtol=1e-5)
+
+
 # Scores -------------------------------------------------------------------------------------
 
 
