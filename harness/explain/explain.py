@@ -21,7 +21,6 @@ from harness.export.loading import load_model
 from harness.export.model_file import ModelFacts, read_facts
 from harness.export.verification import (
     OTHER_IMAGES,
-    TOLERANCE,
     UNREACHABLE,
     Verification,
     compare,
@@ -127,7 +126,9 @@ def explain(question: Question, progress: Progress) -> Explained:
     pixels, pictures, source = _read(question, facts, recorded.ids[rows].tolist())
     classes = classes_of_interest(recorded, rows)
     layer, probabilities, maps = _ask(model, pixels, classes, progress)
-    verification = compare(probabilities, recorded.probabilities[rows], source)
+    verification = compare(
+        probabilities, recorded.probabilities[rows], source, precision=record.cell.precision
+    )
     _require_same(verification, record, model)
     grid = (maps.shape[2], maps.shape[3])
     if grid == (1, 1):
@@ -196,7 +197,7 @@ def _require_same(found: Verification, record: Record, model: Path) -> None:
     if found.fails:
         raise UserError(
             f"the saved model of {record.name} does not give the recorded predictions of these images: a "
-            f"probability differs by {found.largest:.2g} (allowed: {TOLERANCE:g})",
+            f"probability differs by {found.largest:.2g} (allowed: {found.tolerance:g})",
             where=str(model),
             hint="Nothing was written: the maps would be those of another model. Delete that file and run "
             "the matrix again with --save-models.",

@@ -12,7 +12,7 @@ from harness.errors import UserError
 from harness.export.choice import choose_record, saved_model
 from harness.export.loading import load_model
 from harness.export.model_file import ModelFacts, read_facts
-from harness.export.verification import TOLERANCE, Verification, verify
+from harness.export.verification import Verification, verify
 from harness.files import PARTIAL_SUFFIX
 from harness.running.folder import RunFolder
 
@@ -51,12 +51,21 @@ def export_model(
     loaded = load_model(model)
     recorded = folder.records.predictions(record)
     with bar("predicting the test images again") as progress:
-        found = verify(loaded, facts, folder, recorded, data=data, cache=cache, progress=progress)
+        found = verify(
+            loaded,
+            facts,
+            folder,
+            recorded,
+            data=data,
+            cache=cache,
+            progress=progress,
+            precision=record.cell.precision,
+        )
     if found.fails:
         raise UserError(
             f"the saved model of {record.name} does not give the recorded predictions: {found.moved} of "
             f"{found.images:,} test images fall into another class, and a probability differs by "
-            f"{found.largest:.2g} (allowed: {TOLERANCE:g})",
+            f"{found.largest:.2g} (allowed: {found.tolerance:g})",
             where=str(model),
             hint="Nothing was written. Delete that file and run the matrix again with --save-models.",
         )

@@ -2,7 +2,7 @@
 
 from harness.errors import few
 from harness.export.export import Exported
-from harness.export.verification import TOLERANCE, Verification
+from harness.export.verification import Verification
 
 __all__ = ["render_exported"]
 
@@ -27,7 +27,7 @@ def _verified(found: Verification) -> str:
     if found.moved:
         classes = (
             f"the same classes but for {found.moved:,} between two classes that are equally probable "
-            f"within {2 * TOLERANCE:g}"
+            f"within {2 * found.tolerance:g}"
         )
     return (
         f"verified on {found.images:,} test images ({found.source}): {classes}, "
