@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from harness.errors import UserError, unknown
 from harness.records import Predictions
 
-__all__ = ["choose_images", "classes_of_interest"]
+__all__ = ["choose_images", "classes_of_interest", "least_sure"]
 
 
 def choose_images(
@@ -36,6 +36,11 @@ def choose_images(
         )
     confidence = recorded.probabilities.max(axis=1)[wanted]
     return wanted[np.lexsort((recorded.ids[wanted], -confidence))][:most]
+
+
+def least_sure(recorded: Predictions, most: int) -> NDArray[np.int64]:
+    """The rows whose most probable class is least probable, at most so many; equal ones by id."""
+    return np.lexsort((recorded.ids, recorded.probabilities.max(axis=1)))[:most]
 
 
 def classes_of_interest(recorded: Predictions, rows: NDArray[np.int64]) -> NDArray[np.int64]:

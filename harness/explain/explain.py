@@ -1,6 +1,8 @@
 """Heat maps of a cell's test images: chosen, predicted again, compared with the record, then drawn.
 
 Nothing is drawn of a model that does not give the recorded predictions: its maps would be those of another.
+Of confident answers another model often has the same, so the test images that the record is least sure of are
+predicted again too.
 """
 
 from collections.abc import Sequence
@@ -15,7 +17,7 @@ from harness.data.decode import resize
 from harness.data.manifest import Manifest
 from harness.data.sources import Progress
 from harness.errors import UserError
-from harness.explain.choice import choose_images, classes_of_interest
+from harness.explain.choice import choose_images, classes_of_interest, least_sure
 from harness.export.choice import choose_record, saved_model
 from harness.export.loading import load_model
 from harness.export.model_file import ModelFacts, read_facts
@@ -32,6 +34,8 @@ from harness.running.folder import RunFolder
 __all__ = ["ClassMap", "Example", "Explained", "Question", "explain"]
 
 _BATCH = 8
+_LEAST_SURE = 32
+"""How many of the least sure test images are predicted again."""
 _SHOWN = 512
 """The longer side of a kept image, in pixels."""
 
@@ -123,11 +127,14 @@ def explain(question: Question, progress: Progress) -> Explained:
     facts = read_facts(model)
     recorded = folder.records.predictions(record)
     rows = choose_images(recorded, most=question.most, correct=question.correct, ids=question.ids)
+    probed = least_sure(recorded, _LEAST_SURE)
     pixels, pictures, source = _read(question, facts, recorded.ids[rows].tolist())
-    classes = classes_of_interest(recorded, rows)
-    layer, probabilities, maps = _ask(model, pixels, classes, progress)
+    others, _, _ = _read(question, facts, recorded.ids[probed].tolist())
+    asked = np.concatenate([rows, probed])
+    classes = classes_of_interest(recorded, asked)
+    layer, probabilities, maps = _ask(model, np.concatenate([pixels, others]), classes, progress)
     verification = compare(
-        probabilities, recorded.probabilities[rows], source, precision=record.cell.precision
+        probabilities, recorded.probabilities[asked], source, precision=record.cell.precision
     )
     _require_same(verification, record, model)
     grid = (maps.shape[2], maps.shape[3])
@@ -138,7 +145,9 @@ def explain(question: Question, progress: Progress) -> Explained:
         )
     examples = tuple(
         _example(facts, recorded, int(row), picture, wanted, raw)
-        for row, picture, wanted, raw in zip(rows, pictures, classes, maps, strict=True)
+        for row, picture, wanted, raw in zip(
+            rows, pictures, classes[: len(rows)], maps[: len(rows)], strict=True
+        )
     )
     mistakes = int((~recorded.correct).sum())
     return Explained(facts, layer, grid, examples, mistakes, len(recorded.ids), verification)
@@ -196,7 +205,8 @@ def _ask(
 def _require_same(found: Verification, record: Record, model: Path) -> None:
     if found.fails:
         raise UserError(
-            f"the saved model of {record.name} does not give the recorded predictions of these images: a "
+            f"the saved model of {record.name} does not give the recorded predictions of these images and of "
+            f"those that it was least sure of: a "
             f"probability differs by {found.largest:.2g} (allowed: {found.tolerance:g})",
             where=str(model),
             hint="Nothing was written: the maps would be those of another model. Delete that file and run "

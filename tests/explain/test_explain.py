@@ -1,6 +1,6 @@
 """From a finished run to heat maps: a real small model, kept as a run keeps it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,28 @@ def test_nothing_is_shown_of_a_model_that_does_not_give_the_recorded_predictions
     finished.record_others(probabilities=changed, labels=1 - changed.argmax(axis=1))
     with pytest.raises(UserError, match=r"does not give the recorded predictions(?s:.*)Nothing was written"):
         finished.explain()
+
+
+def test_a_model_that_is_another_where_it_is_least_sure_is_found_whatever_is_asked_for(finished: Finished):
+    """The two images that are explained are given as they were recorded; another one is not."""
+    changed = finished.recorded.probabilities.copy()
+    least = int(changed[2:].max(axis=1).argmin()) + 2
+    changed[least] += np.float32([0.002, -0.002])
+    finished.record_others(probabilities=changed)
+    with pytest.raises(UserError, match="does not give the recorded predictions"):
+        finished.explain(ids=finished.recorded.ids[:2].tolist())
+
+
+def test_a_cell_of_lower_precision_may_be_as_far_off_as_that_rounds(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch
+):
+    finished.record_others(probabilities=finished.recorded.probabilities + np.float32([[0.01, -0.01]]))
+    with pytest.raises(UserError, match=r"allowed: 0\.001"):
+        finished.explain()
+    cell = replace(finished.record.cell, precision="mixed_bfloat16")
+    rough = finished.record.model_copy(update={"cell": cell})
+    monkeypatch.setattr("harness.explain.explain.choose_record", lambda *_: rough)
+    assert finished.explain().verification.tolerance == 0.03
 
 
 def test_within_the_tolerance_of_export_the_difference_is_told(finished: Finished):

@@ -4,7 +4,7 @@ import io
 import json
 import zipfile
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,18 @@ def test_a_model_that_gives_others_is_not_handed_out(finished: Finished, model: 
     with pytest.raises(UserError, match=r"does not give the recorded predictions(?s:.*)Nothing was written"):
         finished.export()
     assert not finished.out.exists()
+
+
+def test_a_model_of_lower_precision_may_be_as_far_off_as_that_rounds(
+    finished: Finished, model: FakeModel, monkeypatch: pytest.MonkeyPatch
+):
+    model.wrong = 0.01
+    with pytest.raises(UserError, match=r"allowed: 0\.001"):
+        finished.export()
+    cell = replace(finished.record.cell, precision="mixed_bfloat16")
+    rough = finished.record.model_copy(update={"cell": cell})
+    monkeypatch.setattr("harness.export.export.choose_record", lambda *_: rough)
+    assert "probabilities within 0.01 of the recorded ones" in render_exported(finished.export())
 
 
 def test_a_difference_within_the_tolerance_is_told(finished: Finished, model: FakeModel):
