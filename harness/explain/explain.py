@@ -130,9 +130,9 @@ def explain(question: Question, progress: Progress) -> Explained:
     probed = least_sure(recorded, _LEAST_SURE)
     pixels, pictures, source = _read(question, facts, recorded.ids[rows].tolist())
     others, _, _ = _read(question, facts, recorded.ids[probed].tolist())
+    classes = classes_of_interest(recorded, rows)
+    layer, probabilities, maps = _ask(model, pixels, classes, others, progress)
     asked = np.concatenate([rows, probed])
-    classes = classes_of_interest(recorded, asked)
-    layer, probabilities, maps = _ask(model, np.concatenate([pixels, others]), classes, progress)
     verification = compare(
         probabilities, recorded.probabilities[asked], source, precision=record.cell.precision
     )
@@ -184,22 +184,32 @@ def _picture(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _ask(
-    path: Path, pixels: NDArray[np.uint8], classes: NDArray[np.int64], progress: Progress
+    path: Path,
+    pixels: NDArray[np.uint8],
+    classes: NDArray[np.int64],
+    others: NDArray[np.uint8],
+    progress: Progress,
 ) -> tuple[str, NDArray[np.float32], NDArray[np.float64]]:
-    """Ask the model: the layer, probabilities (images, classes), and maps (images, 2, rows, columns)."""
-    cell = load_model(path).get_layer("cell")
+    """Ask the model: the layer, probabilities (images and others, classes), and maps of the images.
+
+    Maps have shape (images, 2, rows, columns).  The others are asked as the cell was tested, as one graph:
+    taken to pieces for the maps, a model of lower precision rounds in other places, and shows it where it is
+    not sure.
+    """
+    model = load_model(path)
     # Keras is imported by now, quietly.
     from harness.explain.gradcam import see
     from harness.explain.parts import find_parts
 
-    parts = find_parts(cell)
+    parts = find_parts(model.get_layer("cell"))
     seen = []
     for start in range(0, len(pixels), _BATCH):
         chosen = slice(start, start + _BATCH)
         seen.append(see(parts, pixels[chosen], classes[chosen]))
         progress(min(start + _BATCH, len(pixels)), len(pixels))
-    probabilities = np.concatenate([each.probabilities for each in seen])
-    return parts.layer, probabilities, np.concatenate([each.maps for each in seen])
+    probabilities = [each.probabilities for each in seen]
+    probabilities.append(model.predict_on_batch(others))
+    return parts.layer, np.concatenate(probabilities), np.concatenate([each.maps for each in seen])
 
 
 def _require_same(found: Verification, record: Record, model: Path) -> None:

@@ -25,8 +25,9 @@ def build_exported(full: Any, size: int, resize: str) -> Any:
     if probabilities.shape[-1] == 1:
         probabilities = keras.ops.concatenate([1 - probabilities, probabilities], axis=1)
     exported = keras.Model(images, probabilities, name="exported")
-    # Said in the file: with a GPU Keras would compile anew for every size of image.  SGD has no state.
-    exported.compile(optimizer="sgd", jit_compile=False)
+    # Said in the file: with a GPU Keras would compile anew for every size of image.  SGD has no state, unless
+    # float16 wraps it to scale a loss that is never computed.
+    exported.compile(optimizer="sgd", jit_compile=False, auto_scale_loss=False)
     return exported
 
 

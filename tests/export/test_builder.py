@@ -7,6 +7,7 @@ of another size than the cell's, so that all of the file takes part.
 import os
 import subprocess
 import sys
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -145,6 +146,18 @@ def test_there_is_a_probability_for_each_class_and_they_sum_to_one(classes: int)
     assert (found.shape, found.dtype) == ((4, classes), np.float32)
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(found, expected(full, 16), atol=1e-6)
+
+
+def test_a_model_in_half_precision_loads_without_a_warning(tmp_path: Path):
+    """Compiled as Keras would, it has an optimizer that scales losses and was never used."""
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        keep_model(tiny(3), Keep(tmp_path / "half.keras", model_facts(classes=("a", "b", "c"), size=16)))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        keras.models.load_model(tmp_path / "half.keras")
 
 
 def test_whole_and_float_images_are_the_same():
