@@ -6,6 +6,7 @@ All contests of a run are one family: a pair has one adjusted p-value, whichever
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 
 from harness.analysis.rows import Row
@@ -137,7 +138,8 @@ def time_ratio(base: Row, other: Row) -> float | None:
     return second / first
 
 
-def setups(found: Standings) -> list[Setup]:
+@lru_cache(maxsize=1)  # every section of a page asks for those of its run
+def setups(found: Standings) -> tuple[Setup, ...]:
     """The setups of a run's ranked rows, by their most accurate row; also those of a single row."""
     groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for number, table in enumerate(found.tables):
@@ -145,9 +147,10 @@ def setups(found: Standings) -> list[Setup]:
             cell = row.cell
             images = training_images(row.first)
             groups[number, cell.backbone, cell.recipe, cell.size, images].append(row)
-    return [Setup(tuple(sorted(rows, key=_what_trains))) for rows in groups.values()]
+    return tuple(Setup(tuple(sorted(rows, key=_what_trains))) for rows in groups.values())
 
 
+@lru_cache(maxsize=1)
 def contests(found: Standings) -> Contests:
     """Test every pair of every setup, Holm's correction over all of them.
 

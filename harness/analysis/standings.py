@@ -21,7 +21,7 @@ from harness.text import counted
 __all__ = ["Standings", "leaders", "rank", "read_run", "read_standings"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # themselves alone, so that what was made of them can be kept
 class Standings:
     """A run's records by what can be said of them.
 

@@ -1,6 +1,7 @@
 """What a leaderboard's columns and rows mean, said only of those that it has."""
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from harness.analysis.rows import Table
 from harness.analysis.standings import Standings
@@ -93,6 +94,7 @@ def legend(found: Standings) -> str:
     return "\n".join(["## How to read this", "", *(f"- {note}" for note in notes(found))])
 
 
+@lru_cache(maxsize=1)  # the leaderboard and the page have the same
 def notes(found: Standings) -> tuple[str, ...]:
     """How to read the leaderboard of a run, sentence by sentence; names of values stand in backticks."""
     records = found.records
