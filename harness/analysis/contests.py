@@ -6,11 +6,10 @@ All contests of a run are one family: a pair has one adjusted p-value, whichever
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import combinations
 
 from harness.analysis.rows import Row
-from harness.analysis.standings import Standings
+from harness.analysis.standings import Standings, kept
 from harness.analysis.timing_doubts import disturbed
 from harness.metrics import metric
 from harness.records import Record
@@ -138,7 +137,7 @@ def time_ratio(base: Row, other: Row) -> float | None:
     return second / first
 
 
-@lru_cache(maxsize=1)  # every section of a page asks for those of its run
+@kept
 def setups(found: Standings) -> tuple[Setup, ...]:
     """The setups of a run's ranked rows, by their most accurate row; also those of a single row."""
     groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
@@ -150,7 +149,7 @@ def setups(found: Standings) -> tuple[Setup, ...]:
     return tuple(Setup(tuple(sorted(rows, key=_what_trains))) for rows in groups.values())
 
 
-@lru_cache(maxsize=1)
+@kept
 def contests(found: Standings) -> Contests:
     """Test every pair of every setup, Holm's correction over all of them.
 

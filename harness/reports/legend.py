@@ -1,10 +1,9 @@
 """What a leaderboard's columns and rows mean, said only of those that it has."""
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 
 from harness.analysis.rows import Table
-from harness.analysis.standings import Standings
+from harness.analysis.standings import Standings, kept
 from harness.analysis.step_times import STEP_TIMES, time_doubt
 from harness.analysis.timing_doubts import OTHERS_SHARE, disturbed
 from harness.published import published_training
@@ -94,7 +93,7 @@ def legend(found: Standings) -> str:
     return "\n".join(["## How to read this", "", *(f"- {note}" for note in notes(found))])
 
 
-@lru_cache(maxsize=1)  # the leaderboard and the page have the same
+@kept
 def notes(found: Standings) -> tuple[str, ...]:
     """How to read the leaderboard of a run, sentence by sentence; names of values stand in backticks."""
     records = found.records

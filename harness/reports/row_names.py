@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from harness.analysis.contests import training_images
 from harness.analysis.rows import Row
-from harness.analysis.standings import Standings
+from harness.analysis.standings import Standings, kept
 from harness.strategies import strategy
 
 __all__ = ["RowNames", "apart", "full_names", "names_among", "row_names"]
@@ -76,7 +75,7 @@ def apart(rows: Sequence[Row]) -> list[str]:
     return ["".join(f", {text(row)}" for text in parts) for row in rows]
 
 
-@lru_cache(maxsize=1)  # every section of a page asks for those of its run
+@kept
 def row_names(found: Standings) -> RowNames:
     """What the ranked rows of a run differ in."""
     return names_among(row for table in found.tables for row in table.rows)
