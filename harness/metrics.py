@@ -64,12 +64,11 @@ class Metric:
 
     def of(self, records: Sequence[Record]) -> Value:
         """The value of a row: what its seeds make together; None where a seed has none that counts."""
-        values = [self.value(record) for record in records]
-        known = [value for value in values if value is not None]
-        if len(known) < len(values):
+        known = [value for record in records if (value := self.value(record)) is not None]
+        if (without := len(records) - len(known)) > 0:
             if self.lacking is None or not known:
                 return None
-            known += [self.lacking] * (len(values) - len(known))
+            known += [self.lacking] * without
         made = self.over_seeds(known)
         return made if math.isfinite(made) else None
 

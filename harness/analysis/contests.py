@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from harness.analysis.rows import Row
-from harness.analysis.standings import Standings
+from harness.analysis.standings import Standings, kept
 from harness.analysis.timing_doubts import disturbed
 from harness.metrics import metric
 from harness.records import Record
@@ -137,7 +137,8 @@ def time_ratio(base: Row, other: Row) -> float | None:
     return second / first
 
 
-def setups(found: Standings) -> list[Setup]:
+@kept
+def setups(found: Standings) -> tuple[Setup, ...]:
     """The setups of a run's ranked rows, by their most accurate row; also those of a single row."""
     groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for number, table in enumerate(found.tables):
@@ -145,9 +146,10 @@ def setups(found: Standings) -> list[Setup]:
             cell = row.cell
             images = training_images(row.first)
             groups[number, cell.backbone, cell.recipe, cell.size, images].append(row)
-    return [Setup(tuple(sorted(rows, key=_what_trains))) for rows in groups.values()]
+    return tuple(Setup(tuple(sorted(rows, key=_what_trains))) for rows in groups.values())
 
 
+@kept
 def contests(found: Standings) -> Contests:
     """Test every pair of every setup, Holm's correction over all of them.
 

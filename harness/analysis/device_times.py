@@ -5,7 +5,7 @@ the configuration decides, not who measured it.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -16,7 +16,7 @@ from harness.metrics import metric
 from harness.records import Record, StepTimes
 from harness.timing.cell import INFERENCE, RECIPE
 
-__all__ = ["Reading", "anywhere", "on_devices"]
+__all__ = ["Reading", "anywhere", "on_devices", "other_devices"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,18 @@ class Reading:
 
     value: float | None = None
     doubt: str = ""
+
+
+def other_devices(
+    configurations: Iterable[Record], records: Sequence[Record], timings: Sequence[TimingRow] = ()
+) -> dict[str, Mapping[tuple[str, str], Reading]]:
+    """What `on_devices` gives for the rows of one table; nothing where all there is is of one device.
+
+    Their own times are the rows' already, and thousands of rows are slow to match with themselves.
+    """
+    if not timings and len({record.cell.device for record in records}) < 2:
+        return {}
+    return on_devices(configurations, records, timings)
 
 
 def on_devices(

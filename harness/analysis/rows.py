@@ -32,12 +32,13 @@ class Row:
     rank_interval: tuple[int, int] | None = None
     tied: bool = False
 
-    @property
+    # Reports of thousands of rows ask again and again for what is kept here.
+    @cached_property
     def first(self) -> Record:
         """The record of the first seed: for what all seeds have in common."""
         return self.records[0]
 
-    @property
+    @cached_property
     def cell(self) -> Cell:
         """The cell of the first seed."""
         return self.first.cell
@@ -52,7 +53,7 @@ class Row:
         """The seeds that have a result."""
         return tuple(record.cell.seed for record in self.records)
 
-    @cached_property  # reports of thousands of rows ask for it again and again
+    @cached_property
     def accuracy(self) -> float:
         """Test accuracy (0..1), the mean over seeds."""
         return fmean(accuracies(self.records))

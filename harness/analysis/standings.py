@@ -5,8 +5,10 @@ which a seed is lacking is shown and not ranked: what fails is seldom the averag
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from typing import Any, TypeVar
 
 from harness.analysis.answers import Answers
 from harness.analysis.rows import Row, Table, accuracies, comparable, rows_of
@@ -18,7 +20,10 @@ from harness.running.folder import RunFacts, RunFolder
 from harness.statistics import Interval, accuracy_interval, rank_rows, spread_over_seeds, wilson
 from harness.text import counted
 
-__all__ = ["Standings", "leaders", "rank", "read_run", "read_standings"]
+__all__ = ["Standings", "kept", "leaders", "rank", "read_run", "read_standings"]
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,8 @@ class Standings:
 
     `tables` holds one for each group that is compared, `controls` the rows on random weights, which have no
     rank, most accurate first; `partial` the rows that lack a seed.  `failed` are the records without a
-    result, `missing` the planned cells that have no record, each with the reason.
+    result, `missing` the planned cells that have no record, each with the reason.  `made` holds what
+    `kept` functions made of all that.
     """
 
     facts: RunFacts
@@ -38,6 +44,23 @@ class Standings:
     failed: tuple[Record, ...]
     missing: tuple[tuple[str, str], ...]
     answers: Answers
+    made: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+
+def kept(make: Callable[[Standings], T]) -> Callable[[Standings], T]:
+    """Keep what a function makes of standings in `made`: the sections of a report ask for the same again.
+
+    There it goes when they go; a cache of the function's own would hold thousands of records to the end.
+    """
+
+    @wraps(make)
+    def found_or_made(found: Standings) -> T:
+        if make not in found.made:
+            found.made[make] = make(found)
+        made: T = found.made[make]
+        return made
+
+    return found_or_made
 
 
 def read_run(folder: RunFolder) -> tuple[RunFacts, list[Record]]:

@@ -21,14 +21,16 @@ _WORK: list[Callable[[], Any]] = []
 def beside(work: Sequence[Callable[[], T]]) -> Iterator[Callable[[], list[T]]]:
     """Begin some work, and give a function that waits for the results, in order, or raises what was raised.
 
-    On Linux forked processes do it, as many as there are cores: they have what the caller has read without
-    reading or copying it, and hand the results back.  Elsewhere a fork is not safe, and the work is done when
-    its results are asked for.
+    On Linux forked processes do it, one for each core but the caller's, which is at work too: they have what
+    the caller has read without reading it again, and hand the results back.  What none of them has come to
+    when the results are asked for the caller does itself, so what the work reads must stay as it is.
+    Elsewhere a fork is not safe, and all is done then.
     """
     if sys.platform != "linux" or not work:
         yield lambda: [each() for each in work]
         return
-    count = min(len(work), usable_cores())
+    # A process copies what it looks at, since Python counts in an object who refers to it: a spare one costs.
+    count = min(len(work), max(1, usable_cores() - 1))
     fork = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(count, mp_context=fork, initializer=_WORK.extend, initargs=(work,)) as pool:
         with warnings.catch_warnings():
@@ -36,7 +38,15 @@ def beside(work: Sequence[Callable[[], T]]) -> Iterator[Callable[[], list[T]]]:
             # are of numpy's BLAS, which takes care of forks itself.
             warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
             futures = [pool.submit(_do, number) for number in range(len(work))]
-        yield lambda: [future.result() for future in futures]
+
+        def results() -> list[T]:
+            # From the end on, where the processes come last.
+            here = {
+                number: work[number]() for number in reversed(range(len(work))) if futures[number].cancel()
+            }
+            return [here[each] if each in here else future.result() for each, future in enumerate(futures)]
+
+        yield results
 
 
 def _do(number: int) -> Any:

@@ -76,10 +76,12 @@ def detailed(rows: Sequence[Row], *, devices: Devices | None = None, every: bool
             for device, readings in several_devices.items():
                 heading = f"{each.label} on {device} ({each.unit})"
                 there = [readings.get((each.name, anywhere(row.first)), Reading()) for row in rows]
-                found.append(_measured(heading, each, there))
+                found.append(
+                    _measured(heading, each, [one.value for one in there], [one.doubt for one in there])
+                )
         else:
             values = [row.value(each) for row in rows]
-            found.append(_measured(each.heading, each, list(map(Reading, values, doubts(each.name)))))
+            found.append(_measured(each.heading, each, values, doubts(each.name)))
         found += [_told(heading, text, rows) for heading, text in _AFTER.get(each.name, {}).items()]
     return [each for each in found if not _idle(each.heading, each.texts)]
 
@@ -175,28 +177,26 @@ def _told(heading: str, text: Callable[[Row], str], rows: Sequence[Row]) -> Colu
     texts = tuple(map(text, rows))
     if heading in _VALUES:
         return Column(heading, texts, tuple(map(_VALUES[heading], rows)))
-    leading = [_NUMBER.match(each) for each in texts]
-    if all(found or each == "-" for found, each in zip(leading, texts, strict=True)):
+    if all(each == "-" or _NUMBER.match(each) for each in texts):
+        leading = map(_NUMBER.match, texts)
         return Column(
             heading, texts, tuple(float(found[0].replace(",", "")) if found else None for found in leading)
         )
     return Column(heading, texts, tuple(None if each == "-" else each for each in texts))
 
 
-def _measured(heading: str, each: Metric, readings: Sequence[Reading]) -> Column:
-    texts = [each.text(one.value) for one in readings]
+def _measured(heading: str, each: Metric, values: Sequence[float | None], doubts: Sequence[str]) -> Column:
+    texts = [each.text(value) for value in values]
     # A time that cannot be compared is not the best.
-    best = each.best([one.value for one in readings if not one.doubt])
+    best = each.best([value for value, doubt in zip(values, doubts, strict=True) if not doubt])
     return Column(
         heading,
-        tuple(
-            f"{text} ({one.doubt})" if one.doubt else text for text, one in zip(texts, readings, strict=True)
-        ),
-        tuple(one.value for one in readings),
+        tuple(f"{text} ({doubt})" if doubt else text for text, doubt in zip(texts, doubts, strict=True)),
+        tuple(values),
         each,
         frozenset(
             place
-            for place, (text, one) in enumerate(zip(texts, readings, strict=True))
-            if text == best and not one.doubt
+            for place, (text, doubt) in enumerate(zip(texts, doubts, strict=True))
+            if text == best and not doubt
         ),
     )

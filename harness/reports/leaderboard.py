@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from harness.analysis.device_times import on_devices
+from harness.analysis.device_times import other_devices
 from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings, read_standings
 from harness.analysis.timing_rows import TimingRow
@@ -119,7 +119,7 @@ def _ranked(table: Table, found: Standings, timings: Sequence[TimingRow] = (), *
         f"## {title(table, named=named)}",
         verdict(table),
         "\n".join(short),
-        _table(columns(shown, devices=on_devices(firsts, found.records, timings), marked=True)),
+        _table(columns(shown, devices=other_devices(firsts, found.records, timings), marked=True)),
         rest if more else "",
     )
     return "\n\n".join(filter(None, parts))
@@ -140,6 +140,8 @@ def against_random(random: Sequence[Row], ranked: Sequence[Row]) -> list[str]:
 
     A sentence for each pair.
     """
+    if not random:
+        return []
 
     def identity(row: Row) -> tuple[object, ...]:
         return replace(row.cell, weights="", seed=0), row.seeds, row.first.data.manifest_sha256

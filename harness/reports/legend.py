@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from harness.analysis.rows import Table
-from harness.analysis.standings import Standings
+from harness.analysis.standings import Standings, kept
 from harness.analysis.step_times import STEP_TIMES, time_doubt
 from harness.analysis.timing_doubts import OTHERS_SHARE, disturbed
 from harness.published import published_training
@@ -93,6 +93,7 @@ def legend(found: Standings) -> str:
     return "\n".join(["## How to read this", "", *(f"- {note}" for note in notes(found))])
 
 
+@kept
 def notes(found: Standings) -> tuple[str, ...]:
     """How to read the leaderboard of a run, sentence by sentence; names of values stand in backticks."""
     records = found.records

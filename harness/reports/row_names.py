@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from harness.analysis.contests import training_images
 from harness.analysis.rows import Row
-from harness.analysis.standings import Standings
+from harness.analysis.standings import Standings, kept
 from harness.strategies import strategy
 
 __all__ = ["RowNames", "apart", "full_names", "names_among", "row_names"]
@@ -75,6 +75,7 @@ def apart(rows: Sequence[Row]) -> list[str]:
     return ["".join(f", {text(row)}" for text in parts) for row in rows]
 
 
+@kept
 def row_names(found: Standings) -> RowNames:
     """What the ranked rows of a run differ in."""
     return names_among(row for table in found.tables for row in table.rows)

@@ -7,7 +7,7 @@ from fakes import ENVIRONMENT, answers, finished_run, measured, row
 from fakes_timing import timing_record, timing_run
 from tables import section, table
 
-from harness.analysis.device_times import anywhere, on_devices
+from harness.analysis.device_times import anywhere, on_devices, other_devices
 from harness.analysis.standings import read_standings
 from harness.analysis.timing_rows import TimingRow, read_timings
 from harness.records import DeviceState, Record
@@ -49,6 +49,16 @@ def test_times_on_two_devices_stand_beside_each_other_and_rank_apart(tmp_path: P
 def test_a_run_on_one_device_names_none(tmp_path: Path):
     (line,) = table(section(render_leaderboard(finished_run(tmp_path, [GPU])), "Ranked"))
     assert "train (ms/step)" in line
+
+
+def test_a_row_has_no_times_beside_its_own_where_all_are_of_one_device():
+    assert other_devices([GPU[0]], [GPU[0], faster(2, device="gpu", seed=1)[0]]) == {}
+
+
+def test_a_row_has_the_times_of_other_records_and_of_a_timing_run_beside_its_own(tmp_path: Path):
+    cpu, rows = faster(10)[0], timings(tmp_path)
+    assert list(other_devices([GPU[0]], [GPU[0], cpu])) == ["cpu", "gpu"]
+    assert list(other_devices([GPU[0]], [GPU[0]], rows)) == ["cpu", "gpu"]
 
 
 def test_a_timing_run_gives_the_other_device(tmp_path: Path):

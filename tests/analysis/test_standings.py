@@ -1,5 +1,6 @@
 """Who is ranked, who is tied, and what of a row with several seeds is told."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from tables import section, table
 
 from harness.analysis.limits import limits
 from harness.analysis.recommend import recommend
-from harness.analysis.standings import Standings, read_standings
+from harness.analysis.standings import Standings, kept, read_standings
 from harness.metrics import metric
 from harness.reports.leaderboard import leaderboard
 from harness.statistics import mcnemar
@@ -82,3 +83,15 @@ def test_a_rows_figures_are_those_of_its_seeds(tmp_path: Path):
     assert found.accuracy == pytest.approx(np.mean(rights) / 100)
     assert found.spread == pytest.approx(np.std(rights, ddof=1) / 100)
     assert found.value(metric("test_loss")) == pytest.approx(np.mean(rights) / 1000)
+
+
+def test_what_is_kept_is_made_once_for_each_run(intransitive: Standings):
+    asked: list[Standings] = []
+
+    @kept
+    def make(found: Standings) -> int:
+        asked.append(found)
+        return len(asked)
+
+    other = replace(intransitive, controls=())
+    assert [make(each) for each in (intransitive, intransitive, other, intransitive)] == [1, 1, 2, 1]

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from harness.analysis.device_times import on_devices
+from harness.analysis.device_times import other_devices
 from harness.analysis.rows import Row
 from harness.analysis.standings import Standings
 from harness.analysis.timing_rows import TimingRow
@@ -44,12 +45,17 @@ class Section:
         """How many rows the table has."""
         return len(self.names)
 
+    @cached_property
+    def plain(self) -> tuple[dict[str, Any], ...]:
+        """The columns as plain values."""
+        return tuple(map(_plain, self.columns))
+
     def as_dict(self) -> dict[str, Any]:
         """The section as plain values, for the page's script."""
         return {
             "key": self.key,
             "head": self.head,
-            "columns": [_plain(each) for each in self.columns],
+            "columns": self.plain,
             "names": self.names,
             "backbones": self.backbones,
             "strategies": self.strategies,
@@ -71,7 +77,7 @@ def sections(found: Standings, timings: Sequence[TimingRow] = ()) -> tuple[Secti
             title(table, named=len(found.tables) > 1),
             shortened_epochs(record for row in table.rows for record in row.records),
             table.rows,
-            on_devices([row.first for row in table.rows], found.records, timings),
+            other_devices([row.first for row in table.rows], found.records, timings),
         )
         for number, table in enumerate(found.tables, 1)
     ]

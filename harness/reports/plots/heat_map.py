@@ -65,19 +65,20 @@ def grid(table: Table, found: Standings, shown: Metric) -> Grid | None:
     """Lay out a table, and the rows that lack a seed and the failures beside it; None without any value."""
     like = conditions(table.first)
     rows = [*table.rows, *(row for row in found.partial if conditions(row.first) == like)]
-    there = {anywhere(row.cell) for row in rows}
+    cells = [anywhere(row.cell) for row in rows]
+    there = set(cells)
     failed = {anywhere(record.cell): record.status for record in found.failed if conditions(record) == like}
     failed = {cell: status for cell, status in failed.items() if cell not in there}
     if all(row.value(shown) is None for row in rows):
         return None
-    places = names([*(anywhere(row.cell) for row in rows), *failed])
+    places = names([*cells, *failed])
     squares = {place: _square(row, shown) for place, row in zip(places[: len(rows)], rows, strict=True)} | {
         place: Square(status=str(status))
         for place, status in zip(places[len(rows) :], failed.values(), strict=True)
     }
     planned = {anywhere(record.cell): number for number, record in reversed(list(enumerate(found.records)))}
     order = sorted(
-        zip(places, [*(anywhere(row.cell) for row in rows), *failed], strict=True),
+        zip(places, [*cells, *failed], strict=True),
         key=lambda each: planned[each[1]],
     )
     kept = set(list(dict.fromkeys(strategy for _, strategy in places))[:_MOST_STRATEGIES])

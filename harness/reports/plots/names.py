@@ -23,15 +23,22 @@ def names(cells: Sequence[Cell]) -> list[Name]:
 
     What differs is found among the parts of the cells' own names, so that a new axis needs nothing here.
     """
-    alike: dict[tuple[str, str], list[set[str]]] = defaultdict(list)
-    for cell in cells:
-        alike[cell.backbone, cell.label].append(set(cell.configuration.split("/")))
+    kinds = [(cell.backbone, cell.label) for cell in cells]
+    alike: dict[tuple[str, str], list[Cell]] = defaultdict(list)
+    for kind, cell in zip(kinds, cells, strict=True):
+        alike[kind].append(cell)
+    common = {kind: set.intersection(*map(_parts, each)) for kind, each in alike.items() if len(each) > 1}
     found = []
-    for cell in cells:
-        same = set.intersection(*alike[cell.backbone, cell.label])
-        apart = [part for part in cell.configuration.split("/") if part not in same]
-        found.append((readable(cell.backbone), readable(", ".join([cell.label, *apart]))))
+    for (backbone, label), cell in zip(kinds, cells, strict=True):
+        # Of thousands of configurations most have a kind of their own.
+        same = common.get((backbone, label))
+        apart = [] if same is None else [part for part in cell.configuration.split("/") if part not in same]
+        found.append((readable(backbone), readable(", ".join([label, *apart]))))
     return found
+
+
+def _parts(cell: Cell) -> set[str]:
+    return set(cell.configuration.split("/"))
 
 
 @lru_cache(maxsize=2**16)  # each picture of thousands of rows asks for all of them

@@ -28,6 +28,7 @@ __all__ = [
     "colours",
     "headline",
     "inline_svg",
+    "lay_out",
     "log_axis",
     "marker_of",
     "new_figure",
@@ -82,12 +83,24 @@ def new_figure(width: float, height: float) -> Any:
     return figure
 
 
+def lay_out(figure: Any) -> None:
+    """Lay a figure out, and keep it so: matplotlib draws a whole figure once more to lay it out itself.
+
+    It is laid out once for all formats, so that PNG and SVG show the same.
+    """
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine(None)
+
+
 def rendered(figure: Any, kind: str, *, title: str = "") -> bytes:
     """The bytes of a figure as PNG or SVG: the same for the same records; an SVG carries the title."""
     drawn = io.BytesIO()
     facts: dict[str, str | None] = {"Date": None, "Creator": None, "Format": None, "Type": None}
     facts |= {"Title": title} if title else {}
     with styled():
+        lay_out(figure)
         figure.savefig(drawn, dpi=_DPI, format=kind, metadata=facts if kind == "svg" else None)
     return drawn.getvalue()
 

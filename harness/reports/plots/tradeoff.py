@@ -23,6 +23,7 @@ from harness.reports.plots.style import (
     COLOURS,
     colours,
     headline,
+    lay_out,
     log_axis,
     marker_of,
     new_figure,
@@ -299,8 +300,7 @@ def _notes(panels: Sequence[Tradeoff], cost: str, tables: int) -> list[str]:
 
 def _draw_labels(figure: Any, panels: Sequence[tuple[Any, Tradeoff]]) -> None:
     """Set the labels; for that the picture is laid out, and then kept so."""
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    lay_out(figure)
     renderer = figure.canvas.get_renderer()
     point = figure.dpi / 72
     for axes, panel in panels:

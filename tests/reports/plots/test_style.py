@@ -9,6 +9,7 @@ from harness.reports.plots.style import (
     COLOURS,
     colours,
     inline_svg,
+    lay_out,
     log_axis,
     marker_of,
     new_figure,
@@ -83,3 +84,17 @@ def test_an_element_of_a_page_has_ids_of_its_own_and_no_declarations():
     assert text.count('href="#') == text.count('href="#first-') > 0
     assert text.count("url(#") == text.count("url(#first-") > 0
     assert "metadata" not in text
+
+
+def test_a_figure_is_laid_out_once_for_all_formats():
+    with styled():
+        figure = new_figure(3, 2)
+        axes = figure.subplots()
+        axes.set_ylabel("a label\nof three\nlines")
+        as_made = axes.get_position().bounds
+        lay_out(figure)
+    laid_out = axes.get_position().bounds
+    assert laid_out != as_made
+    rendered(figure, "svg")
+    rendered(figure, "png")
+    assert axes.get_position().bounds == laid_out
