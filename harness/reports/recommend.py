@@ -161,8 +161,15 @@ def _rule(group: GroupAdvice, choice: Choice, advice: Advice, names: dict[str, s
     accuracy = f"the most accurate of them, {names[best.row.name]} ({_percent(best.row.accuracy)})"
     if best.row.name == choice.winner.row.name:
         accuracy = "it, the most accurate of them"
+    doubted = sum(bool(each.candidate.doubt) for each in group.rivals)
+    open_times = (
+        f" The times of {doubted:,} of the others are in doubt and decided nothing."
+        if doubted and not choice.winner.doubt and choice.by in ("cost", "other")
+        else ""
+    )
     return (
         f"{start} {counted(others, 'other')} cannot be told from {accuracy}; {reason(choice, advice.cost)}."
+        + open_times
     )
 
 
@@ -327,7 +334,8 @@ def _costing(each: Candidate, advice: Advice, *, beside: Candidate | None = None
         return f"; {advice.cost.meaning} not measured"
     doubt = f" ({each.doubt})" if each.doubt else ""
     times = ""
-    if beside is not None and beside.cost:
+    # A ratio of a time in doubt would be what the comparisons refuse to tell.
+    if beside is not None and beside.cost and not each.doubt and not beside.doubt:
         times = f", {significant(each.cost / beside.cost, 3)} times as much"
     return f"; {significant(each.cost, 3)} {advice.cost.unit}{times}{doubt}"
 

@@ -99,6 +99,23 @@ def test_where_all_times_are_in_doubt_it_says_what_it_chose_by(tmp_path: Path):
     assert "costs the least" not in told
 
 
+def test_times_in_doubt_make_no_ratio_and_are_counted_where_another_costs_the_least(tmp_path: Path):
+    sound = row(answers(97), backbone="Sound")
+    found = recommend(read_standings(finished_run(tmp_path, [sound, *disturbed_rows(97, 97)])), ())
+    told = " ".join(render_recommendation(found).split())
+    assert told.startswith("Use Sound")
+    assert "The times of 2 of the others are in doubt and decided nothing." in told
+    assert "times as much" not in told
+    assert told.count("(disturbed)") == 2
+
+
+def test_sound_times_make_a_ratio(tmp_path: Path):
+    rows = [row(answers(97), backbone=f"B{number}") for number in range(2)]
+    told = render_recommendation(recommend(read_standings(finished_run(tmp_path, rows)), ()))
+    assert "1.00 times as much" in " ".join(told.split())
+    assert "in doubt" not in told
+
+
 def test_where_nothing_is_tied_no_times_decided(tmp_path: Path):
     found = recommend(read_standings(finished_run(tmp_path, disturbed_rows(97, 50))), ())
     told = render_recommendation(found)

@@ -7,6 +7,7 @@ import pytest
 from fakes import many
 
 from harness.reports.leaderboard import MOST_ROWS, render_leaderboard
+from harness.reports.report import write_report
 
 
 def test_a_long_table_shows_its_first_rows_and_says_where_all_are(tmp_path: Path):
@@ -25,6 +26,15 @@ def test_of_many_records_few_predictions_are_read(tmp_path: Path, monkeypatch: p
     )
     render_leaderboard(many(tmp_path / "run", 450, 1_000))
     assert 0 < len(read) < 300
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("html", [False, True])
+def test_all_pages_of_ten_thousand_records_take_ten_seconds(html: bool, tmp_path: Path):
+    run = many(tmp_path / "run", 10_000, 1_000)
+    start = time.perf_counter()
+    write_report(run.path, tmp_path / "out" / "leaderboard.md", html=html)
+    assert time.perf_counter() - start < 10
 
 
 @pytest.mark.slow
