@@ -79,7 +79,8 @@ class Outlook:
     def helps(self) -> bool | None:
         """Whether all of the interval of the farthest gain is `LEAST_GAIN` or more; None without a curve."""
         farthest = self.beyond[-1].gain_interval
-        return None if farthest is None else farthest.low >= LEAST_GAIN
+        # As the tables show it, in hundredths of a point.
+        return None if farthest is None else round(farthest.low, 4) >= LEAST_GAIN
 
 
 @dataclass(frozen=True)

@@ -152,6 +152,12 @@ def _gain(gain: float, interval: Interval) -> str:
     return f"{points(gain)} ({points(interval.low)} to {points(interval.high)})"
 
 
+def _finely(gain: float, interval: Interval) -> str:
+    """In hundredths of a point: the least gain that counts is a tenth."""
+    shown = (f"{100 * each + 0.0:+.2f}" for each in (gain, interval.low, interval.high))
+    return "{} ({} to {})".format(*shown)
+
+
 def _any(rows: dict[int, Row]) -> Row:
     return next(iter(rows.values()))
 
@@ -207,7 +213,7 @@ def _outlooks(names: RowNames, found: list[Outlook]) -> str:
         table = [
             {
                 "strategy": names.strategy(each.row),
-                "points": f"{len(each.curve.points)}",
+                "sizes": f"{len(each.curve.points)}",
                 "images": f"{training_images(each.row.first):,}",
                 "curve there (%)": number(each.here.accuracy, 1, 100),
                 **{
@@ -220,14 +226,14 @@ def _outlooks(names: RowNames, found: list[Outlook]) -> str:
         ]
         frame = pd.DataFrame(table)
         parts.append("What further images would give, by the fitted curve:")
-        parts.append(markdown(frame, right={"points", "images", "curve there (%)"}))
+        parts.append(markdown(frame, right={"sizes", "images", "curve there (%)"}))
     return "\n\n".join([*parts, *(["\n".join(lines)] if lines else [])])
 
 
 def _predicted(prediction: Prediction) -> str:
     if prediction.gain is None or prediction.gain_interval is None:
         return "-"
-    return _gain(prediction.gain, prediction.gain_interval)
+    return _finely(prediction.gain, prediction.gain_interval)
 
 
 def _help(each: Outlook) -> str:

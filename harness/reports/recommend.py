@@ -196,8 +196,8 @@ def _how_sure(group: GroupAdvice, winner: Candidate) -> list[str]:
         best = max(-each.comparison.interval.low for each in group.rivals)
         by = what_tells([winner.row, *(each.candidate.row for each in group.rivals)])
         told.append(
-            f"Tied means that {images:,} {by} cannot tell them apart, not that they are equal: one of "
-            f"them may be up to {100 * best:.1f} points more accurate than the one above. Tests: "
+            f"Tied means that the {by} ({images:,} images) cannot tell them apart, not that they are equal: "
+            f"one of them may be up to {100 * best:.1f} points more accurate than the one above. Tests: "
             f"{group.family}."
         )
     if len(group.table.rows) > 1:

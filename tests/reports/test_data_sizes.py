@@ -96,7 +96,7 @@ def test_more_images_that_gave_less_are_said_to_have(tmp_path: Path):
 def test_a_fit_tells_how_many_points_and_parameters_it_has(tmp_path: Path):
     few = told(tmp_path / "few", *curve({100: 700, 500: 840, None: 915}))
     assert "A fit has 3 parameters (a, b and c) and here 3 points. With no more points than parameters" in few
-    assert tables(few)[2][0]["points"] == "3"
+    assert tables(few)[2][0]["sizes"] == "3"
     more = told(tmp_path / "more", *curve({100: 700, 200: 780, 500: 840, 1000: 885, None: 915}))
     assert "A fit has 3 parameters (a, b and c) and here 5 points." in more
     assert "With no more points" not in more

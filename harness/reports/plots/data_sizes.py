@@ -196,8 +196,8 @@ def _notes(panels: Sequence[Sequence[SizeLine]], groups: int) -> list[str]:
         points = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
         notes.append(
             f"Dashed: error = a + b n^-c, 3 parameters fitted to {points} points, up to {max(TIMES)} times "
-            "the largest size; band: the 95 % interval of the curve, if that law holds. Most of it "
-            "is common to all sizes: what more images add is known better."
+            "the largest size; band: the 95 % interval of the curve, if that law holds. In it is "
+            "what all sizes have in common: what more images add is known better."
         )
         if counts[0] <= 3:
             notes.append("Three points cannot show whether it does.")
