@@ -72,7 +72,7 @@ class Setup:
 
 @dataclass(frozen=True)
 class Contest:
-    """`other` against `base`, which trains less.
+    """`other` against `base`, which trains less, or on fewer images.
 
     `found` is of `other` minus `base`; `p_value` is adjusted for the family.
     """
@@ -84,7 +84,7 @@ class Contest:
 
     @property
     def told_apart(self) -> bool:
-        """Whether the test images can tell the two apart."""
+        """Whether the test can tell the two apart."""
         return self.p_value < LEVEL
 
     @property

@@ -1,21 +1,38 @@
-"""Data-size curves: rows that differ in the number of training images alone, and what more would give."""
+"""Data-size curves: rows that differ in the number of training images alone, and what more gave or would."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, pairwise
 
+from harness.analysis.answers import Answers
 from harness.analysis.contests import Contest, Setup, contests, setups
 from harness.analysis.rows import Row
 from harness.analysis.standings import Standings
-from harness.statistics import CurvePoint, LearningCurve, Prediction, fit_learning_curve
+from harness.statistics import Comparison, LearningCurve, Prediction, compare, fit_answers, holm
 
-__all__ = ["TIMES", "Crossing", "Outlook", "SizeCurves", "Winner", "outlook", "size_curves"]
+__all__ = [
+    "LEAST_GAIN",
+    "TIMES",
+    "Crossing",
+    "Growth",
+    "Outlook",
+    "SizeCurves",
+    "Step",
+    "Winner",
+    "growths",
+    "outlook",
+    "size_curves",
+]
 
 TIMES = (2, 4)
 """To how many times the largest number of training images the accuracy is extrapolated."""
 
-_Z = 1.959964  # half the width of a 95 % interval, in standard errors
+LEAST_GAIN = 0.001
+"""Further images are shown to help where they give this accuracy (0..1) or more.
+
+A fitted curve never stops to rise, so its gain is always above 0, if by a thousandth of a point.
+"""
 
 
 @dataclass(frozen=True)
@@ -60,11 +77,33 @@ class Outlook:
 
     @property
     def helps(self) -> bool | None:
-        """Whether the farthest interval lies above the curve at the largest size; None without a curve."""
-        farthest = self.beyond[-1]
-        if farthest.interval is None or self.here.accuracy is None:
-            return None
-        return farthest.interval.low > self.here.accuracy
+        """Whether all of the interval of the farthest gain is `LEAST_GAIN` or more; None without a curve."""
+        farthest = self.beyond[-1].gain_interval
+        # As the tables show it, in hundredths of a point.
+        return None if farthest is None else round(farthest.low, 4) >= LEAST_GAIN
+
+
+@dataclass(frozen=True)
+class Step:
+    """One number of training images against the next smaller one; `found` is of the larger minus it."""
+
+    smaller: int
+    larger: int
+    found: Comparison
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What more training images gave one strategy, size by size.
+
+    `rows` and `steps` are in the order of the sizes; `last` is the last step, with a p-value adjusted for
+    the last steps of all strategies, None of a strategy at one size.  `outlook` is beyond the largest size.
+    """
+
+    rows: dict[int, Row]
+    steps: tuple[Step, ...]
+    last: Contest | None
+    outlook: Outlook
 
 
 @dataclass(frozen=True)
@@ -149,18 +188,42 @@ def size_curves(found: Standings, *, tested: bool = True) -> list[SizeCurves]:
     return [curve for curve in curves if any(len(rows) > 1 for rows in curve.strategies)]
 
 
-def outlook(rows: dict[int, Row]) -> Outlook:
+def growths(found: Standings, curves: Sequence[SizeCurves]) -> list[list[Growth]]:
+    """What more images gave and would give to each strategy of each curve, in their order.
+
+    The question is whether the largest size was worth it, so the last step of each strategy is tested, and
+    Holm's correction is over these tests of all the curves.
+    """
+    rows = [[dict(sorted(own.items())) for own in curve.strategies] for curve in curves]
+    steps = [[_steps(own, found.answers) for own in each] for each in rows]
+    adjusted = iter(holm([own[-1].found.p_value for each in steps for own in each if own]))
+
+    def growth(own: dict[int, Row], taken: tuple[Step, ...]) -> Growth:
+        last = _last(own, taken[-1], next(adjusted)) if taken else None
+        return Growth(own, taken, last, outlook(own, found.answers))
+
+    return [list(map(growth, *each)) for each in zip(rows, steps, strict=True)]
+
+
+def outlook(rows: dict[int, Row], answers: Answers) -> Outlook:
     """Extrapolate one strategy's rows, by size, to `TIMES` the largest; reasons where that cannot be done."""
-    sizes = sorted(rows)
-    curve: LearningCurve = fit_learning_curve([_point(images, rows[images]) for images in sizes])
-    largest = sizes[-1]
+    curve = fit_answers({images: answers.correct(row.records) for images, row in rows.items()})
+    largest = max(rows)
     return Outlook(
         rows[largest], curve, curve.predict(largest), tuple(curve.predict(times * largest) for times in TIMES)
     )
 
 
-def _point(images: int, row: Row) -> CurvePoint:
-    return CurvePoint(images, row.accuracy, (row.interval.high - row.interval.low) / (2 * _Z))
+def _steps(rows: dict[int, Row], answers: Answers) -> tuple[Step, ...]:
+    correct = {images: answers.correct(row.records) for images, row in rows.items()}
+    return tuple(
+        Step(smaller, larger, compare(correct[larger], correct[smaller]))
+        for smaller, larger in pairwise(rows)
+    )
+
+
+def _last(rows: dict[int, Row], step: Step, p_value: float) -> Contest:
+    return Contest(rows[step.smaller], rows[step.larger], step.found, p_value)
 
 
 def _at_any_size(row: Row) -> str:

@@ -54,8 +54,8 @@ class SharedErrors:
     """What the models of a run get wrong of the same `images` test images.
 
     `models` are their names, `mistakes` the images that at least one gets wrong: most models first.  `rates`
-    are the models' error rates (0..1).  `backbones` counts the backbones, `by_backbones` the images that
-    the most accurate model of every backbone gets wrong, with `backbone_rates`.
+    are the models' error rates (0..1).  `by_backbones` counts the images that the most accurate model of
+    every backbone gets wrong; `backbone_rates` are the error rates of these, one a backbone.
     """
 
     images: int
@@ -65,6 +65,11 @@ class SharedErrors:
     by_backbones: int
     backbone_rates: tuple[float, ...]
     rows_left_out: int = 0
+
+    @property
+    def independent(self) -> bool:
+        """Whether the models are of two backbones or more; one errs alike at every depth."""
+        return len(self.backbone_rates) > 1
 
     @property
     def by_all(self) -> tuple[Mistake, ...]:

@@ -32,7 +32,7 @@ class Change:
 
     @property
     def told_apart(self) -> bool:
-        """Whether the test images can tell the two apart."""
+        """Whether the test can tell the two apart."""
         return self.p_value < LEVEL
 
 

@@ -18,6 +18,7 @@ from harness.analysis.standings import Standings, read_standings
 from harness.analysis.timing_rows import read_timings
 from harness.errors import UserError, few
 from harness.metrics import metric
+from harness.reports.legend import what_tells
 from harness.reports.machines import machine_against_machine
 from harness.reports.row_names import RowNames, names_among
 from harness.reports.strategies import MOST_LINES, ONE_SEED, how_compared, p_text, points
@@ -92,7 +93,8 @@ def _accuracy(found: RunComparison) -> str:
     told = [each for each in found.changes if each.told_apart]
     same = sum(each.same for each in found.changes)
     methods = {each.found.method for each in found.changes}
-    verdict = f"The test images tell {len(told) or 'none'} of {counted(len(found.changes), 'row')} apart"
+    by = what_tells(row for each in found.changes for row in (each.first, each.second))
+    verdict = f"The {by} tell {len(told) or 'none'} of {counted(len(found.changes), 'row')} apart"
     parts = [
         f"{verdict} at the {100 * LEVEL:.0f} % level. Rows are matched by name and tested on the same "
         f"images ({how_compared(methods)}); p is adjusted by Holm's method over "

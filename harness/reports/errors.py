@@ -15,14 +15,21 @@ from harness.reports.sections import each_table, folded, listed, names, table_of
 from harness.reports.tables import number, significant
 from harness.text import counted
 
-__all__ = ["changes_section", "shared_section"]
+__all__ = ["changes_section", "model_noun", "shared_section"]
 
 _MODELS = (
     "A model is a backbone at a depth: heads and seeds on the same features err alike, so they are one, and "
     "it gets an image wrong where more than half of its cells do. Random bases are no models here. Beside "
     "the errors that models share stands how many they would share if each made its own at random, at its "
-    "own rate. An image that every model gets wrong is worth a look: its label may be wrong, it may show "
-    "several classes or none, or it is hard. The confidence is the mean of the cells that say so."
+    "own rate. The confidence is the mean of the cells that say so."
+)
+_EVERY = (
+    "An image that every model gets wrong is worth a look: its label may be wrong, it may show several "
+    "classes or none, or it is hard."
+)
+_ONE = (
+    "All are versions of one backbone: what they all get wrong are one network's errors, and no sign that "
+    "labels are wrong."
 )
 _CHANGES = (
     "Each fine-tuned row stands against fast extraction with the same backbone and seeds. Fixed are the "
@@ -47,6 +54,11 @@ def changes_section(found: Standings) -> str:
     return f"{_CHANGES}{_seeds_read(found)}\n\n{text}" if text else ""
 
 
+def model_noun(found: SharedErrors) -> str:
+    """What to call the models: one backbone at several depths is not several models that agree."""
+    return "models" if found.independent else "versions of one backbone"
+
+
 def _seeds_read(found: Standings) -> str:
     most = max(len(row.records) for table in found.tables for row in table.rows)
     return f" Images are told by the first {MOST_SEEDS} seeds of each row." if most > MOST_SEEDS else ""
@@ -54,10 +66,11 @@ def _seeds_read(found: Standings) -> str:
 
 def _shared(found: SharedErrors) -> str:
     models, backbones = len(found.models), len(found.backbone_rates)
+    noun = model_noun(found)
     chance = by_chance(found.rates, found.images)
     by_most = len(found.by_most), sum(chance[wrong] for wrong in range(models) if wrong > models / 2)
     counts = {
-        f"wrong by all {models} models": (len(found.by_all), chance[-1]),
+        f"wrong by all {models} {noun}": (len(found.by_all), chance[-1]),
         # More than half of two is both.
         **({} if models == 2 else {"wrong by more than half of them, not by all": by_most}),
         "wrong by one of them" if models == 2 else "wrong by some, at most half": (
@@ -80,15 +93,16 @@ def _shared(found: SharedErrors) -> str:
     rest = f"{counted(found.rows_left_out, 'less accurate row')} had no say." if found.rows_left_out else ""
     lists = [
         _mistakes(
-            f"Wrong by all {models} models: {counted(len(found.by_all), 'image')}", found.by_all, models
+            f"Wrong by all {models} {noun}: {counted(len(found.by_all), 'image')}", found.by_all, models
         ),
         _mistakes(
-            f"Wrong by more than half of the models: {counted(len(found.by_most), 'image')}",
+            f"Wrong by more than half of the {noun}: {counted(len(found.by_most), 'image')}",
             found.by_most,
             models,
         ),
     ]
-    return "\n\n".join(filter(None, [f"The models: {few(found.models, shown=12)}.", rest, table, *lists]))
+    models_are = f"The models: {few(found.models, shown=12)}. {_EVERY if found.independent else _ONE}"
+    return "\n\n".join(filter(None, [models_are, rest, table, *lists]))
 
 
 def _expected(images: float) -> str:

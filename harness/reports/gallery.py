@@ -22,6 +22,7 @@ from harness.data.manifest import Manifest
 from harness.data.originals import Original, find_originals
 from harness.errors import UserError
 from harness.private import private_folder, require_private
+from harness.reports.errors import model_noun
 from harness.reports.row_names import full_names
 from harness.running.folder import RunFolder
 from harness.text import counted
@@ -60,8 +61,9 @@ def errors_shown(found: Standings) -> dict[str, list[Shown]]:
     lists: dict[str, list[Shown]] = {}
     for shared in shared_errors(found):
         models = len(shared.models)
-        _add(lists, "wrong by all models", [_mistake(each, models) for each in shared.by_all])
-        _add(lists, "wrong by most models", [_mistake(each, models) for each in shared.by_most])
+        noun = model_noun(shared)
+        _add(lists, f"wrong by all {noun}", [_mistake(each, models) for each in shared.by_all])
+        _add(lists, f"wrong by most {noun}", [_mistake(each, models) for each in shared.by_most])
     for table in found.tables:
         pairs, _ = changes(table, found.answers)
         for pair, name in zip(pairs, full_names([pair.tuned for pair in pairs]), strict=True):

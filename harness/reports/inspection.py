@@ -65,7 +65,7 @@ def _rule(suspects: Suspects | None) -> str:
         return ""
     return (
         f"mislabelled suspects: every model that is at least {100 * suspects.confidence:.0f} % sure, "
-        f"{suspects.models} or more of them, says otherwise"
+        f"{suspects.models} or more of them and of two backbones, says otherwise"
     )
 
 

@@ -1,15 +1,16 @@
 """What a leaderboard's columns and rows mean, said only of those that it has."""
 
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 
-from harness.analysis.rows import Table
+from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings, kept
 from harness.analysis.step_times import STEP_TIMES, time_doubt
 from harness.analysis.timing_doubts import OTHERS_SHARE, disturbed
 from harness.published import published_training
 from harness.records import Record
 
-__all__ = ["legend", "notes", "shortened_epochs", "title", "verdict"]
+__all__ = ["legend", "notes", "shortened_epochs", "title", "verdict", "what_tells"]
 
 _MEMORY = "anonymous memory (resident memory where the system does not tell it)"
 
@@ -74,11 +75,11 @@ def title(table: Table, *, named: bool) -> str:
 
 
 def verdict(table: Table) -> str:
-    """Whether the test images can tell the first row from the others, as a sentence; "" of one row."""
+    """Whether the tests can tell the first row from the others, as a sentence; "" of one row."""
     ties, rows = len(table.tied), len(table.rows)
     if ties > 1:
         return (
-            f"{ties:,} of {rows:,} rows share the first rank: the test images cannot tell them "
+            f"{ties:,} of {rows:,} rows share the first rank: the {what_tells(table.tied)} cannot tell them "
             "apart at the 5 % level."
         )
     places = table.rows[0].rank_interval
@@ -86,6 +87,11 @@ def verdict(table: Table) -> str:
         return "The first row alone has the first rank: each other is significantly worse than it or another."
     others = {1: "", 2: "the other"}.get(rows, "every other")
     return f"The first row is significantly better than {others}." if others else ""
+
+
+def what_tells(rows: Iterable[Row]) -> str:
+    """What rows are told apart by, or are not: "test images", and seeds where one of the rows has several."""
+    return "test images and seeds" if any(len(row.records) > 1 for row in rows) else "test images"
 
 
 def legend(found: Standings) -> str:
@@ -105,6 +111,7 @@ def notes(found: Standings) -> tuple[str, ...]:
         "A row's rank is one plus the number of rows that are significantly better, its rank interval goes "
         "from there to the last place that it can have. Rows of rank 1 cannot be told apart from the best. "
         "In bold: the best value of a column as it is shown; ranks tell whether an accuracy is better.",
+        *_out_of_order(found),
         *_tests(found),
         *dict.fromkeys(f"Ranks come from {table.family}." for table in found.tables if len(table.rows) > 1),
         *_intervals(found),
@@ -121,6 +128,20 @@ def notes(found: Standings) -> tuple[str, ...]:
         "before it began (Keras and TensorFlow).",
         *(text for is_one, text in _KINDS if any(is_one(record) for record in done)),
     )
+
+
+def _out_of_order(found: Standings) -> list[str]:
+    """Why a less accurate row has a better rank than one above it, where one has."""
+    tables = [[(row.rank or 0, len(row.records)) for row in table.rows] for table in found.tables]
+    below = [each for table in tables for each in pairwise(table) if each[1][0] < each[0][0]]
+    if not below:
+        return []
+    seeds = "its seeds spread more, or " if any(count > 1 for each in below for _, count in each) else ""
+    return [
+        "A less accurate row can have a better rank than a more accurate one, as here: where "
+        f"{seeds}its answers differ on more images from those of the better rows, less is known of what it "
+        "lacks, so fewer rows are significantly better."
+    ]
 
 
 def _tests(found: Standings) -> list[str]:

@@ -19,6 +19,7 @@ from harness.analysis.recommend import (
 from harness.analysis.rows import Row
 from harness.analysis.step_times import time_doubt
 from harness.metrics import metric
+from harness.reports.legend import what_tells
 from harness.reports.row_names import full_names
 from harness.reports.tables import significant
 from harness.text import counted, paragraph
@@ -200,9 +201,10 @@ def _how_sure(group: GroupAdvice, winner: Candidate) -> list[str]:
     images = winner.row.images
     if group.rivals:
         best = max(-each.comparison.interval.low for each in group.rivals)
+        by = what_tells([winner.row, *(each.candidate.row for each in group.rivals)])
         told.append(
-            f"Tied means that {images:,} test images cannot tell them apart, not that they are equal: one of "
-            f"them may be up to {100 * best:.1f} points more accurate than the one above. Tests: "
+            f"Tied means that the {by} ({images:,} images) cannot tell them apart, not that they are equal: "
+            f"one of them may be up to {100 * best:.1f} points more accurate than the one above. Tests: "
             f"{group.family}."
         )
     if len(group.table.rows) > 1:

@@ -7,6 +7,7 @@ import pandas as pd
 from harness.analysis.contests import LEVEL, MOST_TESTS, Contest, Contests, Setup, contests
 from harness.analysis.standings import Standings
 from harness.metrics import metric
+from harness.reports.legend import what_tells
 from harness.reports.row_names import RowNames, row_names
 from harness.reports.tables import markdown
 from harness.statistics import MCNEMAR, STUDENT, STUDENT_ONE
@@ -110,11 +111,10 @@ def _of_most_images(family: Contests) -> list[tuple[Setup, list[Contest]]]:
 
 def _verdict(shown: Sequence[Contest]) -> str:
     told = sum(each.told_apart for each in shown)
+    by = what_tells(row for each in shown for row in (each.base, each.other))
     if not told and len(shown) == 1:
-        return "The test images cannot tell the two apart."
-    if not told:
-        return f"The test images tell none of {counted(len(shown), 'pair')} apart."
-    return f"The test images tell {told} of {counted(len(shown), 'pair')} apart."
+        return f"The {by} cannot tell the two apart."
+    return f"The {by} tell {told or 'none'} of {counted(len(shown), 'pair')} apart."
 
 
 def _how_tested(family: Contests, shown: Sequence[Contest]) -> str:

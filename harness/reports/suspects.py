@@ -1,6 +1,7 @@
 """Images that every confident model of a run puts in another class: likely label noise."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,9 @@ from harness.analysis.standings import read_run
 from harness.data.inspection import Inspection
 from harness.data.manifest import Manifest
 from harness.errors import UserError
+from harness.records import Record
 from harness.running.folder import RunFolder
+from harness.text import counted
 
 __all__ = ["Suspect", "Suspects", "find_suspects"]
 
@@ -32,7 +35,7 @@ class Suspect:
 class Suspects:
     """The suspects, by the rule that at least `models` models are at least so sure.
 
-    `reason` is why none could be looked for.
+    These are of two backbones or more.  `reason` is why none could be looked for.
     """
 
     images: tuple[Suspect, ...]
@@ -54,17 +57,21 @@ def find_suspects(
 ) -> Suspects:
     """Test images that at least `models` models are confident about, and all of those contradict.
 
-    Cells of one backbone and depth are one model: heads on the same features err alike.  Random bases
-    have no say.  Only test images can be judged: models have seen the others' labels.
+    Cells of one backbone and depth are one model: heads on the same features err alike.  Depths of one
+    backbone agree on errors too, so those that agree are of two backbones at least.  Random bases have no
+    say.  Only test images can be judged: models have seen the others' labels.
     Raises `UserError` if the run's test images are not among those that were inspected.
     """
     _, records = read_run(folder)
     manifest = Manifest.load(folder.manifest)
     _require_same_images(folder, manifest, found)
     asked = [record for record in records if record.status == "ok" and record.weights.kind != "random"]
-    there = len(set(map(model_of, asked)))
-    if there < models:
-        reason = f"they need {models} models of different backbone or depth that agree; the run has {there}"
+    there, backbones = len(set(map(model_of, asked))), _backbones(asked)
+    if there < models or backbones < 2:
+        reason = (
+            f"they need {models} models of two backbones or more that agree; the run has "
+            f"{counted(there, 'model')} of {counted(backbones, 'backbone')}"
+        )
         return Suspects((), confidence, models, reason)
     entries = {entry.id: entry for entry in manifest.entries}
     places = {file.sha256: file.path for file in found.usable}
@@ -77,8 +84,9 @@ def find_suspects(
     suspects = []
     for column, (name, label) in enumerate(zip(ids, labels, strict=True)):
         voices = says[sure[:, column], column]
-        agreed = len({model_of(asked[row]) for row in np.flatnonzero(sure[:, column])})
-        if agreed < models or len(set(voices)) > 1 or voices[0] == label:
+        speak = [asked[row] for row in np.flatnonzero(sure[:, column])]
+        agreed = len(set(map(model_of, speak)))
+        if agreed < models or _backbones(speak) < 2 or len(set(voices)) > 1 or voices[0] == label:
             continue
         entry = entries[str(name)]
         least = float(probabilities[sure[:, column], column, voices[0]].min())
@@ -86,6 +94,10 @@ def find_suspects(
         suspects.append(Suspect(entry.id, places[entry.sha256], entry.label, said, agreed, least))
     suspects.sort(key=lambda suspect: (-suspect.models, -suspect.confidence, suspect.id))
     return Suspects(tuple(suspects), confidence, models)
+
+
+def _backbones(records: Iterable[Record]) -> int:
+    return len({record.cell.backbone for record in records})
 
 
 def _require_same_images(folder: RunFolder, manifest: Manifest, found: Inspection) -> None:

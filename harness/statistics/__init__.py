@@ -19,7 +19,13 @@ from harness.statistics.intervals import (
     spread_over_seeds,
     wilson,
 )
-from harness.statistics.learning_curve import CurvePoint, LearningCurve, Prediction, fit_learning_curve
+from harness.statistics.learning_curve import (
+    CurvePoint,
+    LearningCurve,
+    Prediction,
+    fit_answers,
+    fit_learning_curve,
+)
 from harness.statistics.pairs import MCNEMAR, STUDENT, STUDENT_ONE, Comparison, compare, holm, mcnemar
 from harness.statistics.ranking import Ranking, rank_rows, ranks
 from harness.statistics.steps import FEWEST_VALUES, Levels, exact_levels, find_levels
@@ -57,6 +63,7 @@ __all__ = [
     "exact_levels",
     "expected_calibration_error",
     "find_levels",
+    "fit_answers",
     "fit_learning_curve",
     "holm",
     "mcnemar",

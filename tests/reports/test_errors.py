@@ -33,6 +33,19 @@ def test_more_than_half_of_two_models_and_not_both_is_no_line(tmp_path: Path):
     )
 
 
+def test_depths_of_one_backbone_are_no_models_that_agree(tmp_path: Path):
+    tuned = {"strategy": "fine-tuning", "depth": "blocks:1"}
+    one = [cell(wrong_on("a")), cell(wrong_on("ab"), **tuned)]
+    alone = shared_section(standings(tmp_path / "one", *one))
+    assert "wrong by all 2 versions of one backbone" in alone
+    assert "one network's errors, and no sign that labels are wrong" in alone
+    assert "every model" not in alone
+    both = shared_section(standings(tmp_path / "two", *one, cell(wrong_on("a"), "Xception")))
+    assert "wrong by all 3 models" in both
+    assert "An image that every model gets wrong is worth a look" in both
+    assert "no sign" not in both
+
+
 def test_of_the_changed_images_five_of_each_kind_are_listed_and_the_rest_counted(tmp_path: Path):
     letters = "abcdefghijklmnopqrst"
     tuned = cell(wrong_on(letters[7:], letters), strategy="fine-tuning", depth="blocks:1")

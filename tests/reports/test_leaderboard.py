@@ -42,6 +42,24 @@ def test_rows_stand_by_accuracy_and_those_the_images_cannot_tell_apart_share_a_r
     assert "2 of 3 rows share the first rank" in text
 
 
+def test_ties_of_several_seeds_are_of_images_and_seeds(tmp_path: Path):
+    several = [row(answers(right), backbone="Xception", seed=seed) for seed, right in enumerate((90, 94))]
+    assert "the test images and seeds cannot tell them apart" in rendered(tmp_path / "seeds", BEST, *several)
+    assert "the test images cannot tell them apart" in rendered(tmp_path / "one", BEST, SAME)
+
+
+def test_a_less_accurate_row_of_a_better_rank_is_explained_where_there_is_one(tmp_path: Path):
+    def several(backbone: str, *rights: int) -> list[Row]:
+        return [row(answers(right, 1000), backbone=backbone, seed=n) for n, right in enumerate(rights)]
+
+    rows = [*several("MobileNet", 950, 950, 950), *several("Xception", 930, 930, 930)]
+    text = rendered(tmp_path / "spread", *rows, *several("VGG16", 860, 925, 980))
+    assert ranked(text) == [("MobileNet", "1"), ("Xception", "2"), ("VGG16", "1")]
+    assert "A less accurate row can have a better rank" in text
+    assert "its seeds spread more" in text
+    assert "A less accurate row" not in rendered(tmp_path / "none", *rows)
+
+
 def test_a_clear_winner_is_called_one(tmp_path: Path):
     text = rendered(tmp_path / "two", WORST, BEST)
     assert ranked(text) == [("MobileNet", "1"), ("VGG16", "2")]

@@ -51,6 +51,16 @@ def test_a_tie_is_told_with_the_interval_of_the_difference_and_what_it_may_hide(
     assert "not that they are equal" in found
 
 
+def test_a_tie_of_rows_of_several_seeds_is_of_images_and_seeds(tmp_path: Path):
+    rows = [
+        row(answers(96 + seed), backbone=name, seed=seed) for name in ("Xception", "VGG16") for seed in (0, 1)
+    ]
+    found = recommend(read_standings(finished_run(tmp_path / "seeds", rows)), limits())
+    told = " ".join(render_recommendation(found).split())
+    assert "Tied means that the test images and seeds (100 images) cannot tell them apart" in told
+    assert "Tied means that the test images (100 images) cannot" in text(tmp_path / "one")
+
+
 def test_what_fell_out_is_grouped_by_its_limit_with_its_value(tmp_path: Path):
     assert "accuracy below 90 %, 1 row: VGG19 fast-extraction (60.0 %)" in text(tmp_path, min_accuracy="90%")
 

@@ -43,6 +43,11 @@ def test_a_tie_is_told_as_one_and_never_as_a_gain(tmp_path: Path):
     assert table(text)[0]["verdict"] == "cannot be told apart"
 
 
+def test_what_cannot_tell_rows_of_several_seeds_apart_are_images_and_seeds(tmp_path: Path):
+    text = told(tmp_path, *seeds([880, 900, 920]), *seeds([885, 905, 925], depth="blocks:1"))
+    assert "The test images and seeds cannot tell the two apart." in text
+
+
 def test_the_same_answers_are_a_difference_of_zero_without_a_sign(tmp_path: Path):
     (line,) = table(told(tmp_path, trial(900), trial(900, depth="blocks:1")))
     assert line["difference (points)"] == "+0.0"

@@ -68,13 +68,26 @@ def test_random_bases_have_no_say(tmp_path: Path):
 
 def test_cells_on_the_same_features_are_one_model(tmp_path: Path):
     rows = [model(0, 0.99, 0.1, 0.1, seed=seed) for seed in range(3)]
-    assert "2 models of different backbone or depth" in suspects(tmp_path, *rows).reason
+    assert "the run has 1 model of 1 backbone" in suspects(tmp_path, *rows).reason
+
+
+def test_two_depths_of_one_backbone_are_too_few(tmp_path: Path):
+    tuned = {"strategy": "fine-tuning", "depth": "blocks:1"}
+    rows = [model(0, 0.99, 0.1, 0.1), model(0, 0.99, 0.1, 0.1, **tuned)]
+    assert "the run has 2 models of 1 backbone" in suspects(tmp_path / "alone", *rows).reason
+    # Another backbone that is not sure does not agree.
+    assert suspects(tmp_path / "unsure", *rows, model(1, 0.6, 0.1, 0.1)).images == ()
+    (image,) = suspects(tmp_path / "sure", *rows, model(1, 0.99, 0.1, 0.1)).images
+    assert image.models == 3
 
 
 def test_the_text_says_the_rule_and_rounds_down(tmp_path: Path):
     found = suspects(tmp_path, model(0, 0.9979, 0.1, 0.1), model(1, 0.999, 0.1, 0.1))
     text = render_inspection(inspected(), found)
-    assert "every model that is at least 90 % sure, 2 or more of them, says otherwise (1)" in text
+    assert (
+        "every model that is at least 90 % sure, 2 or more of them and of two backbones, says otherwise (1)"
+        in text
+    )
     assert "new/a.jpg: labelled cats, 2 models say dogs (at least 99.7 %)" in text
 
 
@@ -82,7 +95,7 @@ def test_a_single_model_is_too_few_and_the_text_says_so(tmp_path: Path):
     found = suspects(tmp_path, model(0, 0.99, 0.1, 0.1))
     assert found.images == ()
     text = render_inspection(inspected(), found)
-    assert "mislabelled suspects: they need 2 models of different backbone or depth that agree" in text
+    assert "mislabelled suspects: they need 2 models of two backbones or more that agree" in text
 
 
 def test_a_run_on_other_images_is_an_error_that_says_so(tmp_path: Path):

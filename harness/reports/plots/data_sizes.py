@@ -9,6 +9,7 @@ import seaborn as sns
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from harness.analysis.answers import Answers
 from harness.analysis.data_sizes import TIMES, Outlook, SizeCurves, outlook, size_curves
 from harness.analysis.rows import Row
 from harness.analysis.standings import Standings
@@ -62,10 +63,10 @@ class SizeLine:
         return max(row.accuracy for row in self.rows.values())
 
 
-def size_lines(names: RowNames, curve: SizeCurves) -> list[SizeLine]:
+def size_lines(names: RowNames, curve: SizeCurves, answers: Answers) -> list[SizeLine]:
     """The lines of a panel, in the order of what trains; a strategy at a single size is a point."""
     return [
-        SizeLine(names.strategy(next(iter(rows.values()))), dict(sorted(rows.items())), outlook(rows))
+        SizeLine(names.strategy(rows[max(rows)]), dict(sorted(rows.items())), outlook(rows, answers))
         for rows in curve.strategies
     ]
 
@@ -82,7 +83,7 @@ def draw_data_sizes(found: Standings) -> Any | None:
     if not curves:
         return None
     shown, names = curves[:_PANELS], row_names(found)
-    panels = [size_lines(names, curve) for curve in shown]
+    panels = [size_lines(names, curve, found.answers) for curve in shown]
     columns = min(_COLUMNS, len(shown))
     across = -(-len(shown) // columns)
     figure = new_figure(3.4 + 3.8 * columns, 1.0 + 3.4 * across)
@@ -195,7 +196,8 @@ def _notes(panels: Sequence[Sequence[SizeLine]], groups: int) -> list[str]:
         points = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
         notes.append(
             f"Dashed: error = a + b n^-c, 3 parameters fitted to {points} points, up to {max(TIMES)} times "
-            "the largest size; band: the 95 % interval of the curve, if that law holds."
+            "the largest size; band: the 95 % interval of the curve, if that law holds. In it is "
+            "what all sizes have in common: what more images add is known better."
         )
         if counts[0] <= 3:
             notes.append("Three points cannot show whether it does.")

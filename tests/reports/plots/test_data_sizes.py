@@ -65,7 +65,7 @@ def test_every_size_has_its_accuracy_and_its_interval():
 def test_the_extrapolation_is_what_the_fit_predicts_up_to_four_times_the_largest_size():
     found = standings(rows(RISING))
     (curve,) = size_curves(found, tested=False)
-    (line,) = size_lines(row_names(found), curve)
+    (line,) = size_lines(row_names(found), curve, found.answers)
     axes = draw_data_sizes(found).axes[0]
     (drawn,) = dashed(axes)
     assert line.outlook.curve.parameters is not None
