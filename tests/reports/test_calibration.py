@@ -65,6 +65,15 @@ def test_the_plot_has_a_panel_and_a_histogram_for_each_row(tmp_path: Path):
     assert titles == ["MobileNet fast-extraction", "Xception fast-extraction"]
 
 
+def test_of_several_seeds_the_one_nearest_to_their_mean_is_drawn(tmp_path: Path):
+    """The first seed alone looks calibrated; the row was chosen by the mean of all three."""
+    seeds = [cell(right(count), seed=seed) for seed, count in enumerate((900, 700, 790))]
+    figure = reliability_figure(standings(tmp_path, *seeds))
+    title = " ".join(figure.axes[0].get_title(loc="left").split())
+    assert "seed 2 alone: ECE 11.0" in title
+    assert "(mean ECE of 3 seeds 10.3)" in title
+
+
 def test_the_title_names_the_run_and_the_notes_what_is_left_out(tmp_path: Path):
     rows = [cell(right(900 - number), size=100 + number) for number in range(MOST_PANELS + 1)]
     found = standings(tmp_path, *rows)

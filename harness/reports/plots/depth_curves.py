@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 
 from harness.analysis.depths import SHARE, DepthLine, depth_lines, unfrozen_share
 from harness.analysis.standings import Standings
+from harness.analysis.step_times import time_doubt
 from harness.matrix import Cell
 from harness.metrics import metric
 from harness.reports.plots.names import Name, group_titles, names, run_title
@@ -37,9 +38,11 @@ _MARKS = ("o", "s", "^", "D", "v", "P", "X")
 def draw_depth_curves(found: Standings) -> Any | None:
     """Draw accuracy above time to result, by unfrozen share, a column for each table.
 
+    Where a run has lines of all training images, those of parts of them are left to the picture of data
+    sizes.
     None where no backbone of the run has two depths.
     """
-    every = [(table, lines) for table in found.tables if (lines := depth_lines(table))]
+    every = [(table, _of_all_images(lines)) for table in found.tables if (lines := depth_lines(table))]
     if not every:
         return None
     panels = every[:_PANELS]
@@ -89,6 +92,18 @@ def _draw_line(upper: Any, lower: Any, line: DepthLine, style: dict[str, Any]) -
         upper.plot(places, middle, **style)
     costs = [row.value(_COST) for row in line.rows]
     lower.plot(places, [math.nan if cost is None else cost for cost in costs], **style)
+    doubtful = [
+        (place, cost)
+        for place, cost, row in zip(places, costs, line.rows, strict=True)
+        if cost is not None and time_doubt(row.records, _COST.name)
+    ]
+    hollow = {"markerfacecolor": "white", "markeredgewidth": 1.0, "linestyle": "none"}
+    if doubtful:
+        lower.plot(*zip(*doubtful, strict=True), **(style | hollow | {"zorder": style["zorder"] + 1}))
+
+
+def _of_all_images(lines: Sequence[DepthLine]) -> Sequence[DepthLine]:
+    return [line for line in lines if line.cell.train_images is None] or lines
 
 
 def _style(place: int, count: int) -> dict[str, Any]:
@@ -132,7 +147,19 @@ def _called(name: Name) -> str:
 
 def _notes(found: Standings, lines: Sequence[DepthLine], tables: tuple[int, int]) -> Iterable[str]:
     yield f"{SHARE} At 0 the base is frozen (extraction). Bars: 95 % interval of test accuracy."
+    if any(time_doubt(row.records, _COST.name) for line in lines for row in line.rows):
+        yield "Hollow: the machine was disturbed beside it, so the time may be too long."
     drawn = {row.name for line in lines for row in line.rows}
+    parts = {
+        row.name
+        for table in found.tables
+        for line in depth_lines(table)
+        for row in line.rows
+        if row.name not in drawn and row.cell.train_images is not None
+    }
+    if parts:
+        yield f"{counted(len(parts), 'row')} of parts of the training images not shown."
+    drawn |= parts
     tuned = [row for table in found.tables for row in table.rows if row.cell.strategy == "fine-tuning"]
     unknown = [row for row in tuned if unfrozen_share(row) is None]
     alone = [row for row in tuned if row.name not in drawn and row not in unknown]

@@ -6,12 +6,14 @@ row's points lie on the diagonal.
 
 import math
 import textwrap
+from statistics import fmean
 from typing import Any
 
 from harness.analysis.answers import Answers
 from harness.analysis.calibration import confidence, telling_rows
 from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings
+from harness.records import Record
 from harness.reports.plots.names import run_title
 from harness.reports.plots.style import headline, new_figure, note, readable, styled
 from harness.reports.row_names import full_names
@@ -31,8 +33,9 @@ _BINS = 15
 def reliability_figure(found: Standings) -> Any | None:
     """The reliability of the telling rows of the first table; None without ranked rows.
 
-    Of a row of several seeds the first is drawn: its seeds were asked the same images, so that together
-    they would look more certain than they are.
+    Of a row of several seeds the one is drawn whose error is nearest to their mean, which the rows were
+    chosen by: the seeds were asked the same images, so that together they would look more certain than they
+    are.
     """
     if not found.tables:
         return None
@@ -49,9 +52,10 @@ def reliability_figure(found: Standings) -> Any | None:
         line, column = divmod(number, columns)
         upper = figure.add_subplot(grid[2 * line, column])
         lower = figure.add_subplot(grid[2 * line + 1, column], sharex=upper)
-        _draw(row, found.answers, upper, lower, low)
+        record, mean = _drawn(row, found.answers)
+        _draw(record, found.answers, upper, lower, low)
         name = textwrap.fill(names[number], 42)
-        numbers = textwrap.fill(_numbers(row, found.answers), 42)
+        numbers = textwrap.fill(_numbers(row, record, mean, found.answers), 42)
         title = "\n".join(filter(None, [name, textwrap.fill(why, 42), numbers]))
         upper.set_title(readable(title), loc="left", fontsize=8)
         if column == 0:
@@ -62,8 +66,20 @@ def reliability_figure(found: Standings) -> Any | None:
     return figure
 
 
-def _draw(row: Row, answers: Answers, upper: Any, lower: Any, low: float) -> None:
-    asked = answers.of(row.first)
+def _drawn(row: Row, answers: Answers) -> tuple[Record, float]:
+    """The record of a row that is drawn, and the mean of the calibration errors of all."""
+    errors = {record.name: _error(record, answers) for record in row.records}
+    mean = fmean(errors.values())
+    return min(row.records, key=lambda record: abs(errors[record.name] - mean)), mean
+
+
+def _error(record: Record, answers: Answers) -> float:
+    asked = answers.of(record)
+    return expected_calibration_error(confidence(asked), asked.correct, _BINS)
+
+
+def _draw(record: Record, answers: Answers, upper: Any, lower: Any, low: float) -> None:
+    asked = answers.of(record)
     sure = confidence(asked)
     bins = reliability(sure, asked.correct, _BINS)
     upper.plot([100 * low, 100], [100 * low, 100], color="0.6", linewidth=0.9, linestyle=(0, (4, 2)))
@@ -105,14 +121,16 @@ def _draw(row: Row, answers: Answers, upper: Any, lower: Any, low: float) -> Non
         axes.tick_params(labelsize=7.5)
 
 
-def _numbers(row: Row, answers: Answers) -> str:
-    """The numbers of what is drawn."""
-    asked = answers.of(row.first)
+def _numbers(row: Row, record: Record, mean: float, answers: Answers) -> str:
+    """The numbers of what is drawn, and of several seeds their mean error."""
+    asked = answers.of(record)
     sure = confidence(asked)
-    error = 100 * expected_calibration_error(sure, asked.correct, _BINS)
+    error = 100 * _error(record, answers)
     excess = 100 * (float(sure.mean()) - float(asked.correct.mean()))
     text = f"ECE {error:.1f}, confidence minus accuracy {round(excess, 1) + 0.0:+.1f}"
-    return f"seed {row.cell.seed} alone: {text}" if len(row.records) > 1 else text
+    if len(row.records) == 1:
+        return text
+    return f"seed {record.cell.seed} alone: {text} (mean ECE of {len(row.records)} seeds {100 * mean:.1f})"
 
 
 def _notes(found: Standings, table: Table, shown: int) -> list[str]:

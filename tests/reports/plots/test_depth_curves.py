@@ -1,5 +1,6 @@
 """Depth curves as a picture."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from fakes_standings import STRATEGIES, many, result, shown, standings
 from figures import check_legible, texts
 
 from harness.analysis.rows import Row
+from harness.records import DeviceState
 from harness.reports.plots.depth_curves import draw_depth_curves
 
 
@@ -31,6 +33,34 @@ def test_every_point_has_its_interval_in_the_picture():
     ends = sorted((100 * row.interval.low, 100 * row.interval.high) for row in found.tables[0].rows)
     drawn = sorted((low[1], high[1]) for low, high in segments)
     assert np.array(drawn) == pytest.approx(np.array(ends))
+
+
+def test_a_disturbed_time_is_hollow_and_the_note_says_what_that_is():
+    busy = DeviceState(others_share=0.5)
+
+    def disturbed(row: Row) -> Row:
+        found = row.first
+        step = found.measured.inference_step
+        assert step is not None
+        measured = found.measured.model_copy(
+            update={"inference_step": step.model_copy(update={"state": busy})}
+        )
+        return replace(row, records=(found.model_copy(update={"measured": measured}),))
+
+    sound = draw_depth_curves(standings([FROZEN, SHALLOW, DEEP]))
+    found = draw_depth_curves(standings([FROZEN, disturbed(SHALLOW), DEEP]))
+    hollow = [line for line in found.axes[1].lines if line.get_markerfacecolor() == "white"]
+    assert [len(line.get_xdata()) for line in hollow] == [1]
+    assert any("Hollow:" in text for text in texts(found))
+    assert not any("Hollow:" in text for text in texts(sound))
+
+
+def test_parts_of_the_training_images_are_left_to_their_own_picture():
+    parts = [shown(result(0.8, train_images=50)), tuned("blocks:1", 0.25, 0.81, train_images=50)]
+    drawn = draw_depth_curves(standings([FROZEN, SHALLOW, *parts]))
+    assert len(drawn.axes[0].lines) == len(draw_depth_curves(standings([FROZEN, SHALLOW])).axes[0].lines)
+    told = " ".join(" ".join(texts(drawn)).split())
+    assert "2 rows of parts of the training images not shown." in told
 
 
 def test_lines_that_are_left_out_are_counted():
