@@ -24,6 +24,8 @@ __all__ = ["Grid", "Square", "draw_heat_map", "grid"]
 _PANELS = 4
 _MOST = 45
 _MOST_STRATEGIES = 18
+_MOST_ACROSS = 9
+"""How many columns are still read on a page of usual width."""
 _LETTERS = 13
 # Without their dark ends, on which neither numbers nor frames would be seen.
 _LIGHT = {
@@ -49,15 +51,16 @@ class Square:
 
 @dataclass(frozen=True)
 class Grid:
-    """The cells of one table by (backbone, strategy); what was never planned is not in it.
+    """The cells of one table by (row, column) of the picture; what was never planned is not in it.
 
-    `backbones` stand by their best accuracy, `strategies` in the order of the plan; of more than fit, those
-    of the most accurate rows.
+    Backbones go `down`, by their best accuracy, and strategies `across`, in the order of the plan; where
+    there are many more strategies than backbones (sizes and numbers of images count among them) it is the
+    other way round, for a page is not that wide.  Of more than fit, those of the most accurate rows.
     """
 
     table: Table
-    backbones: tuple[str, ...]
-    strategies: tuple[str, ...]
+    down: tuple[str, ...]
+    across: tuple[str, ...]
     squares: dict[tuple[str, str], Square]
 
 
@@ -82,12 +85,14 @@ def grid(table: Table, found: Standings, shown: Metric) -> Grid | None:
         key=lambda each: planned[each[1]],
     )
     kept = set(list(dict.fromkeys(strategy for _, strategy in places))[:_MOST_STRATEGIES])
-    return Grid(
-        table,
-        tuple(dict.fromkeys(backbone for backbone, strategy in places if strategy in kept))[:_MOST],
-        tuple(strategy for strategy in dict.fromkeys(each[0][1] for each in order) if strategy in kept),
-        squares,
+    backbones = tuple(dict.fromkeys(backbone for backbone, strategy in places if strategy in kept))[:_MOST]
+    strategies = tuple(
+        strategy for strategy in dict.fromkeys(each[0][1] for each in order) if strategy in kept
     )
+    if len(strategies) > max(_MOST_ACROSS, len(backbones)):
+        turned = {(strategy, backbone): square for (backbone, strategy), square in squares.items()}
+        return Grid(table, strategies, backbones, turned)
+    return Grid(table, backbones, strategies, squares)
 
 
 def _square(row: Row, shown: Metric) -> Square:
@@ -107,8 +112,8 @@ def draw_heat_map(found: Standings, name: str) -> Any | None:
     if not every:
         return None
     panels = every[:_PANELS]
-    widths = [_column_width(each) * len(each.strategies) for each in panels]
-    heights = [0.32 * len(each.backbones) + 0.75 for each in panels]
+    widths = [_column_width(each) * len(each.across) for each in panels]
+    heights = [0.32 * len(each.down) + 0.75 for each in panels]
     figure = new_figure(max(5.6, max(widths) + 3.4), sum(heights) + 0.6)
     axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
     titles = group_titles([each.table.first for each in panels])
@@ -131,10 +136,7 @@ def draw_heat_map(found: Standings, name: str) -> Any | None:
 
 def _draw_grid(axes: Any, panel: Grid, shown: Metric, values: Sequence[float]) -> None:
     blank = Square()
-    squares = [
-        [panel.squares.get((backbone, strategy), blank) for strategy in panel.strategies]
-        for backbone in panel.backbones
-    ]
+    squares = [[panel.squares.get((row, column), blank) for column in panel.across] for row in panel.down]
     numbers = np.array([[np.nan if each.value is None else each.value for each in line] for line in squares])
     low, high = min(values), max(values)
     spread = low < high
@@ -156,8 +158,8 @@ def _draw_grid(axes: Any, panel: Grid, shown: Metric, values: Sequence[float]) -
         cbar=False,
         linewidths=1.0,
         linecolor="white",
-        xticklabels=[_broken(name) for name in panel.strategies],
-        yticklabels=list(panel.backbones),
+        xticklabels=[_broken(name) for name in panel.across],
+        yticklabels=list(panel.down),
     )
     axes.tick_params(length=0, rotation=0)
     axes.xaxis.tick_top()
@@ -182,7 +184,7 @@ def _broken(name: str) -> str:
 
 def _column_width(panel: Grid) -> float:
     """The width of a column in inches, so that no heading reaches the next one."""
-    longest = max(len(line) for name in panel.strategies for line in _broken(name).split("\n"))
+    longest = max(len(line) for name in panel.across for line in _broken(name).split("\n"))
     return max(0.9, 0.075 * longest)
 
 
@@ -203,10 +205,7 @@ def _draw_key(figure: Any, panels: Sequence[Grid]) -> None:
     if any(square.status for square in every):
         entries.append((Patch(**_FAILED), "failed"))
     planned = all(
-        (backbone, strategy) in panel.squares
-        for panel in panels
-        for backbone in panel.backbones
-        for strategy in panel.strategies
+        (row, column) in panel.squares for panel in panels for row in panel.down for column in panel.across
     )
     if not planned:
         entries.append(
@@ -230,7 +229,7 @@ def _notes(panels: Sequence[Grid], found: Standings, name: str, tables: int) -> 
         place
         for panel in panels
         for place in panel.squares
-        if place[0] not in panel.backbones or place[1] not in panel.strategies
+        if place[0] not in panel.down or place[1] not in panel.across
     ]
     if hidden:
         yield f"{counted(len(hidden), 'row')} beyond what fits; the exports have all."

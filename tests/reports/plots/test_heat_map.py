@@ -25,8 +25,8 @@ def laid(found: Standings, name: str = "test_accuracy") -> Grid:
 
 def test_backbones_stand_by_their_best_row_and_strategies_as_they_were_planned():
     panel = laid(standings([A, B, TUNED]))
-    assert panel.backbones == ("Xception", "VGG16")
-    assert panel.strategies == ("fast-extraction", "fine-tuning blocks:1")
+    assert panel.down == ("Xception", "VGG16")
+    assert panel.across == ("fast-extraction", "fine-tuning blocks:1")
     assert panel.squares["VGG16", "fast-extraction"].value == 0.95
 
 
@@ -51,7 +51,7 @@ def test_a_row_that_lacks_a_seed_is_in_brackets_and_not_called_failed():
 
 def test_rows_that_differ_in_more_than_strategy_have_places_of_their_own():
     panel = laid(standings([A, shown(result(0.8, backbone="VGG16", size=224))]))
-    assert panel.strategies == ("fast-extraction, 160px", "fast-extraction, 224px")
+    assert panel.across == ("fast-extraction, 160px", "fast-extraction, 224px")
 
 
 def test_numbers_and_statuses_stand_in_the_picture():
@@ -70,12 +70,22 @@ def test_a_disturbed_time_is_marked():
     assert "1.0 !" in texts(draw_heat_map(standings([A, lucky]), "inference_ms"))
 
 
+def test_many_kinds_of_one_backbone_stand_below_each_other_so_that_a_page_can_hold_them():
+    found = standings([shown(result(0.5 + size / 1000, size=size)) for size in range(100, 115)])
+    panel = laid(found)
+    assert (len(panel.down), panel.across) == (15, ("MobileNet-0.25",))
+    assert (
+        panel.squares["fast-extraction, 103px", "MobileNet-0.25"].value == found.tables[0].rows[-4].accuracy
+    )
+    assert draw_heat_map(found, "test_accuracy").get_size_inches()[0] < 11
+
+
 def test_what_is_beyond_the_picture_is_counted():
     rows = [shown(result(0.5 + size / 1000, size=size)) for size in range(100, 124)]
     found = standings(rows)
     panel = laid(found)
-    assert len(panel.strategies) == 18
-    assert "fast-extraction, 123px" in panel.strategies
+    assert len(panel.down) == 18
+    assert "fast-extraction, 123px" in panel.down
     assert any("6 rows beyond what fits" in text for text in texts(draw_heat_map(found, "test_accuracy")))
 
 
