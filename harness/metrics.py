@@ -78,6 +78,13 @@ class Metric:
             return "-"
         return f"{round(self.scale * value, self.digits) + 0.0:,.{self.digits}f}"
 
+    def margin_text(self, value: float) -> str:
+        """A margin with its unit: a share in per cent, points of what is itself shown in per cent."""
+        if self.margin is not None and self.margin.relative:
+            return f"{100 * value:g} %"
+        unit = "points" if self.unit == "%" else self.unit or self.export_unit
+        return f"{self.scale * value:g} {unit}"
+
     def best(self, values: Sequence[Value]) -> str | None:
         """The best of these as it is shown; None where no direction is better or fewer than two have one."""
         known = [value for value in values if value is not None and math.isfinite(value)]

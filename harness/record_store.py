@@ -103,8 +103,11 @@ def read_record(path: Path) -> Record | None:
             return None
         problem = first_finding(error)
     if problem:
+        kind = f"not a record of schema version {SCHEMA_VERSION}"
+        if schema_version(content) is None:
+            kind = "damaged, and no record any more"
         raise UserError(
-            f"not a record of schema version {SCHEMA_VERSION}: {problem}",
+            f"{kind}: {problem}",
             where=str(path),
             hint="Delete the file; the next run of its matrix makes that cell again.",
         )

@@ -33,6 +33,7 @@ from harness.running.job import Job, Outcome, Progress
 from harness.running.run import Request
 from harness.running.view import RunView
 from harness.strategies import strategy
+from harness.training.scoring import cross_entropies
 
 SPLITS = ("train", "validation", "test")
 
@@ -151,6 +152,11 @@ def epoch(number: int = 1, phase: str = "head", **changed: Any) -> Epoch:
     return Epoch(**(usual | changed))
 
 
+def own_loss(predictions: Predictions) -> float:
+    """The loss that predictions give, in nats."""
+    return float(cross_entropies(predictions.probabilities, predictions.labels).mean())
+
+
 def answers(right: int, images: int = 100, *, first: int = 0) -> Predictions:
     """Predictions of which `right` are right, from image `first` on (round the corner)."""
     correct = np.roll(np.arange(images) < right, first)
@@ -160,8 +166,8 @@ def answers(right: int, images: int = 100, *, first: int = 0) -> Predictions:
     return Predictions(np.array([f"id{number}" for number in range(images)]), labels, probabilities)
 
 
-def measured(predictions: Predictions, loss: float = 0.2) -> Measured:
-    """What a finished cell measured, with the accuracy of its predictions."""
+def measured(predictions: Predictions, loss: float | None = None) -> Measured:
+    """What a finished cell measured, with its predictions' accuracy, and their loss unless one is given."""
     steps = StepTimes(
         batch=32,
         first_seconds=2.0,
@@ -175,7 +181,7 @@ def measured(predictions: Predictions, loss: float = 0.2) -> Measured:
         best=epoch(2, loss=0.2, validation_loss=0.3),
         chosen=epoch(2, loss=0.2, validation_loss=0.3),
         test_accuracy=float(predictions.correct.mean()),
-        test_loss=loss,
+        test_loss=own_loss(predictions) if loss is None else loss,
         test_images=len(predictions.ids),
         parameters=218_544,
         parameters_trainable=66_000,
@@ -273,7 +279,7 @@ def failed_record(status: str, reason: str, **changed: Any) -> Record:
 Row = tuple[Record, Predictions | None]
 
 
-def row(predictions: Predictions, loss: float = 0.2, **changed: Any) -> Row:
+def row(predictions: Predictions, loss: float | None = None, **changed: Any) -> Row:
     """A finished record and its predictions."""
     return record(measured=measured(predictions, loss), **changed), predictions
 

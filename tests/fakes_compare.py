@@ -53,7 +53,7 @@ def trial(
         changed.setdefault("strategy", "fine-tuning")
     predictions = answers(right, IMAGES, first=first)
     best = min(history, key=lambda each: each.validation_loss or 0.0) if history else None
-    found = measured(predictions, loss=1 - right / IMAGES).model_copy(
+    found = measured(predictions).model_copy(
         update={
             "history": tuple(history),
             "best": best,

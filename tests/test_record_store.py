@@ -55,7 +55,7 @@ def test_a_damaged_record_is_an_error_that_names_the_file(tmp_path: Path, conten
     with pytest.raises(UserError) as caught:
         list(RecordStore(tmp_path).load())
     message = str(caught.value)
-    assert message.startswith(f"{tmp_path / 'bad.json'}: not a record of schema version 1: ")
+    assert message.startswith(f"{tmp_path / 'bad.json'}: damaged, and no record any more: ")
     assert "Delete the file" in message
 
 

@@ -91,11 +91,12 @@ def margin_changes(baseline: Side, current: Side) -> Iterator[Finding]:
         ours, theirs = baseline.margins(name), current.margins(name) if name in there else {}
         for field, value in theirs.items():
             if value != ours[field]:
+                of = metric(field)
                 yield Finding(
                     kind="margin",
                     severity="changed",
-                    message=f"the margin of {metric(field).label} is {value:g} now; "
-                    f"the baseline's counts, {ours[field]:g}",
+                    message=f"the margin of {of.label} is {of.margin_text(value)} now; "
+                    f"the baseline's counts, {of.margin_text(ours[field])}",
                     cells=(name,),
                     field=field,
                     before=ours[field],

@@ -18,10 +18,10 @@ from harness.comparison.sides import (
     Side,
     kind_of_runs,
     read_side,
-    require_one_matrix,
+    require_common_cells,
 )
 from harness.comparison.structure import structure
-from harness.comparison.times import comparable_times, times
+from harness.comparison.times import comparable_times, resolution, times
 from harness.comparison.timings import (
     TimedPair,
     advisory_times,
@@ -60,25 +60,28 @@ def compare_folders(baseline: Path, current: Path, *, dedicated: bool = False) -
 
 def _trainings(baseline: Side, current: Side, *, where: Path) -> Judgement:
     matrices = baseline.facts.matrix, current.facts.matrix
-    require_one_matrix(*matrices, baseline.planned, current.planned, where=where)
+    require_common_cells(*matrices, baseline.planned, current.planned, where=where)
     pairs = matched(baseline, current)
     _require_same_images(pairs, where)
     found = [*lone_cells(baseline, current), *margin_changes(baseline, current)]
+    # First what was made otherwise: it is what a reader of the rest asks for.
+    for pair in pairs:
+        found += setup(pair)
     done = [pair for pair in pairs if pair.ended_ok]
+    resolved = resolution(done)
     for pair in done:
         before, after = pair.before, pair.after
         found += structure(pair)
         found += scores(pair, baseline.predictions(before), current.predictions(after))
         found += gap(pair)
         found += memory(pair.name, before.memory, after.memory, pair.margins["peak_memory_bytes"])
-        found += times(pair)
+        found += times(pair, resolved)
     found += idle_seeds(baseline, current)
-    for pair in pairs:
-        found += setup(pair)
     return Judgement(
         baseline=baseline.told,
         current=current.told,
         cells=_both(baseline.planned, current.planned),
+        planned=_either(baseline.planned, current.planned),
         findings=by_worst(folded(found)),
         figures={pair.name: _figures(pair) for pair in done},
     )
@@ -86,7 +89,7 @@ def _trainings(baseline: Side, current: Side, *, where: Path) -> Judgement:
 
 def _timings(baseline: Path, current: Path, *, dedicated: bool) -> Judgement:
     ours, theirs = read_timing_side(baseline, is_baseline=True), read_timing_side(current, is_baseline=False)
-    require_one_matrix(
+    require_common_cells(
         ours.facts.matrix, theirs.facts.matrix, ours.facts.keys, theirs.facts.keys, where=current
     )
     pairs = timed_pairs(ours, theirs)
@@ -102,6 +105,7 @@ def _timings(baseline: Path, current: Path, *, dedicated: bool) -> Judgement:
         baseline=told(ours),
         current=told(theirs),
         cells=_both(ours.facts.keys, theirs.facts.keys),
+        planned=_either(ours.facts.keys, theirs.facts.keys),
         findings=by_worst(folded(found)),
         figures={pair.name: _timing_figures(pair) for pair in pairs},
         dedicated=dedicated,
@@ -122,6 +126,10 @@ def _require_same_images(pairs: Iterable[Pair], where: Path) -> None:
 def _both(before: Iterable[str], after: Iterable[str]) -> tuple[str, ...]:
     there = set(after)
     return tuple(name for name in before if name in there)
+
+
+def _either(before: Iterable[str], after: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*before, *after)))
 
 
 def _figures(pair: Pair) -> tuple[Figure, ...]:

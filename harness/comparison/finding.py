@@ -19,6 +19,7 @@ __all__ = [
     "Value",
     "by_worst",
     "folded",
+    "untold",
     "value_text",
 ]
 
@@ -87,13 +88,14 @@ class Told:
 class Judgement:
     """Two runs compared: every finding, the worst first.
 
-    `cells` are the names that both runs planned, `figures` what is shown of those with a result in both.
-    `dedicated` says that times were a gate.
+    `cells` are the names that both runs planned, `planned` those that either did, `figures` what is shown of
+    those with a result in both.  `dedicated` says that times were a gate.
     """
 
     baseline: Told
     current: Told
     cells: tuple[str, ...]
+    planned: tuple[str, ...]
     findings: tuple[Finding, ...]
     figures: dict[str, tuple[Figure, ...]]
     dedicated: bool = False
@@ -101,6 +103,10 @@ class Judgement:
     def of(self, severity: Severity) -> tuple[Finding, ...]:
         """The findings of that severity."""
         return tuple(each for each in self.findings if each.severity == severity)
+
+    def cells_of(self, severity: Severity) -> tuple[str, ...]:
+        """The cells that findings of that severity concern, each once."""
+        return tuple(dict.fromkeys(name for each in self.of(severity) for name in each.cells))
 
     @property
     def exit_code(self) -> int:
@@ -126,6 +132,12 @@ def value_text(value: Value) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else quoted(value)
+
+
+def untold(cell: str, kind: Kind, field: str, words: str) -> Finding:
+    """A fact that the current run tells and the baseline does not, so that nothing holds it to anything."""
+    message = f"{words}: not told in the baseline, so it is not compared"
+    return Finding(kind, "undecided", message, (cell,), field)
 
 
 def folded(findings: Iterable[Finding]) -> list[Finding]:

@@ -5,7 +5,8 @@ Other machines are compared too: what a cell takes is its arrays, and those are 
 
 from collections.abc import Iterator
 
-from harness.comparison.finding import Finding, Severity
+from harness.comparison.finding import Finding, Severity, untold
+from harness.metrics import metric
 from harness.records import Memory
 
 __all__ = ["growth", "memory"]
@@ -24,7 +25,11 @@ def memory(cell: str, before: Memory | None, after: Memory | None, margin: float
     memory (anonymous, resident) are those of two systems, and are not compared.
     """
     ours, theirs = growth(before), growth(after)
-    if before is None or ours is None or (after is not None and before.kind != after.kind):
+    if before is None or ours is None:
+        if theirs is not None:
+            yield untold(cell, "memory", "peak_memory_bytes", "own memory")
+        return
+    if after is not None and before.kind != after.kind:
         return
     severity: Severity = "regression"
     if theirs is None:
@@ -32,7 +37,7 @@ def memory(cell: str, before: Memory | None, after: Memory | None, margin: float
     else:
         told = (
             f"{ours / 1e6:,.0f} to {theirs / 1e6:,.0f} MB: {100 * (theirs / ours - 1):+.0f} %, "
-            f"margin {100 * margin:.0f} %"
+            f"margin {metric('peak_memory_bytes').margin_text(margin)}"
         )
         if theirs <= ours * (1 + margin):
             if ours <= theirs * (1 + margin):

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.comparison.cells import Pair
-from harness.comparison.finding import Finding, Severity
+from harness.comparison.finding import Finding, Severity, untold
+from harness.comparison.own_scores import own_scores
 from harness.metrics import Metric, metric
 from harness.records import Predictions
 from harness.statistics import Interval, compare, mean_interval
@@ -24,12 +25,6 @@ __all__ = ["non_inferiority", "scores"]
 
 _ROUNDING = 1e-9
 """What floating point adds to a difference of shares: 0.93 - 0.91 is more than 0.02."""
-
-_OWN_ACCURACY = 1e-6
-"""How far a recorded accuracy may lie from that of its predictions: float32 carries it to 1e-7."""
-
-_OWN_LOSS = 1e-4
-"""How far a recorded loss may lie from that of its predictions, which are kept as float32."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +89,7 @@ def _accuracy(pair: Pair, asked: _Asked) -> Iterator[Finding]:
     ) and np.array_equal(before.labels, after.labels):
         return
     found = compare(after.correct, before.correct)
-    values = _accuracy_of(before), _accuracy_of(after)
+    values = float(before.correct.mean()), float(after.correct.mean())
     yield _judged(pair, metric("test_accuracy"), values, found.difference, found.interval)
 
 
@@ -124,7 +119,7 @@ def _judged(
         kind="loss" if lower else "accuracy",
         severity=non_inferiority(gain, low, margin),
         message=f"{of.label} {of.text(values[0])} to {of.text(values[1])}{shown}: {_signed(of, difference)} "
-        f"{unit}, 95 % interval {ends}, margin {of.scale * margin:g} {unit}",
+        f"{unit}, 95 % interval {ends}, margin {of.margin_text(margin)}",
         cells=(pair.name,),
         field=of.name,
         unit=of.export_unit,
@@ -142,33 +137,25 @@ def _signed(of: Metric, difference: float) -> str:
 
 
 def _own_scores(pair: Pair, before: Predictions, after: Predictions) -> Iterator[Finding]:
-    """A recorded accuracy or loss that is not that of the predictions beside it, if it once was."""
-    for name, allowed in (("test_accuracy", _OWN_ACCURACY), ("test_loss", _OWN_LOSS)):
-        of, own = metric(name), _OWN[name]
-        was, told, given = of.value(pair.before), of.value(pair.after), own(after)
-        sound = was is not None and abs(was - own(before)) <= allowed
-        if sound and (told is None or abs(told - given) > allowed):
+    """A recorded accuracy or loss that is not that of the predictions beside it, or is told by one run alone.
+
+    A baseline that contradicts its predictions is refused where it is read.
+    """
+    for was, now in zip(own_scores(pair.before, before), own_scores(pair.after, after), strict=True):
+        of = now.metric
+        if not now.agrees and (was.recorded, now.recorded) != (None, None):
             yield Finding(
                 kind="record",
                 severity="regression",
-                message=f"{of.label} is recorded as {of.text(told)}; its predictions give {of.text(given)}",
+                message=now.told,
                 cells=(pair.name,),
-                field=name,
+                field=of.name,
                 unit=of.export_unit,
-                before=given,
-                after=told,
+                before=now.given,
+                after=now.recorded,
             )
-
-
-def _accuracy_of(found: Predictions) -> float:
-    return float(found.correct.mean())
-
-
-def _loss_of(found: Predictions) -> float:
-    return float(_losses(found).mean())
-
-
-_OWN = {"test_accuracy": _accuracy_of, "test_loss": _loss_of}
+        elif was.recorded is None and now.recorded is not None:
+            yield untold(pair.name, "record", of.name, of.label)
 
 
 def _losses(found: Predictions) -> NDArray[np.float64]:

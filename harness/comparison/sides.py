@@ -1,6 +1,7 @@
 """The two runs that are compared, read and checked: what cannot be compared is said here, with the reason."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from harness.comparison.finding import Told
+from harness.comparison.own_scores import own_scores
 from harness.errors import EXIT_NO_BASELINE, EXIT_NOT_COMPARABLE, UserError, few
 from harness.metrics import MARGINS
 from harness.record_store import RecordStore, schema_version
@@ -23,8 +25,10 @@ __all__ = [
     "Side",
     "kind_of_runs",
     "read_side",
-    "require_one_matrix",
+    "require_common_cells",
     "require_version",
+    "require_whole",
+    "required_of_baseline",
 ]
 
 Runs = Literal["trainings", "timings"]
@@ -49,6 +53,7 @@ class Side:
     facts: RunFacts
     records: dict[str, Record]
     store: RecordStore
+    is_baseline: bool
 
     @property
     def planned(self) -> tuple[str, ...]:
@@ -72,12 +77,27 @@ class Side:
         return {cell.name: cell.margins for cell in self.facts.cells}
 
     def predictions(self, record: Record) -> Predictions:
-        """The test predictions of a record that ended ok; raises `UserError` where they cannot be read."""
+        """The test predictions of a record that ended ok.
+
+        Raises `UserError` where they cannot be read, and for a baseline whose record contradicts them: of the
+        current run that is a finding.
+        """
+        if self.is_baseline:
+            with required_of_baseline(self.store.folder.parent):
+                return self._predictions(record)
+        return self._predictions(record)
+
+    def _predictions(self, record: Record) -> Predictions:
         found = self.store.predictions(record)
-        classes = found.probabilities.shape[1]
+        classes, problem = found.probabilities.shape[1], ""
         if not all(0 <= label < classes for label in np.unique(found.labels)):
+            problem = f"the predictions of {record.name} are of fewer classes than their labels"
+        elif self.is_baseline:
+            wrong = [each for each in own_scores(record, found) if not each.agrees]
+            problem = next((f"{record.name}: {each.told}" for each in wrong if each.recorded is not None), "")
+        if problem:
             raise UserError(
-                f"the predictions of {record.name} are of fewer classes than their labels",
+                problem,
                 where=str(self.store.folder / f"{record.file_stem}.npz"),
                 hint=f"Delete {record.file_stem}.json beside it; the next run makes both again.",
             )
@@ -122,7 +142,16 @@ def read_side(path: Path, *, is_baseline: bool) -> Side:
     Raises `NotComparableError` for records of another schema version, which must not read as cells that are
     missing; without any record `NoBaselineError`, or `UserError` for the current run; and `UserError` for
     what is damaged.
+
+    A baseline must be whole: a cell whose record is lost from it would never be judged again.
     """
+    if is_baseline:
+        with required_of_baseline(path):
+            return _read_side(path, is_baseline=True)
+    return _read_side(path, is_baseline=False)
+
+
+def _read_side(path: Path, *, is_baseline: bool) -> Side:
     folder = RunFolder(path)
     require_version([path / "run.json"], SCHEMA_VERSION)
     facts = folder.facts()
@@ -142,7 +171,33 @@ def read_side(path: Path, *, is_baseline: bool) -> Side:
             where=str(path),
             hint="Run its matrix again; finished cells are kept.",
         )
-    return Side(facts, {record.name: record for record in records}, folder.records)
+    there = {record.name: record for record in records}
+    if is_baseline:
+        require_whole(path, [cell.name for cell in facts.cells], there)
+    return Side(facts, there, folder.records, is_baseline)
+
+
+@contextmanager
+def required_of_baseline(path: Path) -> Iterator[None]:
+    """Say of what cannot be read how a baseline is mended: by no means by deleting a part of it."""
+    try:
+        yield
+    except (NoBaselineError, NotComparableError):
+        raise
+    except UserError as error:
+        raise UserError(error.problem, where=error.where, hint=_restore(path)) from None
+
+
+def require_whole(path: Path, planned: Sequence[str], there: Container[str]) -> None:
+    """Raise `NoBaselineError` for a baseline that lacks the record of a cell that it planned."""
+    lost = [name for name in planned if name not in there]
+    if lost:
+        raise NoBaselineError(
+            f"no baseline for {len(lost):,} of {counted(len(planned), 'cell')}, which have no record: "
+            f"{few(lost, shown=2)}",
+            where=str(path),
+            hint=f"{_restore(path)} A run that was interrupted is finished by running its matrix again.",
+        )
 
 
 def require_version(files: Iterable[Path], expected: int) -> None:
@@ -160,12 +215,12 @@ def require_version(files: Iterable[Path], expected: int) -> None:
             )
 
 
-def require_one_matrix(
+def require_common_cells(
     baseline: str, current: str, before: Iterable[str], after: Iterable[str], *, where: Path
 ) -> None:
-    """Raise `NotComparableError` for runs of matrices of different names without a cell in common."""
+    """Raise `NotComparableError` for runs of matrices (by their names) without a cell in common."""
     ours, theirs = list(before), list(after)
-    if baseline == current or not set(ours).isdisjoint(theirs):
+    if not set(ours).isdisjoint(theirs):
         return
     raise NotComparableError(
         f"matrix {current!r} has no cell in common with the baseline's, {baseline!r}",
@@ -189,6 +244,13 @@ def _no_baseline(path: Path, problem: str) -> NoBaselineError:
     return NoBaselineError(
         f"no baseline: this folder {problem}",
         where=str(path),
-        hint="A baseline is the folder of a run that somebody chose, kept as `transferbench publish RUN "
-        "--results DIR` writes it to DIR/records. Make one of a run that is known to be good, and commit it.",
+        hint="A baseline is the folder of a finished run that is known to be good: name one. The project's "
+        "own is made by `nox -s update-baseline`, and committed.",
+    )
+
+
+def _restore(path: Path) -> str:
+    return (
+        f"Restore the baseline as it was kept (with git: `git checkout -- {path}`), or name the folder of "
+        "another run that is known to be good; `nox -s update-baseline` makes the project's own anew."
     )

@@ -3,6 +3,7 @@
 Where the recipe was changed, what the changed field decides is told as that change's doing and fails nothing:
 a longer schedule has more epochs.  All else stays exact, so a changed recipe hides no mistake beside it.
 A fact that the baseline tells and the current record does not is lost, and fails: no check may fall silent.
+One that the current record alone tells is held to nothing, and that is said.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,10 +12,10 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from harness.comparison.cells import Pair
-from harness.comparison.finding import Finding, Value, value_text
+from harness.comparison.finding import Finding, Value, untold, value_text
 from harness.recipes import recipe_changes
 from harness.records import Record
-from harness.strategies import Phase
+from harness.strategies import Phase, strategy
 from harness.text import quoted
 
 __all__ = ["differs", "structure"]
@@ -23,37 +24,32 @@ __all__ = ["differs", "structure"]
 def structure(pair: Pair) -> Iterator[Finding]:
     """Whatever of the structure of one cell is another now; a value that the current record lacks is lost.
 
-    What older records do not tell is compared where the baseline tells it.  No change of the recipe or of a
-    version decides that a value is lost.
+    No change of the recipe or of a version decides that a value is lost.
     """
-    changes = [name for name, _, _ in recipe_changes(pair.before.recipe, pair.after.recipe)]
+    changes = [
+        name for name, _, _ in recipe_changes(pair.before.recipe, pair.after.recipe) if _has_part(pair, name)
+    ]
     for found in _differences(pair):
-        because = "" if found.after is None else _decided(found.field, changes, pair)
+        because = "" if None in (found.before, found.after) else _decided(found.field, changes, pair)
         if because:
-            message = f"{found.message}; {because} decides it"
-            yield replace(found, severity="changed", message=message)
+            yield replace(found, severity="changed", message=f"{found.message}; {because}")
         else:
             yield found
 
 
 def _differences(pair: Pair) -> Iterator[Finding]:
-    for field, words, value in _EXACT:
+    for field, words, value in _FACTS:
         before, after = value(pair.before), value(pair.after)
-        if before != after:
+        if before != after and (field != "frozen_sha256" or None in (before, after) or _frozen_alike(pair)):
             yield differs(pair.name, field, words, before, after)
-    for field, words, value in _WHERE_BASELINE_TELLS:
-        before, after = value(pair.before), value(pair.after)
-        if before is not None and before != after:
-            yield differs(pair.name, field, words, before, after)
-    before, after = _frozen(pair.before), _frozen(pair.after)
-    if before != after and (after is None or _frozen_alike(pair)):
-        yield differs(pair.name, "frozen_sha256", "the hash of what is frozen", before, after)
     if pair.before.phases != pair.after.phases:
         yield differs(pair.name, "phases", "what is trained, by phase", *_phase_changes(pair))
 
 
 def differs(cell: str, field: str, words: str, before: Value, after: Value) -> Finding:
-    """A fact of a cell that must be exactly the same, and is not; one that is None now is no longer told."""
+    """A fact of a cell that must be exactly the same, and is not; one that is None is not told."""
+    if before is None:
+        return untold(cell, "structure", field, f"{words} ({value_text(after)} now)")
     lost = f"no longer told: {words} ({value_text(before)} in the baseline)"
     return Finding(
         kind="structure",
@@ -67,9 +63,9 @@ def differs(cell: str, field: str, words: str, before: Value, after: Value) -> F
 
 
 _SCHEDULES = ("*.epochs", "*.patience", "*.steps_per_epoch", "*.warm_up_epochs", "*.learning_rate")
-_WHAT_TRAINS = ("head", "augmented_head", "drop_blocks", "fine_tuning_start")
+_WHAT_TRAINS = ("head", "drop_blocks", "fine_tuning_start")
 _DECIDES: Final[dict[str, tuple[str, ...]]] = {
-    "parameters": ("head", "augmented_head", "drop_blocks"),
+    "parameters": ("head", "drop_blocks"),
     "parameters_trainable": _WHAT_TRAINS,
     "boundary": ("drop_blocks",),
     "variables_trained": _WHAT_TRAINS,
@@ -84,15 +80,35 @@ _DECIDES: Final[dict[str, tuple[str, ...]]] = {
 }
 """Which fields of a recipe decide a fact of the structure, as patterns; of what is not here none does."""
 
+_PHASES_ALONE = (*_SCHEDULES, "fine_tuning_start")
+"""The fields that decide what they decide by the phases of a strategy, and nothing in those without them."""
+
+
+def _has_part(pair: Pair, name: str) -> bool:
+    """Whether a changed field of the recipe has a part in this cell: another strategy's schedule has none."""
+    if not any(fnmatchcase(name, each) for each in _PHASES_ALONE):
+        return True
+    field, cell = name.partition(".")[0], pair.before.cell
+    ours, theirs = pair.before.recipe, pair.after.recipe
+    phases = strategy(cell.strategy).phases
+    # Either recipe with the other's field: where a schedule comes into use by another change, one tells.
+    return any(
+        phases(recipe.model_copy(update={field: getattr(other, field)}), cell.depth)
+        != phases(recipe, cell.depth)
+        for recipe, other in ((ours, theirs), (theirs, ours))
+    )
+
 
 def _decided(fact: str, changes: list[str], pair: Pair) -> str:
-    """What was changed on purpose and decides a fact, in words; "" where nothing of the kind was."""
+    """What was changed on purpose and decides a fact, as a clause; "" where nothing of the kind was."""
     decides = [name for name in changes if any(fnmatchcase(name, each) for each in _DECIDES.get(fact, ()))]
     if decides:
-        return "the recipe's " + ", ".join(quoted(name) for name in decides)
+        verb = "decides" if len(decides) == 1 else "decide"
+        return f"the recipe's {' and '.join(quoted(name) for name in decides)} {verb} it"
     # Decoders of one format may round otherwise; what that costs, accuracy and loss tell.
     decoder = [record.environment.libraries.get("pillow") for record in (pair.before, pair.after)]
-    return "the version of `pillow`" if fact == "pixels_sha256" and decoder[0] != decoder[1] else ""
+    other = fact == "pixels_sha256" and decoder[0] != decoder[1]
+    return "the version of `pillow` decides it" if other else ""
 
 
 def _measured(field: str) -> Callable[[Record], Value]:
@@ -112,18 +128,6 @@ def _images_seen(record: Record) -> str | None:
         different = ", ".join(f"{count:,}" for count in dict.fromkeys(images))
         told.append(f"{name} {different}" + ("" if name in patient else f" in {len(images)} epochs"))
     return "; ".join(told) or None
-
-
-_EXACT: tuple[tuple[str, str, Callable[[Record], Value]], ...] = (
-    ("parameters", "parameters", _measured("parameters")),
-    ("parameters_trainable", "trainable parameters", _measured("parameters_trainable")),
-    ("boundary", "the first layer that trains", _measured("boundary")),
-    ("variables_trained", "variables that train", _measured("variables_trained")),
-    ("variables_moved", "variables that training moved", _measured("variables_moved")),
-    ("test_images", "test images", _measured("test_images")),
-    ("images", "images trained on, by phase", _images_seen),
-    ("jit", "compiled by XLA", _measured("jit")),
-)
 
 
 def _traces(record: Record) -> str | None:
@@ -153,17 +157,27 @@ def _by_phase(epochs: Sequence[tuple[str, float | None]], digits: str) -> str | 
     return "; ".join(f"{name} {'none' if value is None else format(value, digits)}" for name, value in told)
 
 
-_WHERE_BASELINE_TELLS: tuple[tuple[str, str, Callable[[Record], str | None]], ...] = (
+def _frozen(record: Record) -> str | None:
+    found = record.measured.frozen_sha256
+    return found[:12] if found else None
+
+
+_FACTS: tuple[tuple[str, str, Callable[[Record], Value]], ...] = (
+    ("parameters", "parameters", _measured("parameters")),
+    ("parameters_trainable", "trainable parameters", _measured("parameters_trainable")),
+    ("boundary", "the first layer that trains", _measured("boundary")),
+    ("variables_trained", "variables that train", _measured("variables_trained")),
+    ("variables_moved", "variables that training moved", _measured("variables_moved")),
+    ("test_images", "test images", _measured("test_images")),
+    ("images", "images trained on, by phase", _images_seen),
+    ("jit", "compiled by XLA", _measured("jit")),
     ("train_traces", "how often the train step was traced, by phase", _traces),
     ("validation_images", "images validated on, by phase", _validated),
     ("pixels_sha256", "the hash of the decoded images", _pixels),
     ("learning_rate", "learning rates that the optimizer had, by phase", _rates),
+    ("frozen_sha256", "the hash of what is frozen", _frozen),
 )
-
-
-def _frozen(record: Record) -> str | None:
-    found = record.measured.frozen_sha256
-    return found[:12] if found else None
+"""The facts of the structure, each None where a record does not tell it."""
 
 
 def _frozen_alike(pair: Pair) -> bool:

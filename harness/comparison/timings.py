@@ -10,7 +10,12 @@ from harness.comparison.cells import ended, lone
 from harness.comparison.finding import Finding, Told, Value
 from harness.comparison.memory import memory
 from harness.comparison.setup import environment_findings
-from harness.comparison.sides import NoBaselineError, require_version
+from harness.comparison.sides import (
+    NoBaselineError,
+    require_version,
+    require_whole,
+    required_of_baseline,
+)
 from harness.comparison.structure import differs
 from harness.errors import UserError
 from harness.metrics import MARGINS
@@ -48,16 +53,21 @@ def read_timing_side(path: Path, *, is_baseline: bool) -> Timings:
     """Read a timing run.
 
     Raises `NotComparableError` for another schema version, `NoBaselineError` for a baseline without any
-    record, and `UserError` for what is damaged and for a current run without any.
+    record or that lacks one of a cell, and `UserError` for what is damaged and for a current run without any.
     """
     folder = TimingFolder(path)
     require_version([folder.facts_file, *sorted(folder.records.glob("*.json"))], _SCHEMA)
-    try:
+    if not is_baseline:
         return read_timings(folder)
-    except UserError as error:
-        if is_baseline and not any(folder.records.glob("*.json")):
-            raise NoBaselineError(error.problem, where=error.where, hint=error.hint) from None
-        raise
+    with required_of_baseline(path):
+        try:
+            found = read_timings(folder)
+        except UserError as error:
+            if not any(folder.records.glob("*.json")):
+                raise NoBaselineError(error.problem, where=error.where, hint=error.hint) from None
+            raise
+    require_whole(path, list(found.facts.keys), {record.name for record in found.records})
+    return found
 
 
 def told(found: Timings) -> Told:

@@ -47,8 +47,10 @@ _COLOURS: dict[Severity, str] = {
 def verdict(found: Judgement) -> str:
     """What the comparison amounts to, in a line."""
     worse, undecided = found.of("regression"), found.of("undecided")
-    head = counted(len(worse), "regression") if worse else "No regression"
-    parts = [f"{head} in {counted(len(found.cells), 'cell')} of {quoted(found.current.matrix)}"]
+    cells = f"{counted(len(found.planned), 'cell')} of {quoted(found.current.matrix)}"
+    concerned = len(found.cells_of("regression"))
+    head = f"{counted(len(worse), 'regression')} in {concerned:,} of" if worse else "No regression in"
+    parts = [f"{head} {cells}"]
     parts += [f"{len(undecided)} undecided"] if undecided else []
     changed = found.of("changed")
     parts += [f"{counted(len(changed), 'change')} of the set-up"] if changed else []
@@ -73,7 +75,8 @@ def render_findings(found: Judgement) -> str:
 
 def render_refusal(error: UserError) -> str:
     """What stands in a comment where nothing could be compared."""
-    told = [quoted(line, longest=600) for line in (error.problem, error.hint) if line]
+    problem = f"{error.where}: {error.problem}" if error.where else error.problem
+    told = [quoted(line, longest=600) for line in (problem, error.hint) if line]
     return "### Not compared\n\n" + "\n\n".join(told) + "\n"
 
 

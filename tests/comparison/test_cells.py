@@ -82,7 +82,7 @@ def test_the_margins_of_a_pair_are_the_baselines(tmp_path: Path):
     assert (pair.margins["test_accuracy"], pair.margins["test_loss"]) == (0.25, 0.05)
     (one,) = margin_changes(*both)
     assert (one.severity, one.field, one.before, one.after) == ("changed", "test_accuracy", 0.25, 0.75)
-    assert one.message == "the margin of test accuracy is 0.75 now; the baseline's counts, 0.25"
+    assert one.message == "the margin of test accuracy is 75 points now; the baseline's counts, 25 points"
 
 
 def test_the_usual_margins_count_where_a_run_keeps_none(tmp_path: Path):

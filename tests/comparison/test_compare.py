@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import Row, epoch, failed_record
+from fakes import Row, epoch, failed_record, finished_run
 from fakes_compare import DISTURBED, steps, trial
 from fakes_judged import ELSEWHERE, changed, judged, kinds, usual_rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.comparison.sides import NotComparableError
+from harness.comparison.compare import compare_folders
+from harness.comparison.sides import NoBaselineError, NotComparableError
 from harness.errors import UserError
 
 rows = st.lists(
@@ -84,7 +85,7 @@ def test_another_machine_makes_times_incomparable_and_nothing_else(tmp_path: Pat
     (figures,) = found.figures.values()
     assert {figure.heading: (figure.before, figure.after) for figure in figures} == {
         "test accuracy (%)": ("95.0", "90.0"),
-        "test loss": ("0.050", "0.100"),
+        "test loss": ("0.215", "0.325"),
         "train (ms/step)": ("-", "-"),
         "inference (ms/step)": ("-", "-"),
         "own memory (MB)": ("600", "8,400"),
@@ -110,12 +111,13 @@ def test_twice_the_memory_is_a_regression(tmp_path: Path):
         ({}, {"memory": None}),
     ],
 )
-def test_a_measurement_that_is_lost_fails_the_comparison_and_one_that_is_won_does_not(
+def test_a_measurement_that_is_lost_fails_and_one_that_is_won_is_undecided(
     told: dict[str, Any], lost: dict[str, Any], tmp_path: Path
 ):
     before, after = changed(trial(900), **told), changed(trial(900), **lost)
     assert judged(tmp_path / "lost", [before], [after]).exit_code == 1
-    assert judged(tmp_path / "won", [after], [before]).findings == ()
+    won = judged(tmp_path / "won", [after], [before])
+    assert (won.exit_code, {each.severity for each in won.findings}) == (0, {"undecided"})
 
 
 def test_a_step_that_is_no_longer_timed_is_undecided_and_fails_nothing(tmp_path: Path):
@@ -156,3 +158,45 @@ def test_dedicated_is_refused_for_trainings_with_what_to_do(tmp_path: Path):
     with pytest.raises(UserError, match="these are runs of trainings") as caught:
         judged(tmp_path, [trial(900)], [trial(900)], dedicated=True)
     assert "transferbench time" in caught.value.hint
+
+
+def test_a_record_that_is_lost_from_the_baseline_is_no_improvement(tmp_path: Path):
+    finished_run(tmp_path / "baseline", usual_rows())
+    finished_run(tmp_path / "current", usual_rows())
+    next(tmp_path.glob("baseline/records/VGG16*.json")).unlink()
+    with pytest.raises(NoBaselineError, match="no baseline for 1 of 3 cells, which have no record: VGG16/"):
+        compare_folders(tmp_path / "baseline", tmp_path / "current")
+
+
+def test_a_score_that_contradicts_the_predictions_beside_it_is_refused_of_the_baseline_alone(tmp_path: Path):
+    good, wrong = trial(900), changed(trial(900), test_accuracy=0.95)
+    with pytest.raises(UserError, match=r"recorded as 95.0; its predictions give 90.0") as caught:
+        judged(tmp_path / "baseline", [wrong], [good])
+    assert "git checkout" in caught.value.hint
+    assert "Delete" not in caught.value.hint
+    found = judged(tmp_path / "current", [good], [wrong])
+    assert kinds(found.findings) == [("record", "regression", "test_accuracy")]
+
+
+def test_runs_of_one_matrix_without_a_common_cell_are_not_comparable(tmp_path: Path):
+    with pytest.raises(NotComparableError, match="has no cell in common"):
+        judged(tmp_path, [trial(900)], [trial(900, backbone="VGG16")])
+
+
+def test_what_was_made_otherwise_stands_before_what_follows_from_it(tmp_path: Path):
+    before = trial(900)
+    head = before[0].recipe.model_copy(update={"head": "gap-linear"})
+    found = judged(tmp_path, [before], [changed(before, recipe=head, parameters=1)])
+    assert [each.field for each in found.of("changed")] == ["recipe.head", "parameters"]
+
+
+def test_times_are_held_to_what_the_two_runs_themselves_resolve(tmp_path: Path):
+    def rows(*milliseconds: float) -> list[Row]:
+        times = enumerate(map(steps, milliseconds))
+        return [trial(900, seed=seed, first=seed, train=each) for seed, each in times]
+
+    before = rows(*[20.0] * 8)
+    quiet = judged(tmp_path / "quiet", before, rows(*[20.0] * 7, 30.0))
+    loud = judged(tmp_path / "loud", before, rows(14, 28, 20, 13, 30, 20, 16, 30.0))
+    assert [each.field for each in quiet.of("advisory")] == ["train_ms"]
+    assert loud.of("advisory") == ()

@@ -57,14 +57,19 @@ def test_the_margin_counts():
     [
         (own(100), own(500, "resident")),
         (own(100), own(0, "resident")),
-        (None, own(500)),
         (None, None),
-        (own(0), own(500)),
         (own(0), None),
     ],
 )
 def test_what_cannot_be_compared_is_not(before: Memory | None, after: Memory | None):
     assert found(before, after) == []
+
+
+@pytest.mark.parametrize("before", [None, own(0)])
+def test_memory_that_the_baseline_does_not_tell_is_held_to_nothing_and_that_is_said(before: Memory | None):
+    (one,) = found(before, own(500))
+    assert (one.severity, one.field) == ("undecided", "peak_memory_bytes")
+    assert one.message == "own memory: not told in the baseline, so it is not compared"
 
 
 @pytest.mark.parametrize("after", [None, own(0), own(-5)])

@@ -13,7 +13,7 @@ from harness.comparison.sides import (
     NotComparableError,
     kind_of_runs,
     read_side,
-    require_one_matrix,
+    require_common_cells,
     require_version,
 )
 from harness.errors import UserError
@@ -57,7 +57,7 @@ def test_no_baseline_is_told_with_how_to_make_one(tmp_path: Path, made: bool, to
         put(tmp_path / "nothing" / "notes.txt", b"x")
     with pytest.raises(NoBaselineError, match=f"no baseline: this folder {told}") as caught:
         kind_of_runs(tmp_path / "nothing", current, dedicated=False)
-    assert (caught.value.exit_code, "transferbench publish" in caught.value.hint) == (4, True)
+    assert (caught.value.exit_code, "nox -s update-baseline" in caught.value.hint) == (4, True)
 
 
 def test_a_baseline_without_records_is_none(tmp_path: Path):
@@ -104,7 +104,7 @@ def test_a_record_of_another_schema_version_is_not_a_missing_cell(tmp_path: Path
 def test_a_damaged_record_is_told_as_everywhere(tmp_path: Path):
     _, current = two(tmp_path)
     next(current.glob("records/*.json")).write_text("{")
-    with pytest.raises(UserError, match="not a record of schema version 1"):
+    with pytest.raises(UserError, match="damaged, and no record any more"):
         read_side(current, is_baseline=False)
 
 
@@ -119,9 +119,10 @@ def test_a_stale_record_of_an_earlier_plan_is_not_read(tmp_path: Path):
 
 def test_other_matrices_without_a_cell_in_common_are_not_comparable():
     with pytest.raises(NotComparableError, match="matrix 'b' has no cell in common with the baseline's, 'a'"):
-        require_one_matrix("a", "b", ["x"], ["y"], where=Path("run"))
-    require_one_matrix("a", "b", ["x", "z"], ["z"], where=Path("run"))
-    require_one_matrix("a", "a", ["x"], ["y"], where=Path("run"))
+        require_common_cells("a", "b", ["x"], ["y"], where=Path("run"))
+    require_common_cells("a", "b", ["x", "z"], ["z"], where=Path("run"))
+    with pytest.raises(NotComparableError, match="matrix 'a' has no cell in common"):
+        require_common_cells("a", "a", ["x"], ["y"], where=Path("run"))
 
 
 def test_what_is_damaged_is_left_to_those_who_read_it(tmp_path: Path):
@@ -136,3 +137,24 @@ def test_predictions_of_fewer_classes_than_their_labels_are_refused(tmp_path: Pa
     side = read_side(tmp_path, is_baseline=True)
     with pytest.raises(UserError, match="are of fewer classes than their labels"):
         side.predictions(record)
+
+
+def test_a_baseline_without_the_record_of_a_planned_cell_is_none_and_a_current_run_without_it_is_read(
+    tmp_path: Path,
+):
+    path = finished_run(tmp_path, [ROW], missing=["lost"]).path
+    with pytest.raises(NoBaselineError, match="for 1 of 2 cells, which have no record: lost") as caught:
+        read_side(path, is_baseline=True)
+    assert f"git checkout -- {path}" in caught.value.hint
+    assert list(read_side(path, is_baseline=False).records) == [ROW[0].name]
+
+
+@pytest.mark.parametrize("damaged", ["run.json", "record", "predictions"])
+def test_what_is_damaged_in_a_baseline_is_to_be_restored_and_not_deleted(tmp_path: Path, damaged: str):
+    path = finished_run(tmp_path, [ROW]).path
+    (file,) = path.glob({"run.json": "run.json", "record": "records/*.json"}.get(damaged, "records/*.npz"))
+    file.write_bytes(b"{")
+    with pytest.raises(UserError) as caught:
+        read_side(path, is_baseline=True).predictions(ROW[0])
+    assert f"git checkout -- {path}" in caught.value.hint
+    assert "elete" not in caught.value.hint

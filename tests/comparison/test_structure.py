@@ -34,7 +34,8 @@ def test_the_same_structure_is_no_finding():
     ],
 )
 def test_whatever_differs_is_a_regression_that_names_both(field: str, value: Any):
-    (one,) = found(structure, ROW, changed(ROW, **{field: value}))
+    before = changed(ROW, variables_trained=5, variables_moved=5, jit=False)
+    (one,) = found(structure, before, changed(before, **{field: value}))
     assert (one.kind, one.severity, one.field, one.cells) == (
         "structure",
         "regression",
@@ -117,6 +118,7 @@ def test_other_phases_are_a_regression_that_names_them():
 
 
 LONGER = changed(ROW, history=tuple(epoch(number) for number in (1, 2, 3)))
+ANOTHER_SCHEDULE = {"from_scratch": ROW[0].recipe.from_scratch.model_copy(update={"epochs": 3})}
 EPOCHS = {"fast_extraction": ROW[0].recipe.fast_extraction.model_copy(update={"epochs": 3})}
 
 
@@ -142,6 +144,8 @@ def test_what_a_changed_recipe_decides_is_told_as_its_doing(
     ("recipe", "row", "field"),
     [
         ({"dropout": 0.1}, SHORTER, "phases"),
+        (ANOTHER_SCHEDULE, LONGER, "images"),
+        (ANOTHER_SCHEDULE, SHORTER, "phases"),
         (EPOCHS, changed(ROW, parameters=1), "parameters"),
         ({"head": "gap-linear"}, LONGER, "images"),
         ({"head": "gap-linear"}, changed(ROW, test_images=999), "test_images"),
@@ -154,6 +158,14 @@ def test_a_changed_recipe_hides_no_mistake_that_it_does_not_decide(
     now = changed(row, recipe=ROW[0].recipe.model_copy(update=recipe))
     (one,) = found(structure, ROW, now)
     assert (one.severity, one.field) == ("regression", field)
+
+
+def test_several_fields_decide_together():
+    now = changed(
+        ROW, parameters=1, recipe=ROW[0].recipe.model_copy(update={"head": "gap-linear", "drop_blocks": 1})
+    )
+    (one,) = found(structure, ROW, now)
+    assert one.message.endswith("the recipe's `head` and `drop_blocks` decide it")
 
 
 _ELSE = Schedule(epochs=99, learning_rate=0.5, warm_up_epochs=0.5, patience=9, steps_per_epoch=9)
@@ -204,7 +216,9 @@ def test_what_older_records_do_not_tell_is_compared_where_the_baseline_tells_it(
     field: str, first: dict[str, Any], second: dict[str, Any], told: tuple[str, str]
 ):
     before, after = changed(ROW, **first), changed(ROW, **second)
-    assert found(structure, ROW, after) == []
+    (one,) = found(structure, ROW, after)
+    assert (one.severity, one.field) == ("undecided", field)
+    assert one.message.endswith("not told in the baseline, so it is not compared")
     (one,) = found(structure, before, after)
     assert (one.severity, one.field, (one.before, one.after)) == ("regression", field, told)
 

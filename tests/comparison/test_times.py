@@ -1,12 +1,25 @@
 """Step times beside trainings: told, and no gate."""
 
-import pytest
-from fakes_compare import DISTURBED, steps, trial
-from fakes_judged import ELSEWHERE, changed, found
+from typing import Any
 
-from harness.comparison.times import times
+import numpy as np
+import pytest
+from fakes import Row
+from fakes_compare import DISTURBED, steps, trial
+from fakes_judged import ELSEWHERE, changed, pair
+from fakes_judged import found as found_by
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.comparison.cells import Pair
+from harness.comparison.finding import Finding
+from harness.comparison.times import FEWEST_CELLS, resolution, times
 
 ROW = trial(900)
+
+
+def found(check: Any, before: Row, after: Row, **margins: float) -> list[Finding]:
+    return found_by(lambda both: check(both, {}), before, after, **margins)
 
 
 def test_the_same_times_are_no_finding():
@@ -37,11 +50,47 @@ def test_the_margin_counts():
     assert found(times, ROW, trial(900, train=steps(26.1)), train_ms=0.5) == []
 
 
-def test_times_of_another_machine_batch_or_compilation_are_not_compared():
+def test_times_of_another_machine_or_compilation_are_not_compared():
     slow = steps(200.0)
     assert found(times, ROW, trial(900, train=slow, environment=ELSEWHERE)) == []
-    assert found(times, ROW, trial(900, train=steps(200.0, batch=64))) == []
     assert found(times, ROW, changed(trial(900, train=slow), jit=True)) == []
+
+
+def test_times_of_another_batch_are_not_compared_and_that_is_said():
+    (one,) = found(times, ROW, trial(900, train=steps(200.0, batch=64)))
+    assert (one.severity, one.field) == ("advisory", "train_ms")
+    assert one.message == "train step not compared: a batch of 32 in the baseline, of 64 now"
+
+
+def pairs(*milliseconds: float, now: float = 20.0) -> list[Pair]:
+    return [pair(trial(900, train=steps(each)), trial(900, train=steps(now))) for each in milliseconds]
+
+
+def test_two_runs_resolve_what_their_cells_differ_by_among_themselves():
+    alike = resolution(pairs(*[40.0] * 8))
+    assert alike == {"train_ms": 0.0, "inference_ms": 0.0}
+    one_slow = resolution(pairs(*[40.0] * 7, 5.0))
+    assert one_slow["train_ms"] == 0.0
+    spread = resolution(pairs(16, 18, 20, 22, 25, 20, 20))
+    assert 0.2 < spread["train_ms"] < 0.6
+
+
+def test_too_few_cells_resolve_nothing():
+    assert resolution(pairs(*range(10, 10 + FEWEST_CELLS - 1)))["train_ms"] == 0.0
+
+
+def test_cells_in_doubt_have_no_part_in_what_is_resolved():
+    doubted = [pair(ROW, trial(900, train=steps(float(each), state=DISTURBED))) for each in range(1, 20)]
+    assert resolution([*pairs(*[20.0] * 8), *doubted])["train_ms"] == 0.0
+
+
+@given(st.floats(0.01, 0.4), st.integers(0, 10_000))
+def test_what_is_resolved_holds_95_per_cent_of_what_the_machine_does(deviation: float, seed: int):
+    drawn = np.random.default_rng(seed)
+    ratios = np.exp(drawn.normal(0.1, deviation, 400))
+    margin = resolution(pairs(*(20.0 / ratios)))["train_ms"]
+    within = np.abs(np.log(ratios) - np.median(np.log(ratios))) <= np.log1p(margin)
+    assert 0.9 < within.mean() < 0.99
 
 
 def test_a_time_in_doubt_is_not_compared_and_that_is_said():
@@ -58,10 +107,16 @@ def test_a_step_that_is_no_longer_timed_on_the_same_machine_is_undecided():
     assert one.message == "inference step is no longer timed (60.0 ms in the baseline)"
 
 
-def test_a_step_that_is_not_timed_elsewhere_or_was_not_before_is_no_finding():
+def test_a_step_that_the_baseline_did_not_time_is_held_to_nothing_and_that_is_said():
+    (one,) = found(times, changed(ROW, train_step=None), ROW)
+    assert (one.severity, one.field) == ("undecided", "train_ms")
+    assert one.message == "train step: not told in the baseline, so it is not compared"
+
+
+def test_a_step_that_is_not_timed_elsewhere_is_no_finding():
     without = changed(ROW, train_step=None, inference_step=None)
     assert found(times, ROW, changed(without, environment=ELSEWHERE)) == []
-    assert found(times, without, ROW) == []
+    assert found(times, changed(without, environment=ELSEWHERE), ROW) == []
 
 
 def test_a_cell_without_a_train_step_is_passed_over():

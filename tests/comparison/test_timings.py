@@ -83,8 +83,9 @@ def test_memory_that_is_no_longer_told_is_a_regression(tmp_path: Path):
     assert found.exit_code == 1
 
 
-def test_memory_that_the_baseline_does_not_tell_is_no_finding(tmp_path: Path):
-    assert judged(tmp_path, both_passes(50.0, memory=None), both_passes(50.0)).findings == ()
+def test_memory_that_the_baseline_does_not_tell_is_undecided(tmp_path: Path):
+    found = judged(tmp_path, both_passes(50.0, memory=None), both_passes(50.0))
+    assert kinds(found.findings) == [("memory", "undecided", "peak_memory_bytes")]
 
 
 def test_cells_that_are_lost_fail_or_are_new_are_told(tmp_path: Path):

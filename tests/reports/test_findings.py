@@ -52,7 +52,7 @@ def mixed(folder: Path) -> Judgement:
 
 
 def test_the_verdict_counts_what_fails(tmp_path: Path):
-    assert verdict(mixed(tmp_path / "bad")).startswith("3 regressions in 4 cells of `tiny`; ")
+    assert verdict(mixed(tmp_path / "bad")).startswith("3 regressions in 2 of 5 cells of `tiny`; ")
     assert (
         verdict(judged(tmp_path / "good", usual_rows(), usual_rows()))
         == "No regression in 3 cells of `tiny`."
@@ -61,7 +61,7 @@ def test_the_verdict_counts_what_fails(tmp_path: Path):
 
 def test_a_comment_begins_with_the_verdict_and_tells_the_worst_first(tmp_path: Path):
     text = render_findings(mixed(tmp_path))
-    assert text.startswith("### 3 regressions in 4 cells of `tiny`; ")
+    assert text.startswith("### 3 regressions in 2 of 5 cells of `tiny`; ")
     headings = re.findall(r"^#### (.*)$", text, re.MULTILINE)
     assert headings == ["Regressions", "Changed set-up", "Advisory", "New", "Figures of these cells"]
 
@@ -119,7 +119,7 @@ def test_a_comment_fits_into_what_github_takes(tmp_path: Path):
 def test_a_terminal_shows_a_line_a_finding_what_is_within_its_margin_last(tmp_path: Path):
     text = shown(mixed(tmp_path))
     lines = text.splitlines()
-    assert lines[0].startswith("3 regressions in 4 cells of `tiny`")
+    assert lines[0].startswith("3 regressions in 2 of 5 cells of `tiny`")
     words = [line.split()[0] for line in lines[3:]]
     assert words == ["regression"] * 3 + ["changed", "advisory", "new"] + ["within"] * 2
 
@@ -143,4 +143,4 @@ def test_names_are_not_read_as_markup_of_the_terminal(tmp_path: Path):
 
 def test_a_refusal_says_why_and_what_to_do():
     text = render_refusal(UserError("other `images`", where="run", hint="Run on <b>those</b>."))
-    assert text == "### Not compared\n\n`other 'images'`\n\n`Run on <b>those</b>.`\n"
+    assert text == "### Not compared\n\n`run: other 'images'`\n\n`Run on <b>those</b>.`\n"

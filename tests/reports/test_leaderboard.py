@@ -269,7 +269,7 @@ def test_a_row_is_in_the_units_of_its_heading(tmp_path: Path):
         "seed": "3",
         "test accuracy (%)": "97.0",
         "95 % interval": "95.7 to 97.9",
-        "test loss": "0.200",
+        "test loss": "0.171",
         "gap (points)": "5.0",
         "gap opens (epoch)": "-",
         "epoch": "2",

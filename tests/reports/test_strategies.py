@@ -24,7 +24,7 @@ def test_a_gain_that_is_sure_is_told_with_its_cost(tmp_path: Path):
         "times the time)." in text
     )
     (line,) = table(text)
-    assert (line["accuracy (%)"], line["loss"]) == ("90.7 to 94.3", "0.093 to 0.057")
+    assert (line["accuracy (%)"], line["loss"]) == ("90.7 to 94.3", "0.310 to 0.231")
     assert (line["difference (points)"], line["time (ratio)"]) == ("+3.6", "2.9")
     assert (line["p adjusted"], line["verdict"]) == ("<0.001", "better")
 

@@ -368,7 +368,7 @@ def test_a_damaged_record_stops_the_run_and_loses_nothing(tmp_path: Path):
     go(asked)
     path = next((asked.out / "records").glob("*.json"))
     path.write_text(path.read_text()[:100])
-    with pytest.raises(UserError, match="not a record of schema version 1"):
+    with pytest.raises(UserError, match="damaged, and no record any more"):
         go(asked, executor)
     assert executor.jobs == []
     assert len(list((asked.out / "records").glob("*.json"))) == 4
