@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,20 @@ def data(tmp_path: Path) -> Path:
     return image_folder(tmp_path / "images")
 
 
-# The command line
+# The command line, and the scripts of bench/
+
+
+@pytest.fixture
+def exit_code(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Runs a program's `main` with words, in this process, and returns the code that it ended with."""
+
+    def run(main: Callable[[], None], *words: object) -> int:
+        monkeypatch.setattr(sys, "argv", ["transferbench", *map(str, words)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        return int(caught.value.code or 0)
+
+    return run
 
 
 @pytest.fixture
@@ -81,15 +95,13 @@ class Ended:
 
 
 @pytest.fixture
-def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+def command(exit_code: Callable[..., int], capsys: pytest.CaptureFixture[str]):
     """Runs `transferbench` with words, in this process, and returns how it ended."""
     from harness import cli
 
     def run(*words: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["transferbench", *map(str, words)])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
+        code = exit_code(cli.main, *words)
         shown = capsys.readouterr()
-        return Ended(int(caught.value.code or 0), shown.out, shown.err)
+        return Ended(code, shown.out, shown.err)
 
     return run

@@ -2,10 +2,10 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,16 +92,9 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
 
 
 @pytest.fixture
-def ended(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+def ended(exit_code: Callable[..., int]) -> Callable[..., int]:
     """Runs `main` with words and returns its exit code."""
-
-    def run(*words: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["run_times.py", *words])
-        with pytest.raises(SystemExit) as caught:
-            run_times.main()
-        return int(caught.value.code or 0)
-
-    return run
+    return partial(exit_code, run_times.main)
 
 
 # What is called
