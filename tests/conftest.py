@@ -96,12 +96,17 @@ class Ended:
 
 @pytest.fixture
 def command(exit_code: Callable[..., int], capsys: pytest.CaptureFixture[str]):
-    """Runs `transferbench` with words, in this process, and returns how it ended."""
+    """Runs `transferbench` with words, in this process, and returns how it ended.
+
+    An error of the program itself fails the test.
+    """
     from harness import cli
+    from harness.errors import EXIT_INTERNAL
 
     def run(*words: object) -> Ended:
         code = exit_code(cli.main, *words)
         shown = capsys.readouterr()
+        assert code != EXIT_INTERNAL, shown.err
         return Ended(code, shown.out, shown.err)
 
     return run

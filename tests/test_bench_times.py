@@ -16,6 +16,8 @@ from mutations import SLOW_STEP
 from run_times import Compared, at, call, copied, outcome, render, turns
 from tables import table
 
+from harness.errors import EXIT_INTERNAL
+
 FAST, TUNED = "MobileNet/fast-extraction", "MobileNet/fine-tuning"
 
 
@@ -244,8 +246,8 @@ def test_where_nothing_can_be_compared_it_ends_as_compare_does_and_no_older_tabl
 
 
 def test_a_comparison_that_broke_is_no_verdict(program: Program, ended, tmp_path: Path):
-    program.code, program.broken = 1, True
-    assert ended("--planted") == 1
+    program.code, program.broken = EXIT_INTERNAL, True
+    assert ended("--planted") == EXIT_INTERNAL
     assert "Not compared" in (tmp_path / "check-times.md").read_text()
 
 
