@@ -122,39 +122,21 @@ MUTATIONS = (
     Mutation(
         "no-unfreezing",
         "the depth has no effect: fine-tuning trains the head alone",
-        (
-            Change(
-                "training/freezing.py",
-                "operation.trainable = index >= cut.index and",
-                "operation.trainable = False and",
-            ),
-        ),
+        (Change("training/freezing.py", "index >= cut.index and", "False and"),),
         (TUNED,),
         by=TRAINED,
     ),
     Mutation(
         "base-not-frozen",
         "the frozen base trains with the head",
-        (
-            Change(
-                "training/freezing.py",
-                "operation.trainable = index >= cut.index and",
-                "operation.trainable =",
-            ),
-        ),
+        (Change("training/freezing.py", " index >= cut.index and", ""),),
         (AUGMENTED,),
         by=TRAINED,
     ),
     Mutation(
         "augmentation-cached",
         "every epoch sees the augmented images of the first one",
-        (
-            Change(
-                "training/fit.py",
-                "                epoch=epoch,\n            )\n            batches",
-                "                epoch=1,\n            )\n            batches",
-            ),
-        ),
+        (Change("training/fit.py", "epoch=epoch,\n            )", "epoch=1,\n            )"),),
         (LONG,),
         by=("gap", *ANSWERS),
     ),
@@ -201,26 +183,14 @@ MUTATIONS = (
     Mutation(
         "learning-rate-x10",
         "every learning rate is ten times what the recipe says",
-        (
-            Change(
-                "training/fit.py",
-                "            return phase.learning_rate\n",
-                "            return 10 * phase.learning_rate\n",
-            ),
-        ),
+        (Change("training/fit.py", "return phase.learning_rate", "return 10 * phase.learning_rate"),),
         (FAST, AUGMENTED, TUNED),
         by=("learning_rate",),
     ),
     Mutation(
         "channels-decoded",
         "images are decoded with red and blue swapped",
-        (
-            Change(
-                "data/pixels.py",
-                "resize(source.read(entry), size, method)",
-                "resize(source.read(entry), size, method)[..., ::-1]",
-            ),
-        ),
+        (Change("data/pixels.py", "read(entry), size, method)", "read(entry), size, method)[..., ::-1]"),),
         (FAST,),
         by=("pixels_sha256",),
     ),
@@ -240,13 +210,7 @@ MUTATIONS = (
     Mutation(
         "interpolation",
         "images are resized by nearest neighbour where bilinear was asked for",
-        (
-            Change(
-                "data/decode.py",
-                '"bilinear": Image.Resampling.BILINEAR',
-                '"bilinear": Image.Resampling.NEAREST',
-            ),
-        ),
+        (Change("data/decode.py", "Image.Resampling.BILINEAR", "Image.Resampling.NEAREST"),),
         (FAST,),
         by=("pixels_sha256",),
     ),
@@ -254,15 +218,11 @@ MUTATIONS = (
         "last-batch-dropped",
         "evaluation drops the last, smaller batch, and counts what is left",
         (
+            Change("training/scoring.py", "(0, images, batch)", "(0, images - images % batch, batch)"),
             Change(
                 "training/scoring.py",
-                "range(0, images, batch)",
-                "range(0, images - images % batch, batch)",
-            ),
-            Change(
-                "training/scoring.py",
-                "    return Score(\n",
-                "    labels = labels[: len(probabilities)]\n    return Score(\n",
+                "return Score(",
+                "labels = labels[: len(probabilities)]\n    return Score(",
             ),
             # Consistently, as who writes it would: a record that contradicts itself is refused by any reader.
             Change("running/cell.py", "test_images=len(test.ids)", "test_images=len(probabilities)"),
@@ -279,13 +239,7 @@ MUTATIONS = (
     Mutation(
         "last-features-empty",
         "the features of the last, smaller batch are never computed and stay zero",
-        (
-            Change(
-                "training/features.py",
-                "range(0, len(pixels), batch)",
-                "range(0, len(pixels) - batch + 1, batch)",
-            ),
-        ),
+        (Change("training/features.py", "len(pixels), batch)", "len(pixels) - batch + 1, batch)"),),
         (FAST,),
         by=ANSWERS,
     ),
@@ -293,14 +247,8 @@ MUTATIONS = (
         "seed-ignored",
         "head and order are drawn from seed 0 whatever the cell says",
         (
-            Change(
-                "training/fit.py", "keras.utils.set_random_seed(self.seed)", "keras.utils.set_random_seed(0)"
-            ),
-            Change(
-                "training/fit.py",
-                "seed=self.seed, phase=number, epoch=epoch)",
-                "seed=0, phase=number, epoch=epoch)",
-            ),
+            Change("training/fit.py", "set_random_seed(self.seed)", "set_random_seed(0)"),
+            Change("training/fit.py", "seed=self.seed, phase=number", "seed=0, phase=number"),
         ),
         (FAST, OTHER_SEED),
         by=("seed",),
@@ -323,13 +271,7 @@ MUTATIONS = (
     Mutation(
         "weights-not-loaded",
         "the pretrained weights are not loaded",
-        (
-            Change(
-                "training/base.py",
-                "    if weights is not None:\n        try:",
-                "    if weights is None:\n        try:",
-            ),
-        ),
+        (Change("training/base.py", "if weights is not None:", "if weights is None:"),),
         (FAST,),
         by=("frozen_sha256", *ANSWERS),
     ),

@@ -72,7 +72,6 @@ SETTINGS = tuple(
     for threads, arithmetic, cores in itertools.product(THREADS, ARITHMETIC, (2, 1))
 )
 
-
 OWN = "2-cores-own-threads-onednn"
 """The setting that the baseline was made in."""
 

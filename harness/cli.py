@@ -6,6 +6,7 @@
 import gc
 import json
 import re
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -34,7 +35,7 @@ from harness.cli_history import commands as history_commands
 from harness.cli_models import commands as model_commands
 from harness.cli_reports import commands as report_commands
 from harness.cli_timing import commands as timing_commands
-from harness.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_USAGE, UserError
+from harness.errors import EXIT_INCOMPLETE, EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_USAGE, UserError
 
 __all__ = ["app", "main"]
 
@@ -47,7 +48,7 @@ app = typer.Typer(
     help="Which backbone and strategy should I use for my images, on my machine, within my time, "
     "and how sure is that?",
     epilog="Colour is switched off by NO_COLOR=1. Exit codes: 0 everything has a result, 1 some "
-    "cells have none, 2 the input cannot be used, 130 interrupted.",
+    "cells have none, 2 the input cannot be used, 70 an error of the program itself, 130 interrupted.",
 )
 
 OfflineOption = Annotated[
@@ -220,7 +221,22 @@ app.add_typer(compare_commands)
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is a message and an exit code, not a traceback."""
+    """Run the command line; a user's mistake is a message and an exit code, not a traceback.
+
+    Any other error is the program's own: its traceback is printed, and the exit code is 70, since Python's 1
+    would be taken for what a command has found.
+    """
+    try:
+        _run()
+    except Exception:
+        traceback.print_exc()
+        raise SystemExit(EXIT_INTERNAL) from None
+    finally:
+        # The interpreter would look for cycles among all that was read: seconds at the end of a large run.
+        gc.freeze()
+
+
+def _run() -> None:
     try:
         app()
     except UserError as error:
@@ -234,9 +250,6 @@ def main() -> None:
         stop(f"{name}: {error.strerror}", EXIT_USAGE)
     except KeyboardInterrupt:
         stop("interrupted", EXIT_INTERRUPTED)
-    finally:
-        # The interpreter would look for cycles among all that was read: seconds at the end of a large run.
-        gc.freeze()
 
 
 if __name__ == "__main__":

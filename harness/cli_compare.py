@@ -19,7 +19,8 @@ _WIDEST = 10_000  # In a pipe a finding is one line, for other programs.
 
 @commands.command(
     epilog="Example: transferbench compare results/baselines/ci results/runs/ci --markdown compare.md. "
-    "Exit codes: 0 no regression, 1 regression, 2 the input cannot be used, 3 not comparable, 4 no baseline."
+    "Exit codes: 0 no regression, 1 regression, 2 the input cannot be used, 3 not comparable, 4 no baseline, "
+    "70 an error of the program itself."
 )
 def compare(
     baseline: Annotated[

@@ -59,8 +59,6 @@ _SETTINGS = (
 _SETTINGS_OF = ("KMP_", "MALLOC_", "ONEDNN_", "TF_CUDNN_", "TF_GPU_")
 _PATHS = ("LD_PRELOAD",)  # another allocator, for example; where it lies is private
 _CUDA_LIBRARIES = r"nvidia-(cublas|cuda-runtime|cudnn|cufft)-cu\d+"
-
-
 _DRIVER = re.compile(r" \(driver (.*)\)$")
 
 

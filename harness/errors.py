@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 __all__ = [
     "EXIT_INCOMPLETE",
+    "EXIT_INTERNAL",
     "EXIT_INTERRUPTED",
     "EXIT_NOT_COMPARABLE",
     "EXIT_NO_BASELINE",
@@ -29,6 +30,8 @@ EXIT_NOT_COMPARABLE = 3
 """`compare` was given runs that say nothing of each other: other images, another schema."""
 EXIT_NO_BASELINE = 4
 """`compare` found no run to compare with."""
+EXIT_INTERNAL = 70
+"""An error of the program itself, whose traceback is printed (EX_SOFTWARE of BSD's sysexits.h)."""
 EXIT_INTERRUPTED = 130
 """Interrupted by the user; finished cells are kept."""
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,20 @@ def data(tmp_path: Path) -> Path:
     return image_folder(tmp_path / "images")
 
 
-# The command line
+# The command line, and the scripts of bench/
+
+
+@pytest.fixture
+def exit_code(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Runs a program's `main` with words, in this process, and returns the code that it ended with."""
+
+    def run(main: Callable[[], None], *words: object) -> int:
+        monkeypatch.setattr(sys, "argv", ["transferbench", *map(str, words)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        return int(caught.value.code or 0)
+
+    return run
 
 
 @pytest.fixture
@@ -81,15 +95,18 @@ class Ended:
 
 
 @pytest.fixture
-def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
-    """Runs `transferbench` with words, in this process, and returns how it ended."""
+def command(exit_code: Callable[..., int], capsys: pytest.CaptureFixture[str]):
+    """Runs `transferbench` with words, in this process, and returns how it ended.
+
+    An error of the program itself fails the test.
+    """
     from harness import cli
+    from harness.errors import EXIT_INTERNAL
 
     def run(*words: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["transferbench", *map(str, words)])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
+        code = exit_code(cli.main, *words)
         shown = capsys.readouterr()
-        return Ended(int(caught.value.code or 0), shown.out, shown.err)
+        assert code != EXIT_INTERNAL, shown.err
+        return Ended(code, shown.out, shown.err)
 
     return run

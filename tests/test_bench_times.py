@@ -2,10 +2,10 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from fakes import ENVIRONMENT
 from mutations import SLOW_STEP
 from run_times import Compared, at, call, copied, outcome, render, turns
 from tables import table
+
+from harness.errors import EXIT_INTERNAL
 
 FAST, TUNED = "MobileNet/fast-extraction", "MobileNet/fine-tuning"
 
@@ -92,16 +94,9 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
 
 
 @pytest.fixture
-def ended(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+def ended(exit_code: Callable[..., int]) -> Callable[..., int]:
     """Runs `main` with words and returns its exit code."""
-
-    def run(*words: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["run_times.py", *words])
-        with pytest.raises(SystemExit) as caught:
-            run_times.main()
-        return int(caught.value.code or 0)
-
-    return run
+    return partial(exit_code, run_times.main)
 
 
 # What is called
@@ -251,8 +246,8 @@ def test_where_nothing_can_be_compared_it_ends_as_compare_does_and_no_older_tabl
 
 
 def test_a_comparison_that_broke_is_no_verdict(program: Program, ended, tmp_path: Path):
-    program.code, program.broken = 1, True
-    assert ended("--planted") == 1
+    program.code, program.broken = EXIT_INTERNAL, True
+    assert ended("--planted") == EXIT_INTERNAL
     assert "Not compared" in (tmp_path / "check-times.md").read_text()
 
 

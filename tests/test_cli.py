@@ -22,6 +22,7 @@ from fakes_timing import both_passes, timing_run
 
 from harness import __version__
 from harness.backbones import backbone
+from harness.cli import main
 from harness.data.sources import FolderSource
 from harness.running.folder import RunFolder
 from harness.running.probe import Seen
@@ -46,7 +47,7 @@ def test_the_version_is_printed(command):
 def test_help_lists_the_commands_and_the_exit_codes(command):
     ended = command("--help")
     assert ended.code == 0
-    for word in ("plan", "run", "report", "publish", "NO_COLOR", "130"):
+    for word in ("plan", "run", "report", "publish", "NO_COLOR", "70", "130"):
         assert word in ended.out
 
 
@@ -91,6 +92,21 @@ def test_the_installed_command_ends_with_a_message_and_no_traceback(tmp_path: Pa
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "transferbench: no matrix file no.toml\nMatrices are TOML files.\n"
+
+
+@pytest.mark.parametrize("error", [KeyError("a"), OSError("no name of a file"), MemoryError()])
+def test_an_error_of_the_program_itself_has_an_exit_code_of_its_own_and_its_traceback(
+    error: Exception, exit_code, capsys, monkeypatch: pytest.MonkeyPatch
+):
+    def breaks(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("harness.backbones.select", breaks)
+    assert exit_code(main, "backbones") == 70
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("Traceback (most recent call last):\n")
+    assert told.err.splitlines()[-1].startswith(type(error).__name__)
 
 
 # plan

@@ -11,6 +11,8 @@ from fakes import finished_run
 from fakes_compare import trial
 from fakes_timing import both_passes, timing_run
 
+from harness.cli import main
+
 pytestmark = pytest.mark.usefixtures("alone")
 
 
@@ -27,7 +29,7 @@ def runs(tmp_path: Path) -> None:
 def test_the_help_has_an_example_and_the_exit_codes(command):
     out = " ".join(command("compare", "--help").out.split())
     assert "Example: transferbench compare " in out
-    for word in ("0 no regression", "1 regression", "2 the input", "3 not comparable", "4 no baseline"):
+    for word in ("0 no regression", "1 regression", "2 the input", "3 not comparable", "4 no baseline", "70 an error"):
         assert word in out
 
 
@@ -48,6 +50,15 @@ def test_the_help_has_an_example_and_the_exit_codes(command):
 )
 def test_exit_codes(words: list[str], code: int, command):
     assert command("compare", *words).code == code
+
+
+@pytest.mark.usefixtures("runs")
+def test_a_comparison_that_breaks_is_no_regression(exit_code, monkeypatch: pytest.MonkeyPatch):
+    def breaks(*_: object, **__: object) -> None:
+        raise KeyError("a")
+
+    monkeypatch.setattr("harness.comparison.compare.compare_folders", breaks)
+    assert exit_code(main, "compare", "baseline", "good") == 70
 
 
 @pytest.mark.usefixtures("runs")

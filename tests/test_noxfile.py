@@ -214,7 +214,8 @@ def test_an_argument_that_nothing_takes_ends_the_session_before_anything_is_inst
 def test_the_places_of_all_results_are_told(sessions: ModuleType):
     session = FakeSession(during=write_results)
     sessions.bench_gpu(session)
-    assert session.logged == [
+    *places, _ = session.logged
+    assert places == [
         "pytest-benchmark: results/benchmarks/gpu.json",
         "run: results/runs/gpu",
         "leaderboard: results/runs/gpu/leaderboard.md",
@@ -223,7 +224,7 @@ def test_the_places_of_all_results_are_told(sessions: ModuleType):
         "comparisons: results/runs/gpu/comparisons.md",
         "page: results/runs/gpu/page.html",
     ]
-    assert all(Path(line.split(": ")[1]).exists() for line in session.logged)
+    assert all(Path(line.split(": ")[1]).exists() for line in places)
 
 
 def test_places_are_told_where_a_step_failed_and_what_it_did_not_write(sessions: ModuleType):
@@ -235,7 +236,8 @@ def test_places_are_told_where_a_step_failed_and_what_it_did_not_write(sessions:
     with pytest.raises(EndedError):
         sessions.bench_gpu(session)
     doubt = "(its step failed: incomplete, or of an earlier session)"
-    assert session.logged == [
+    *places, _ = session.logged
+    assert places == [
         "pytest-benchmark: results/benchmarks/gpu.json (not written)",
         f"run: results/runs/gpu {doubt}",
         f"leaderboard: results/runs/gpu/leaderboard.md {doubt}",
@@ -254,6 +256,61 @@ def test_numbers_of_an_earlier_session_are_not_taken_for_this_ones(sessions: Mod
     with pytest.raises(EndedError):
         sessions.bench_gpu(session)
     assert not old.exists()
+
+
+# How long it takes
+
+
+@pytest.fixture
+def clock(sessions: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeSession]:
+    """Makes sessions of which each command takes so many seconds."""
+    now = 1000.0
+
+    def session(seconds: float, *posargs: str, **options: Any) -> FakeSession:
+        def pass_time(_: tuple[str, ...]) -> None:
+            nonlocal now
+            now += seconds
+
+        return FakeSession(*posargs, during=pass_time, **options)
+
+    monkeypatch.setattr(sessions, "monotonic", lambda: now)
+    return session
+
+
+def test_how_long_the_steps_took_together_is_told(sessions: ModuleType, clock: Callable[..., FakeSession]):
+    session = clock(4000)
+    sessions.bench_cpu(session)
+    assert session.logged[-1] == "time taken, without installing: 2:13:20"
+
+
+def test_the_tiny_benchmark_may_take_three_minutes(sessions: ModuleType, clock: Callable[..., FakeSession]):
+    session = clock(90)
+    sessions.bench_tiny(session)
+    assert session.logged[-1] == "time taken, without installing: 0:03:00"
+
+
+def test_a_tiny_benchmark_that_takes_longer_fails_once_all_has_run(
+    sessions: ModuleType, clock: Callable[..., FakeSession]
+):
+    session = clock(91)
+    with pytest.raises(EndedError, match=r"everything ran, but took 0:03:02, and 0:03:00 is the limit"):
+        sessions.bench_tiny(session)
+    assert session.commands == ["pytest", "transferbench time"]
+
+
+def test_a_step_that_failed_is_told_before_the_time(
+    sessions: ModuleType, clock: Callable[..., FakeSession]
+):
+    with pytest.raises(EndedError, match=r"^failed: suites;"):
+        sessions.bench_tiny(clock(91, failing=("pytest",)))
+
+
+def test_what_is_asked_of_a_tiny_benchmark_besides_may_take_its_time(
+    sessions: ModuleType, clock: Callable[..., FakeSession]
+):
+    session = clock(1000, "--passes", "2")
+    sessions.bench_tiny(session)
+    assert session.logged[-1] == "time taken, without installing: 0:33:20"
 
 
 # The others
@@ -402,6 +459,7 @@ def test_no_end_of_the_comparison_keeps_a_baseline_from_being_replaced(sessions:
     session = FakeSession()
     sessions.update_baseline(session)
     allowed = dict(zip(session.commands, session.allowed, strict=True))
+    # Not 70: what breaks in the program itself is no reason.
     assert list(allowed["transferbench compare"] or ()) == [0, 1, 2, 3, 4]
     # A subset with a failed cell ends it before the baseline goes.
     assert allowed["transferbench run"] is None

@@ -1,9 +1,9 @@
 """The session that runs sound code in twenty settings, with runs and comparisons that are scripted."""
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,17 +80,10 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 
 @pytest.fixture
-def session(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+def session(exit_code: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Runs the session with options and returns its exit code."""
     monkeypatch.setenv("NOX_CURRENT_SESSION", "alarms")
-
-    def call(*words: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["script", *words])
-        with pytest.raises(SystemExit) as caught:
-            run_alarms.main()
-        return int(caught.value.code or 0)
-
-    return call
+    return partial(exit_code, run_alarms.main)
 
 
 def test_there_are_twenty_settings_of_which_no_two_are_alike():

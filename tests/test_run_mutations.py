@@ -1,9 +1,9 @@
 """The session that plants mistakes, with runs and comparisons that are scripted."""
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,17 +76,10 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 
 @pytest.fixture
-def session(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+def session(exit_code: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Runs the session with options and returns its exit code."""
     monkeypatch.setenv("NOX_CURRENT_SESSION", "mutations")
-
-    def call(*words: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["script", *words])
-        with pytest.raises(SystemExit) as caught:
-            run_mutations.main()
-        return int(caught.value.code or 0)
-
-    return call
+    return partial(exit_code, run_mutations.main)
 
 
 def test_the_sound_code_runs_first_on_each_set_of_cells_that_a_mistake_runs(

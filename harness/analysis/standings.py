@@ -22,7 +22,6 @@ from harness.text import counted
 
 __all__ = ["Standings", "kept", "leaders", "rank", "read_run", "read_standings"]
 
-
 T = TypeVar("T")
 
 

@@ -31,6 +31,7 @@ from statistics import fmean, median
 from typing import Literal
 
 from harness.analysis.machines import same_machine
+from harness.analysis.resolution import aa_spread
 from harness.analysis.timing_doubts import CEILING_BELOW, apart, best_ceiling, doubts
 from harness.analysis.timing_rows import Timings
 from harness.comparison.finding import Finding, Severity
@@ -38,7 +39,7 @@ from harness.comparison.sides import NotComparableError
 from harness.comparison.timings import TimedPair
 from harness.errors import UserError
 from harness.metrics import MARGINS
-from harness.statistics import Interval, median_interval, spread_of_repeats, spread_of_successive
+from harness.statistics import Interval, Spread, median_interval, spread_of_successive
 from harness.text import quoted
 from harness.timing.records import TimingRecord
 
@@ -112,7 +113,15 @@ class _Turn:
     @property
     def milliseconds(self) -> tuple[float, float]:
         """The base's and the head's, a step."""
-        return _milliseconds(self.base), _milliseconds(self.head)
+        if self.base.timed is None or self.head.timed is None:
+            raise ValueError("a row holds records with a result alone")
+        return self.base.timed.step.milliseconds, self.head.timed.step.milliseconds
+
+    @property
+    def ratio(self) -> float:
+        """Head over base."""
+        base, head = self.milliseconds
+        return head / base
 
 
 def require_turns(baseline: Timings, current: Timings, pairs: Sequence[TimedPair], where: str) -> None:
@@ -136,14 +145,14 @@ def require_turns(baseline: Timings, current: Timings, pairs: Sequence[TimedPair
         raise UserError("base and head were not timed in turn", where=where, hint=HOW)
 
 
-def resolved(aa: Sequence[float], passes: Sequence[float], measurements: int) -> float:
+def resolved(aa: Spread | None, passes: Sequence[float], measurements: int) -> float:
     """What the machine resolves between two means of so many measurements of the base, as a share.
 
-    `aa` are the times of the base's A/A test; where there is none, the margin of a machine of which nothing
+    `aa` is the spread of the base's A/A test; where there is none, the margin of a machine of which nothing
     is known stands for it.  `passes` are the times of the base's passes over the cell, two or more in their
-    order.  Each may have a unit of its own.
+    order, in any unit.
     """
-    alike = spread_of_repeats(aa).width(measurements) if aa else MARGINS["train_ms"].value
+    alike = MARGINS["train_ms"].value if aa is None else aa.width(measurements)
     return max(alike, spread_of_successive(passes).width(measurements))
 
 
@@ -158,7 +167,7 @@ def dedicated_times(baseline: Timings, current: Timings, pairs: Sequence[TimedPa
     for pair in pairs:
         if not same_machine(pair.before.environment, pair.after.environment):
             continue
-        turns, aa = _in_turn(pair, passes), _aa_times(baseline, pair)
+        turns, aa = _in_turn(pair, passes), _aa_spread(baseline, pair)
         disturbed = {turn.number: told for turn in turns if (told := list(_disturbances(turn)))}
         kept = [turn for turn in turns if turn.number not in disturbed]
         if min(map(len, _halves(kept, passes))) < FEWEST_IN_HALF:
@@ -173,11 +182,11 @@ def dedicated_times(baseline: Timings, current: Timings, pairs: Sequence[TimedPa
         raise NotComparableError(f"no cell's time could be judged; of the last one: {why}", hint=HOW)
 
 
-def _judged(pair: TimedPair, turns: Sequence[_Turn], passes: int, aa: Sequence[float]) -> Finding:
+def _judged(pair: TimedPair, turns: Sequence[_Turn], passes: int, aa: Spread | None) -> Finding:
     """What the turns that count say of a cell."""
     base, head = zip(*(turn.milliseconds for turn in turns), strict=True)
     halves = _halves(turns, passes)
-    first, second = (tuple(_ratio(turn) for turn in half) for half in halves)
+    first, second = (tuple(turn.ratio for turn in half) for half in halves)
     ratios, margin = Ratios(first, second), resolved(aa, base, min(map(len, halves)))
     interval, verdict = ratios.interval, ratios.verdict(margin)
     runs = ", ".join(
@@ -220,13 +229,13 @@ def _disturbances(turn: _Turn) -> Iterator[str]:
         )
 
 
-def _aa_times(side: Timings, pair: TimedPair) -> tuple[float, ...]:
-    """The seconds of a side's A/A test on the machine and device of a cell; empty without one."""
+def _aa_spread(side: Timings, pair: TimedPair) -> Spread | None:
+    """The spread of a side's A/A test on the machine and device of a cell; None without one."""
     place = pair.before.environment.fingerprint, pair.before.cell.device
     for each in side.resolutions:
         if each.check is not None and (each.fingerprint, each.device) == place:
-            return *each.check.a, *each.check.b
-    return ()
+            return aa_spread(each.check)
+    return None
 
 
 def _lost(pair: TimedPair, passes: int) -> str:
@@ -258,14 +267,3 @@ def _in_turn(pair: TimedPair, passes: int) -> list[_Turn]:
 def _halves(turns: Sequence[_Turn], passes: int) -> tuple[list[_Turn], list[_Turn]]:
     middle = passes // 2
     return [turn for turn in turns if turn.number <= middle], [turn for turn in turns if turn.number > middle]
-
-
-def _ratio(turn: _Turn) -> float:
-    base, head = turn.milliseconds
-    return head / base
-
-
-def _milliseconds(record: TimingRecord) -> float:
-    if record.timed is None:
-        raise ValueError("a row holds records with a result alone")
-    return record.timed.step.milliseconds

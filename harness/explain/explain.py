@@ -145,9 +145,7 @@ def explain(question: Question, progress: Progress) -> Explained:
         )
     examples = tuple(
         _example(facts, recorded, int(row), picture, wanted, raw)
-        for row, picture, wanted, raw in zip(
-            rows, pictures, classes[: len(rows)], maps[: len(rows)], strict=True
-        )
+        for row, picture, wanted, raw in zip(rows, pictures, classes, maps, strict=True)
     )
     mistakes = int((~recorded.correct).sum())
     return Explained(facts, layer, grid, examples, mistakes, len(recorded.ids), verification)
@@ -216,8 +214,8 @@ def _require_same(found: Verification, record: Record, model: Path) -> None:
     if found.fails:
         raise UserError(
             f"the saved model of {record.name} does not give the recorded predictions of these images and of "
-            f"those that it was least sure of: a "
-            f"probability differs by {found.largest:.2g} (allowed: {found.tolerance:g})",
+            f"those that it was least sure of: a probability differs by {found.largest:.2g} (allowed: "
+            f"{found.tolerance:g})",
             where=str(model),
             hint="Nothing was written: the maps would be those of another model. Delete that file and run "
             "the matrix again with --save-models.",

@@ -49,18 +49,8 @@ def export_model(
     model = saved_model(folder, record)
     facts = read_facts(model)
     loaded = load_model(model)
-    recorded = folder.records.predictions(record)
     with bar("predicting the test images again") as progress:
-        found = verify(
-            loaded,
-            facts,
-            folder,
-            recorded,
-            data=data,
-            cache=cache,
-            progress=progress,
-            precision=record.cell.precision,
-        )
+        found = verify(loaded, facts, folder, record, data=data, cache=cache, progress=progress)
     if found.fails:
         raise UserError(
             f"the saved model of {record.name} does not give the recorded predictions: {found.moved} of "

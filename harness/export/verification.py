@@ -18,7 +18,7 @@ from harness.data.sources import FolderSource, Progress
 from harness.data.threads import in_threads
 from harness.errors import UserError
 from harness.export.model_file import ModelFacts
-from harness.records import Predictions
+from harness.records import Record
 from harness.running.folder import RunFolder
 
 __all__ = [
@@ -74,17 +74,18 @@ def verify(
     model: Any,
     facts: ModelFacts,
     folder: RunFolder,
-    recorded: Predictions,
+    record: Record,
     *,
     data: Path | None,
     cache: Path,
     progress: Progress,
-    precision: str,
 ) -> Verification:
-    """Predict the run's test images again and compare with what was recorded, in the cell's `precision`.
+    """Predict the test images of a run's record again and compare with what was recorded.
 
-    `data` names the folder of images where it is not the one that the run read.
+    `data` names the folder of images where it is not the one that the run read.  Raises `UserError` where the
+    recorded predictions cannot be read.
     """
+    recorded = folder.records.predictions(record)
     manifest = Manifest.load(folder.manifest)
     if manifest.sha256 != facts.manifest_sha256:
         return Verification(0, reason=OTHER_IMAGES)
@@ -93,7 +94,7 @@ def verify(
     for way in ways_to_images(manifest, facts, folder.facts().data, ids, data=data, cache=cache):
         try:
             predicted = _predicted(model, way, len(ids), progress)
-            return compare(predicted, recorded.probabilities, way.source, precision=precision)
+            return compare(predicted, recorded.probabilities, way.source, precision=record.cell.precision)
         except UserError as error:  # a file that has changed since
             reason = str(error).partition("\n")[0]
     return Verification(0, reason=reason)

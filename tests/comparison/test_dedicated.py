@@ -208,18 +208,19 @@ WOBBLING = (50.0, 52.0, 48.0, 50.0)
 
 
 def test_the_wider_of_the_two_witnesses_is_the_margin():
-    by_aa, by_passes = spread_of_repeats(VARIED).width(2), spread_of_successive(WOBBLING).width(2)
-    assert resolved(VARIED, FLAT, 2) == pytest.approx(by_aa)
-    assert resolved(ALIKE, WOBBLING, 2) == pytest.approx(by_passes)
-    assert resolved(VARIED, WOBBLING, 2) == max(by_aa, by_passes)
+    steady, unsteady, wobbling = spread_of_repeats(ALIKE), spread_of_repeats(VARIED), spread_of_successive(WOBBLING)
+    assert resolved(unsteady, FLAT, 2) == pytest.approx(unsteady.width(2))
+    assert resolved(steady, WOBBLING, 2) == pytest.approx(wobbling.width(2))
+    assert resolved(unsteady, WOBBLING, 2) == max(unsteady.width(2), wobbling.width(2))
 
 
 def test_more_pairs_resolve_more():
-    assert resolved(ALIKE, WOBBLING, 3) < resolved(ALIKE, WOBBLING, 2)
+    steady = spread_of_repeats(ALIKE)
+    assert resolved(steady, WOBBLING, 3) < resolved(steady, WOBBLING, 2)
 
 
 def test_without_an_aa_test_the_margin_is_at_least_that_of_an_unknown_machine():
-    assert resolved((), FLAT, 2) == MARGINS["train_ms"].value < resolved((), (30.0, 60.0, 30.0, 60.0), 2)
+    assert resolved(None, FLAT, 2) == MARGINS["train_ms"].value < resolved(None, (30.0, 60.0, 30.0, 60.0), 2)
 
 
 UNSTEADY = selfcheck(a=VARIED[:3], b=VARIED[3:])
@@ -301,7 +302,7 @@ def share_of(
         base = np.where(head_first, wander[:, 1], wander[:, 0]) + random.normal(0, deviation, pairs)
         head = np.where(head_first, wander[:, 0], wander[:, 1]) + random.normal(0, erratic * deviation, pairs)
         ratios = [float(each) for each in true_ratio * np.exp(head - base)]
-        margin = resolved([float(each) for each in aa], [float(each) for each in np.exp(base)], pairs // 2)
+        margin = resolved(spread_of_repeats(aa), [float(each) for each in np.exp(base)], pairs // 2)
         found = Ratios(tuple(ratios[: pairs // 2]), tuple(ratios[pairs // 2 :]))
         count += found.verdict(margin) == verdict
     return count / trials

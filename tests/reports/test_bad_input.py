@@ -1,7 +1,7 @@
 """Whatever lies in a run's folder, every command gives a sensible page or a clear message, no traceback.
 
 A command that only reads a finished run belongs into `COMMANDS`, a way for a run to be odd or damaged into
-`ODD` or `DAMAGED`.  An exception that is not a message ends the test: `command` lets it through.
+`ODD` or `DAMAGED`.  An exception that is not a message fails the test: `command` sees to it.
 """
 
 import io

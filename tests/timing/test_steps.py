@@ -290,41 +290,89 @@ def test_the_first_step_holds_the_tracing() -> None:
     assert told.first_seconds > 2 * told.milliseconds / 1000
 
 
-class Sleep(keras.layers.Layer):
-    """Takes a known time, as work on a device does: the step cannot end before it."""
+class Sleep:
+    """A sleep that keeps how long each one took, in seconds: a sleep overshoots."""
 
-    SECONDS = 0.2
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.took: list[float] = []
+
+    def wait(self, array: Any) -> Any:
+        began = time.perf_counter()
+        time.sleep(self.seconds)
+        self.took.append(time.perf_counter() - began)
+        return array
+
+
+class Sleeping(keras.layers.Layer):
+    """Takes the time of a sleep, as work on a device does: the step cannot end before it."""
+
+    def __init__(self, sleep: Sleep) -> None:
+        super().__init__()
+        self.sleep = sleep
 
     def call(self, inputs: Any) -> Any:
-        def wait(array: Any) -> Any:
-            time.sleep(self.SECONDS)
-            return array
-
-        outputs = tf.numpy_function(wait, [inputs], inputs.dtype)
+        outputs = tf.numpy_function(self.sleep.wait, [inputs], inputs.dtype)
         outputs.set_shape(inputs.shape)
         return outputs
 
 
-def require_known_time(milliseconds: float) -> None:
-    assert milliseconds == pytest.approx(1000 * Sleep.SECONDS, rel=0.03)
+SHORT, LONG = 0.05, 0.2
+"""Seconds: 3 % of the short one are 1.5 ms, which a step costs that has some fixed time besides."""
+
+
+def timed_sleep(
+    seconds: float, *, effort: Effort = BLOCKS, besides: Callable[[], None] = lambda: None
+) -> tuple[StepTimes, float]:
+    """What is told of a model with a sleep inside, and the milliseconds a step that were slept meanwhile.
+
+    `besides` is done with every step.
+    """
+    sleep = Sleep(seconds)
+    model = keras.Sequential([keras.Input((4,)), Sleeping(sleep), keras.layers.Dense(2)])
+    step = inference_step(model, np.ones((8, 4), np.float32))
+
+    def whole() -> None:
+        step()
+        besides()
+
+    told = measure(whole, batch=8, effort=effort)
+    blocks = np.reshape(sleep.took[told.warm_up_steps :], (len(told.block_seconds), told.steps_per_block))
+    return told, 1000 * float(np.median(blocks.mean(axis=1)))
+
+
+def require_known_time(milliseconds: float, slept: float) -> None:
+    assert milliseconds == pytest.approx(slept, rel=0.03)
 
 
 def test_a_model_with_a_known_sleep_inside_is_timed_to_within_three_per_cent() -> None:
-    model = keras.Sequential([keras.Input((4,)), Sleep(), keras.layers.Dense(2)])
+    """A short one, a long one, and what one takes longer than the other."""
+    (short, short_slept), (long, long_slept) = timed_sleep(SHORT), timed_sleep(LONG)
 
-    told = measure(inference_step(model, np.ones((8, 4), np.float32)), batch=8)
-
-    require_known_time(told.milliseconds)
+    require_known_time(short.milliseconds, short_slept)
+    require_known_time(long.milliseconds, long_slept)
+    require_known_time(long.milliseconds - short.milliseconds, long_slept - short_slept)
 
 
 def test_the_check_rejects_a_timer_that_counts_the_first_step() -> None:
-    model = keras.Sequential([keras.Input((4,)), Sleep(), keras.layers.Dense(2)])
-    step = inference_step(model, np.ones((8, 4), np.float32))
-    began = time.perf_counter()
-    step()
+    told, slept = timed_sleep(SHORT, effort=QUICK)
 
     with pytest.raises(AssertionError):
-        require_known_time(1000 * (time.perf_counter() - began))
+        require_known_time(1000 * told.first_seconds, slept)
+
+
+def test_the_check_rejects_three_milliseconds_that_each_step_has_besides() -> None:
+    """They would be within 3 % of the long sleep."""
+
+    def busy() -> None:
+        until = time.perf_counter() + 0.003
+        while time.perf_counter() < until:
+            pass
+
+    told, slept = timed_sleep(SHORT, effort=QUICK, besides=busy)
+
+    with pytest.raises(AssertionError):
+        require_known_time(told.milliseconds, slept)
 
 
 # TensorFlow's own asynchronous execution -----------------------------------------------------
