@@ -13,7 +13,7 @@ from typing import Final, Literal
 from harness.errors import unknown
 from harness.records import Record, StepTimes
 
-__all__ = ["MARGINS", "METRICS", "Margin", "Metric", "metric"]
+__all__ = ["MARGINS", "METRICS", "TIMES_WITHIN", "Margin", "Metric", "metric"]
 
 Value = float | None
 
@@ -40,7 +40,8 @@ class Metric:
     `unit`, with so many `digits`.  `better` is the direction that is better, "" where neither is.  A row of
     several seeds shows what `over_seeds` makes of their values; a seed without one counts as `lacking` where
     that is a number, else such a row has none.  `column` says whether the leaderboard has
-    it.  `margin` is how much worse than a baseline it may be; a metric without one is not compared.
+    it.  `margin` is how much worse than a baseline it may be; a metric without one is not compared.  `within`
+    is how far apart single measurements lie that chance alone may have parted, as a share of the lower one.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Metric:
     lacking: float | None = None
     column: bool = True
     margin: Margin | None = None
+    within: float = 0.0
 
     @property
     def heading(self) -> str:
@@ -85,12 +87,26 @@ class Metric:
         unit = "points" if self.unit == "%" else self.unit or self.export_unit
         return f"{self.scale * value:g} {unit}"
 
-    def best(self, values: Sequence[Value]) -> str | None:
-        """The best of these as it is shown; None where no direction is better or fewer than two have one."""
-        known = [value for value in values if value is not None and math.isfinite(value)]
+    def best(self, values: Sequence[Value], *, within: float | None = None) -> frozenset[int]:
+        """The places of the best of these: the best one, and what is shown or measured no different from it.
+
+        `within` is how far apart that may be, `Metric.within` unless it is given.  No place where no
+        direction is better, where fewer than two have a value, and where one measurement tells none from the
+        best.
+        """
+        width = self.within if within is None else within
+        known = {
+            place: value for place, value in enumerate(values) if value is not None and math.isfinite(value)
+        }
         if not self.better or len(known) < 2:
-            return None
-        return self.text(max(known) if self.better == "higher" else min(known))
+            return frozenset()
+        first = max(known.values()) if self.better == "higher" else min(known.values())
+        found = frozenset(
+            place
+            for place, value in known.items()
+            if self.text(value) == self.text(first) or max(value, first) <= (1 + width) * min(value, first)
+        )
+        return frozenset() if width and len(found) == len(known) else found
 
 
 def _milliseconds(kind: str) -> Callable[[Record], Value]:
@@ -128,9 +144,13 @@ def _chosen_epoch(record: Record) -> Value:
     return None if chosen is None or chosen.strength is not None else chosen.epoch
 
 
-# Identical code varies so much on a machine that others use too; where it is known what a machine resolves,
-# that counts.
-_UNKNOWN_MACHINE = Margin(0.3, relative=True)
+TIMES_WITHIN: Final = 0.3
+"""How far apart single times of identical code may lie, as a share, on a machine that others use too.
+
+Where it is known what a machine resolves, that counts.
+"""
+
+_UNKNOWN_MACHINE = Margin(TIMES_WITHIN, relative=True)
 
 METRICS = (
     Metric(
@@ -197,6 +217,7 @@ METRICS = (
         better="lower",
         over_seeds=median,
         margin=_UNKNOWN_MACHINE,
+        within=TIMES_WITHIN,
     ),
     Metric(
         "inference_ms",
@@ -208,6 +229,7 @@ METRICS = (
         better="lower",
         over_seeds=median,
         margin=_UNKNOWN_MACHINE,
+        within=TIMES_WITHIN,
     ),
     Metric(
         "to_result_s",
@@ -219,6 +241,7 @@ METRICS = (
         better="lower",
         digits=0,
         over_seeds=median,
+        within=TIMES_WITHIN,
     ),
     Metric(
         "parameters",

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from itertools import zip_longest
 
-__all__ = ["counted", "isolated", "paragraph", "quoted", "sentences", "text_table"]
+__all__ = ["counted", "isolated", "paragraph", "quoted", "sentences", "text_table", "trained_on"]
 
 _PROSE = 100
 _GAP = 2
@@ -17,6 +17,11 @@ _CHOICES = re.compile(r"(Choices: (?:[^,]+, ){5})(?:[^,]+, )+.*")
 def counted(count: int, name: str) -> str:
     """A number of things with their name: "1 cell", "2,000 passes"."""
     return f"{count:,} {name}{'' if count == 1 else 'es' if name.endswith('s') else 's'}"
+
+
+def trained_on(images: int | None) -> str:
+    """A number of training images in words, "1,000 training images"; None is all that there are."""
+    return "all training images" if images is None else counted(images, "training image")
 
 
 def isolated(name: str) -> str:

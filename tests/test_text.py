@@ -2,9 +2,14 @@
 
 import pytest
 
-from harness.text import counted, paragraph, quoted, sentences, text_table
+from harness.text import counted, paragraph, quoted, sentences, text_table, trained_on
 
 LONG = "https://example.org/" + "x" * 60
+
+
+def test_numbers_of_training_images_are_told_in_one_way():
+    told = [trained_on(images) for images in (1, 50, 1000, None)]
+    assert told == ["1 training image", "50 training images", "1,000 training images", "all training images"]
 
 
 def test_a_paragraph_keeps_its_width_and_hangs_from_its_mark():

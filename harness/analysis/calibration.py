@@ -26,7 +26,15 @@ from harness.statistics import (
     spread_over_seeds,
 )
 
-__all__ = ["MOST_PANELS", "MOST_SEEDS", "Calibration", "calibrations", "confidence", "telling_rows"]
+__all__ = [
+    "MOST_PANELS",
+    "MOST_SEEDS",
+    "Calibration",
+    "calibrations",
+    "confidence",
+    "plain_errors",
+    "telling_rows",
+]
 
 MOST_PANELS = 12
 """Of how many rows `telling_rows` makes a choice at most."""
@@ -126,7 +134,7 @@ def telling_rows(rows: Sequence[Row], answers: Answers) -> list[tuple[Row, str]]
     costs = [
         None if time_doubt(row.records, "inference_ms") else row.value(metric("inference_ms")) for row in rows
     ]
-    errors = [_plain_error(row, answers) for row in rows]
+    errors = [fmean(plain_errors(row, answers)) for row in rows]
     why: dict[int, list[str]] = {0: ["most accurate"]}
     for place in front([row.accuracy for row in rows], costs)[:1]:
         why.setdefault(place, []).append("fastest on the front")
@@ -136,8 +144,9 @@ def telling_rows(rows: Sequence[Row], answers: Answers) -> list[tuple[Row, str]]
     return [(rows[place], ", ".join(why.get(place, []))) for place in chosen]
 
 
-def _plain_error(row: Row, answers: Answers) -> float:
-    return fmean(
+def plain_errors(row: Row, answers: Answers) -> tuple[float, ...]:
+    """The expected calibration errors (0..1) of a row's seeds, the first `MOST_SEEDS`: without intervals."""
+    return tuple(
         expected_calibration_error(confidence(each), each.correct)
         for each in map(answers.of, row.records[:MOST_SEEDS])
     )

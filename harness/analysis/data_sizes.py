@@ -5,6 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness.analysis.answers import Answers
 from harness.analysis.contests import Contest, Setup, contests, setups
 from harness.analysis.rows import Row
@@ -27,6 +30,9 @@ __all__ = [
 
 TIMES = (2, 4)
 """To how many times the largest number of training images the accuracy is extrapolated."""
+
+Correct = dict[int, NDArray[np.bool_]]
+"""Whether each image was classified right, of shape (seeds, images), by the number of training images."""
 
 LEAST_GAIN = 0.001
 """Further images are shown to help where they give this accuracy (0..1) or more.
@@ -195,30 +201,37 @@ def growths(found: Standings, curves: Sequence[SizeCurves]) -> list[list[Growth]
     Holm's correction is over these tests of all the curves.
     """
     rows = [[dict(sorted(own.items())) for own in curve.strategies] for curve in curves]
-    steps = [[_steps(own, found.answers) for own in each] for each in rows]
+    right = [[_right(own, found.answers) for own in each] for each in rows]
+    steps = [[_steps(own) for own in each] for each in right]
     adjusted = iter(holm([own[-1].found.p_value for each in steps for own in each if own]))
 
-    def growth(own: dict[int, Row], taken: tuple[Step, ...]) -> Growth:
+    def growth(own: dict[int, Row], correct: Correct, taken: tuple[Step, ...]) -> Growth:
         last = _last(own, taken[-1], next(adjusted)) if taken else None
-        return Growth(own, taken, last, outlook(own, found.answers))
+        return Growth(own, taken, last, _outlook(own, correct))
 
-    return [list(map(growth, *each)) for each in zip(rows, steps, strict=True)]
+    return [list(map(growth, *each)) for each in zip(rows, right, steps, strict=True)]
 
 
 def outlook(rows: dict[int, Row], answers: Answers) -> Outlook:
     """Extrapolate one strategy's rows, by size, to `TIMES` the largest; reasons where that cannot be done."""
-    curve = fit_answers({images: answers.correct(row.records) for images, row in rows.items()})
-    largest = max(rows)
+    return _outlook(rows, _right(rows, answers))
+
+
+def _right(rows: dict[int, Row], answers: Answers) -> Correct:
+    return {images: answers.correct(row.records) for images, row in rows.items()}
+
+
+def _outlook(rows: dict[int, Row], correct: Correct) -> Outlook:
+    curve, largest = fit_answers(correct), max(rows)
     return Outlook(
         rows[largest], curve, curve.predict(largest), tuple(curve.predict(times * largest) for times in TIMES)
     )
 
 
-def _steps(rows: dict[int, Row], answers: Answers) -> tuple[Step, ...]:
-    correct = {images: answers.correct(row.records) for images, row in rows.items()}
+def _steps(correct: Correct) -> tuple[Step, ...]:
     return tuple(
         Step(smaller, larger, compare(correct[larger], correct[smaller]))
-        for smaller, larger in pairwise(rows)
+        for smaller, larger in pairwise(correct)
     )
 
 

@@ -21,10 +21,15 @@ __all__ = ["Reading", "anywhere", "on_devices", "other_devices"]
 
 @dataclass(frozen=True)
 class Reading:
-    """A number, None where there is none, and a word on what is wrong with it, "" if nothing."""
+    """A number, None where there is none, and a word on what is wrong with it, "" if nothing.
+
+    `within` is how far apart as a share such numbers may lie that its machine does not tell apart, None
+    where no timing run of that machine states it.
+    """
 
     value: float | None = None
     doubt: str = ""
+    within: float | None = None
 
 
 def other_devices(
@@ -51,13 +56,15 @@ def on_devices(
     wanted = {anywhere(record): record for record in configurations}
     own = {(record.cell.device, record.environment.fingerprint) for record in wanted.values()}
     found: dict[tuple[str, str], dict[tuple[str, str], Reading]] = defaultdict(dict)
+    stated: dict[tuple[str, str], float | None] = {}
     for row in timings:
+        stated[row.cell.device, row.environment.fingerprint] = row.tie_width_of_one
         for name, record in wanted.items():
             for which in STEP_TIMES:
                 if _same_step(row, record, which):
                     doubted = "doubtful" if row.doubts else ""
                     there = found[row.cell.device, row.environment.fingerprint]
-                    there[which, name] = Reading(row.milliseconds, doubted)
+                    there[which, name] = Reading(row.milliseconds, doubted, row.tie_width)
     seeds: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
     for record in records:
         if record.status == "ok" and anywhere(record) in wanted:
@@ -67,7 +74,8 @@ def on_devices(
         for which in STEP_TIMES:
             value = metric(which).of(each)
             if value is not None:
-                found[device, machine][which, name] = Reading(value, time_doubt(each, which))
+                within = stated.get((device, machine))
+                found[device, machine][which, name] = Reading(value, time_doubt(each, which), within)
     devices = {device for device, _ in own}
     kept = {place: each for place, each in found.items() if place in own or place[0] not in devices}
     machines = Counter(device for device, _ in kept)

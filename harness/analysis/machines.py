@@ -17,6 +17,7 @@ from harness.analysis.timing_rows import TimingRow
 from harness.environment import Environment, Machine
 from harness.records import DeviceState, Record, StepTimes
 from harness.statistics import Interval, median_interval, ratio_interval, spearman
+from harness.text import trained_on
 
 __all__ = [
     "Clocked",
@@ -267,7 +268,7 @@ def _clocked(kind: str, steps: Sequence[tuple[Record, StepTimes]]) -> Clocked:
     used = sound or steps
     trained = "" if kind == INFERENCE else f", {cell.label}"
     several = kind != INFERENCE and cell.train_images is not None
-    part = f", {cell.train_images:,} images" if several else ""
+    part = f", {trained_on(cell.train_images)}" if several else ""
     name = f"{cell.backbone}/{cell.size}px/{cell.recipe}/{cell.precision}/{steps[0][0].measured.parameters}"
     blocks = [1000 * seconds for _, step in used for seconds in step.block_seconds]
     return Clocked(

@@ -20,9 +20,8 @@ from harness.analysis.limits import Limit
 from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings, rank
 from harness.analysis.step_times import time_doubt
-from harness.analysis.timing_doubts import PASSES_DIFFER
 from harness.errors import UserError, unknown
-from harness.metrics import metric
+from harness.metrics import TIMES_WITHIN, metric
 from harness.statistics import Comparison, compare
 
 __all__ = [
@@ -177,11 +176,8 @@ COSTS: Final[Mapping[str, Cost]] = {
 The time of a train step is none of them: that of fast extraction is a step of its head alone.
 """
 
-COST_WITHIN: Final = PASSES_DIFFER
-"""How far costs lie apart that one measurement of each does not tell apart, as a share of the lower one.
-
-It is how far two timings of one cell may differ before the timing report doubts them.
-"""
+COST_WITHIN: Final = TIMES_WITHIN
+"""How far costs lie apart that one measurement of each does not tell apart, as a share of the lower one."""
 
 _OTHER: Final = {
     "inference": COSTS["total"],

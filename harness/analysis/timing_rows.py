@@ -5,6 +5,7 @@ medians rather than the median of all blocks thrown together: a pass that happen
 more would decide that one alone, and the width of a tie counts on a mean of passes.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -77,6 +78,16 @@ class TimingRow:
     def milliseconds(self) -> float:
         """Milliseconds a step: the mean of the passes' medians."""
         return fmean(self.pass_milliseconds)
+
+    @property
+    def tie_width_of_one(self) -> float | None:
+        """The width of a tie between times that were measured once, as a training's are.
+
+        `Spread.width` falls with the square root of the measurements; this row's is of its passes.
+        """
+        if self.tie_width is None:
+            return None
+        return math.expm1(math.log1p(self.tie_width) * math.sqrt(self.passes))
 
     @property
     def mean_milliseconds(self) -> float:

@@ -40,7 +40,7 @@ def columns(
     """The columns of these rows by their headings, without those that tell no rows apart.
 
     Where `devices` (of `on_devices`) has more than one, the times on each stand beside each other.
-    `marked` sets the best value of a column in bold.
+    `marked` sets the best values of a column in bold (`Metric.best`).
     """
     return {
         each.heading: [
@@ -76,12 +76,19 @@ def detailed(rows: Sequence[Row], *, devices: Devices | None = None, every: bool
             for device, readings in several_devices.items():
                 heading = f"{each.label} on {device} ({each.unit})"
                 there = [readings.get((each.name, anywhere(row.first)), Reading()) for row in rows]
-                found.append(
-                    _measured(heading, each, [one.value for one in there], [one.doubt for one in there])
-                )
+                found.append(_measured(heading, each, there))
         else:
-            values = [row.value(each) for row in rows]
-            found.append(_measured(each.heading, each, values, doubts(each.name)))
+            within = _stated(devices or {}, each.name)
+            found.append(
+                _measured(
+                    each.heading,
+                    each,
+                    [
+                        Reading(row.value(each), doubt, within)
+                        for row, doubt in zip(rows, doubts(each.name), strict=True)
+                    ],
+                )
+            )
         found += [_told(heading, text, rows) for heading, text in _AFTER.get(each.name, {}).items()]
     return [each for each in found if not _idle(each.heading, each.texts)]
 
@@ -125,7 +132,7 @@ def _published_loss(row: Row) -> str:
     return number(training.test_loss if training else None, 3)
 
 
-def _train_images(row: Row) -> str:
+def _training_images(row: Row) -> str:
     if row.cell.train_images is not None:
         return f"{row.cell.train_images:,}"
     return f"{sum(row.first.data.counts.get('train', {}).values()):,}{_WHOLE}"
@@ -141,7 +148,7 @@ _IDENTITY: dict[str, Callable[[Row], str]] = {
     "precision": lambda row: row.cell.precision,
     "environment": lambda row: row.first.environment.fingerprint,
     "size (px)": lambda row: str(row.cell.size),
-    "train images": _train_images,
+    "training images": _training_images,
 }
 # What stands behind a metric.
 _AFTER: dict[str, dict[str, Callable[[Row], str]]] = {
@@ -168,7 +175,7 @@ def _idle(heading: str, column: Sequence[str]) -> bool:
     same = set(column)
     if heading in _WHERE_THEY_DIFFER:
         return len(same) == 1
-    if heading == "train images":  # the header tells the whole split
+    if heading == "training images":  # the header tells the whole split
         return all(value.endswith(_WHOLE) for value in same)
     return heading in _WHERE_THERE_IS_ONE and same == {"-"}
 
@@ -185,18 +192,23 @@ def _told(heading: str, text: Callable[[Row], str], rows: Sequence[Row]) -> Colu
     return Column(heading, texts, tuple(None if each == "-" else each for each in texts))
 
 
-def _measured(heading: str, each: Metric, values: Sequence[float | None], doubts: Sequence[str]) -> Column:
-    texts = [each.text(value) for value in values]
-    # A time that cannot be compared is not the best.
-    best = each.best([value for value, doubt in zip(values, doubts, strict=True) if not doubt])
+def _measured(heading: str, each: Metric, there: Sequence[Reading]) -> Column:
+    texts = [each.text(one.value) for one in there]
+    stated = [one.within for one in there if one.within is not None]
     return Column(
         heading,
-        tuple(f"{text} ({doubt})" if doubt else text for text, doubt in zip(texts, doubts, strict=True)),
-        tuple(values),
+        tuple(f"{text} ({one.doubt})" if one.doubt else text for text, one in zip(texts, there, strict=True)),
+        tuple(one.value for one in there),
         each,
-        frozenset(
-            place
-            for place, (text, doubt) in enumerate(zip(texts, doubts, strict=True))
-            if text == best and not doubt
-        ),
+        # A time that cannot be compared is not the best.
+        each.best([None if one.doubt else one.value for one in there], within=max(stated, default=None)),
+    )
+
+
+def _stated(devices: Devices, name: str) -> float | None:
+    """What the machine of rows of one device resolves in a metric, where a timing run beside them says so."""
+    readings = next(iter(devices.values())) if len(devices) == 1 else {}
+    return max(
+        (one.within for (which, _), one in readings.items() if which == name and one.within is not None),
+        default=None,
     )

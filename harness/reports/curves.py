@@ -18,6 +18,7 @@ from harness.files import write_whole
 from harness.published import PublishedEpoch, published_phases
 from harness.records import Epoch, Record
 from harness.running.folder import RunFolder, named_cells
+from harness.text import trained_on
 
 __all__ = ["CELLS", "Curves", "Panel", "Stretch", "curves_figure", "draw_curves", "find_curves", "panel"]
 
@@ -283,7 +284,7 @@ def _titles(records: Sequence[Record]) -> list[str]:
             "weights": record.weights.kind,
             "recipe": record.cell.recipe,
             "size": f"{record.cell.size} px",
-            "train images": _train_images(record),
+            "training images": trained_on(record.cell.train_images),
             "seed": f"seed {record.cell.seed}",
             "device": record.cell.device,
             "precision": record.cell.precision,
@@ -291,18 +292,13 @@ def _titles(records: Sequence[Record]) -> list[str]:
         for record in records
     ]
     apart = [name for name in facts[0] if len({each[name] for each in facts}) > 1]
-    if any(record.cell.train_images is not None for record in records) and "train images" not in apart:
-        apart.insert(0, "train images")
+    if any(record.cell.train_images is not None for record in records) and "training images" not in apart:
+        apart.insert(0, "training images")
     titles = []
     for record, each in zip(records, facts, strict=True):
         first = textwrap.fill(", ".join([record.cell.backbone, *(each[name] for name in apart)]), 46)
         titles.append(f"{first}\n{record.cell.label}{_ended(record)}")
     return titles
-
-
-def _train_images(record: Record) -> str:
-    images = record.cell.train_images
-    return "all train images" if images is None else f"{images:,} train images"
 
 
 def _ended(record: Record) -> str:

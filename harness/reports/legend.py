@@ -7,6 +7,7 @@ from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings, kept
 from harness.analysis.step_times import STEP_TIMES, time_doubt
 from harness.analysis.timing_doubts import OTHERS_SHARE, disturbed
+from harness.metrics import TIMES_WITHIN
 from harness.published import published_training
 from harness.records import Record
 
@@ -40,8 +41,8 @@ _KINDS: tuple[tuple[Callable[[Record], bool], str], ...] = (
     ),
     (
         lambda record: record.cell.train_images is not None,
-        "Train images: a row on a part of them was trained on that many, every class in its share. The part "
-        "is drawn by the seed; it is the same for all rows of one seed, and a smaller one lies inside a "
+        "Training images: a row on a part of them was trained on that many, every class in its share. The "
+        "part is drawn by the seed; it is the same for all rows of one seed, and a smaller one lies inside a "
         "larger one. Validation and test images are all of them, so the epoch is chosen on more images than "
         "someone with so few may have. To result counts the part's own extraction, and of decoding the "
         "share of the images that were read.",
@@ -110,7 +111,10 @@ def notes(found: Standings) -> tuple[str, ...]:
     return (
         "A row's rank is one plus the number of rows that are significantly better, its rank interval goes "
         "from there to the last place that it can have. Rows of rank 1 cannot be told apart from the best. "
-        "In bold: the best value of a column as it is shown; ranks tell whether an accuracy is better.",
+        "In bold: the best value of a column as it is shown; ranks tell whether an accuracy is better. Of "
+        f"times, all within {100 * TIMES_WITHIN:.0f} % of the lowest, since single measurements on a machine "
+        "that others use too tell no less apart (beside a timing run of that machine: all within what that "
+        "run resolves), and none where that is all of them.",
         *_out_of_order(found),
         *_tests(found),
         *dict.fromkeys(f"Ranks come from {table.family}." for table in found.tables if len(table.rows) > 1),

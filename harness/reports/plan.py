@@ -44,12 +44,12 @@ _SAID: dict[str, Callable[[str], str]] = {
     "weights": "{} weights".format,
     "recipe": "recipe {}".format,
     "size": str,
-    "train images": "{} train images".format,
+    "training images": "{} training images".format,
     "seed": "seed {}".format,
     "device": str,
     "precision": str,
 }
-_FOLDED = ("seed", "train images", "strategy", "size", "weights", "recipe", "precision", "device")
+_FOLDED = ("seed", "training images", "strategy", "size", "weights", "recipe", "precision", "device")
 
 
 def plan_facts(plan: Sequence[Planned]) -> list[dict[str, Any]]:
@@ -82,9 +82,9 @@ def render_plan(
     shown = [column for column in rows[0] if column == "backbone" or column not in same]
     table = text_table(
         {column: [row[column] for row in rows] for column in shown},
-        right=("size", "train images", "seed"),
+        right=("size", "training images", "seed"),
         width=width,
-        wrapped=("strategy", "size", "train images", "seed"),
+        wrapped=("strategy", "size", "training images", "seed"),
     )
     note = rows[0]["note"]
     noted = f"; all: {note}" if "note" in same and note.endswith("]") else ""
@@ -115,7 +115,7 @@ def told_epochs(phases: Sequence[AnyPhase]) -> str:
 
 
 def _row(each: Planned, number: str, *, by_images: bool) -> _Row:
-    cell = each.cell
+    cell, images = each.cell, each.cell.train_images
     note = "skipped" if each.skip else "download" if _to_download(each) else "other file" if number else ""
     return {
         "backbone": cell.backbone,
@@ -124,7 +124,7 @@ def _row(each: Planned, number: str, *, by_images: bool) -> _Row:
         "epochs": told_epochs(each.phases),
         "recipe": cell.recipe,
         "size": f"{cell.size} px",
-        **({"train images": f"{cell.train_images or 'all'}"} if by_images else {}),
+        **({"training images": "all" if images is None else f"{images:,}"} if by_images else {}),
         "seed": str(cell.seed),
         "device": cell.device,
         "precision": cell.precision,

@@ -7,6 +7,7 @@ from harness.analysis.contests import training_images
 from harness.analysis.rows import Row
 from harness.analysis.standings import Standings, kept
 from harness.strategies import strategy
+from harness.text import trained_on
 
 __all__ = ["RowNames", "apart", "full_names", "names_among", "row_names"]
 
@@ -14,7 +15,7 @@ __all__ = ["RowNames", "apart", "full_names", "names_among", "row_names"]
 _PARTS: tuple[Callable[[Row], str], ...] = (
     lambda row: f"{row.cell.weights} weights",
     lambda row: f"recipe {row.cell.recipe}",
-    lambda row: f"{row.cell.train_images or 'all'} training images",
+    lambda row: trained_on(row.cell.train_images),
     lambda row: row.cell.device,
     lambda row: row.cell.precision,
 )
@@ -99,5 +100,5 @@ def _facts(row: Row) -> dict[str, str]:
         "device": cell.device,
         "precision": cell.precision,
         "environment": f"environment {record.environment.fingerprint}",
-        "images": f"{training_images(record):,} training images",
+        "images": trained_on(training_images(record)),
     }

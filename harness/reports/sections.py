@@ -13,7 +13,7 @@ from harness.reports.tables import in_one_cell, markdown
 __all__ = ["conditions", "each_table", "folded", "listed", "names", "table_of"]
 
 _ALWAYS = ("backbone", "strategy")
-_WHERE_THEY_DIFFER = ("weights", "recipe", "device", "precision", "train images")
+_WHERE_THEY_DIFFER = ("weights", "recipe", "device", "precision", "training images")
 _SIZE = "size (px)"
 _AT_ONCE = 10
 

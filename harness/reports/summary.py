@@ -15,7 +15,7 @@ _ALWAYS = {
     "rank": "rank",
     "backbone": "backbone",
     "strategy": "strategy",
-    "train images": "train\nimages",
+    "training images": "training\nimages",
     "test accuracy (%)": "test\naccuracy\n(%)",
     "95 % interval": "95 %\ninterval",
     "to result (s)": "to\nresult\n(s)",
@@ -29,7 +29,7 @@ _WHERE_THEY_DIFFER = {
     "seed": "seed",
     "seeds": "seeds",
 }
-_NUMBERS = ("rank", "seed", "seeds", "train\nimages")
+_NUMBERS = ("rank", "seed", "seeds", "training\nimages")
 _CELLS = 8
 _ROWS = 40
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 from fakes import ENVIRONMENT, answers, finished_run, measured, row
-from fakes_timing import timing_record, timing_run
+from fakes_timing import selfcheck, timing_record, timing_run
 from tables import section, table
 
 from harness.analysis.device_times import anywhere, on_devices, other_devices
+from harness.analysis.resolution import aa_spread
 from harness.analysis.standings import read_standings
 from harness.analysis.timing_rows import TimingRow, read_timings
 from harness.records import DeviceState, Record
@@ -89,6 +90,30 @@ def test_the_records_own_time_goes_before_a_timing_runs(tmp_path: Path):
     rows = timings(tmp_path, device="gpu")
     found = on_devices([GPU[0]], [GPU[0]], rows)
     assert {reading.value for reading in found["gpu"].values()} == {20.0}
+
+
+def checked(folder: Path, device: str) -> TimingRow:
+    """A row of two passes on a machine and device with an A/A test."""
+    records = [
+        timing_record(in_pass=number, backbone="MobileNet-0.25", batch=32, device=device) for number in (1, 2)
+    ]
+    (row,) = read_timings(timing_run(folder, records, checks=[selfcheck(device=device)])).rows
+    return row
+
+
+def test_a_time_carries_what_a_timing_run_says_its_machine_resolves(tmp_path: Path):
+    """Its own time is the mean of two passes, a training's was measured once."""
+    there, here = checked(tmp_path / "cpu", "cpu"), checked(tmp_path / "gpu", "gpu")
+    found = on_devices([GPU[0]], [GPU[0]], [there, here])
+    within = {device: {each.within for each in readings.values()} for device, readings in found.items()}
+    assert within == {"cpu": {there.tie_width}, "gpu": {here.tie_width_of_one}}
+
+
+def test_a_single_time_is_told_apart_as_the_self_check_says_of_one_measurement(tmp_path: Path):
+    row = checked(tmp_path, "cpu")
+    spread = aa_spread(selfcheck(device="cpu"))
+    assert row.tie_width == pytest.approx(spread.width(2))
+    assert row.tie_width_of_one == pytest.approx(spread.width(1))
 
 
 OTHER = ENVIRONMENT.model_copy(update={"processor": "Another Processor"})

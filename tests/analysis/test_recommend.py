@@ -94,6 +94,14 @@ def test_costs_that_one_measurement_does_not_tell_apart_leave_it_to_the_other_co
     assert [each.row.cell.backbone for each in choice.as_cheap] == ["VGG16"]
 
 
+def test_what_single_times_on_a_shared_machine_tell_apart_decides(tmp_path: Path):
+    """25 % apart is noise, 40 % is not."""
+    near, far = timed(98, "VGG16", ms=125, seconds=9), timed(98, "VGG16", ms=140, seconds=9)
+    quick = timed(98, "VGG19", ms=100, seconds=400)
+    assert winner(advised(tmp_path / "near", [near, quick])) == "VGG16"
+    assert winner(advised(tmp_path / "far", [far, quick])) == "VGG19"
+
+
 @pytest.mark.parametrize(("cost", "expected"), [("inference", "A"), ("train", "B"), ("total", "B")])
 def test_the_cost_that_was_asked_for_decides(cost: str, expected: str, tmp_path: Path):
     rows = [timed(98, "A", ms=10, seconds=100), timed(98, "B", ms=100, seconds=10)]

@@ -6,7 +6,7 @@ from fakes_said import cell, said, standings
 from figures import texts
 from matplotlib.figure import Figure
 
-from harness.analysis.calibration import MOST_PANELS
+from harness.analysis.calibration import MOST_PANELS, MOST_SEEDS
 from harness.records import Predictions
 from harness.reports.calibration import calibration_section
 from harness.reports.plots.reliability import reliability_figure
@@ -72,6 +72,15 @@ def test_of_several_seeds_the_one_nearest_to_their_mean_is_drawn(tmp_path: Path)
     title = " ".join(figure.axes[0].get_title(loc="left").split())
     assert "seed 2 alone: ECE 11.0" in title
     assert "(mean ECE of 3 seeds 10.3)" in title
+
+
+def test_of_many_seeds_those_that_the_rows_were_chosen_by_take_part_and_that_is_said(tmp_path: Path):
+    """The sixth seed is far off, and neither the mean nor the choice of a seed knows of it."""
+    seeds = [cell(right(count), seed=seed) for seed, count in enumerate((900, 700, 790, 790, 790, 0))]
+    assert len(seeds) == MOST_SEEDS + 1
+    title = " ".join(reliability_figure(standings(tmp_path, *seeds)).axes[0].get_title(loc="left").split())
+    assert "seed 2 alone: ECE 11.0" in title
+    assert "(mean ECE of the first 5 of 6 seeds 10.6)" in title
 
 
 def test_the_title_names_the_run_and_the_notes_what_is_left_out(tmp_path: Path):

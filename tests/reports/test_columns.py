@@ -3,8 +3,10 @@
 import pytest
 from fakes import answers, record, row
 from fakes_page import standing, trained
+from fakes_standings import DISTURBED, result
+from fakes_standings import steps as made
 
-from harness.analysis.device_times import on_devices
+from harness.analysis.device_times import Reading, anywhere, on_devices
 from harness.metrics import METRICS
 from harness.reports.columns import Column, columns, detailed
 
@@ -66,3 +68,44 @@ def test_times_on_two_devices_have_each_their_values():
     ]
     assert (first.heading, second.heading) == ("train on cpu (ms/step)", "train on gpu (ms/step)")
     assert (first.values, second.values) == ((pytest.approx(20.0),), (None,))
+
+
+def bold(*milliseconds: float, **steps: object) -> frozenset[int]:
+    """The places of the best of these inference times."""
+    rows = [
+        standing(result(inference=made(time, **steps), size=100 + place))  # type: ignore[arg-type]
+        for place, time in enumerate(milliseconds)
+    ]
+    (column,) = [each for each in detailed(rows) if each.heading == "inference (ms/step)"]
+    return column.best
+
+
+def test_all_times_that_one_measurement_does_not_tell_from_the_lowest_are_the_best():
+    assert bold(100, 129, 131) == {0, 1}
+
+
+def test_where_one_measurement_tells_no_time_from_the_lowest_none_is_the_best():
+    assert bold(100, 129, 110) == frozenset()
+
+
+def test_a_disturbed_time_is_neither_the_best_nor_what_others_are_told_from():
+    assert bold(1, 2, state=DISTURBED) == frozenset()
+
+
+def test_an_accuracy_is_the_best_only_where_none_is_shown_higher():
+    column = found("test accuracy (%)", (0.98, {}), (0.98, {"size": 96}), (0.97, {"size": 128}))
+    assert column.best == {0, 1}
+
+
+@pytest.mark.parametrize(("within", "best"), [(0.05, {0}), (0.5, {0, 1}), (None, {0, 1})])
+def test_beside_a_timing_run_of_the_machine_its_resolution_counts(within: float | None, best: set[int]):
+    times = (100.0, 110.0, 200.0)
+    rows = [standing(result(inference=made(time), size=100 + place)) for place, time in enumerate(times)]
+    readings = {
+        ("inference_ms", anywhere(row.first)): Reading(time, "", within)
+        for row, time in zip(rows, times, strict=True)
+    }
+    (column,) = [
+        each for each in detailed(rows, devices={"cpu": readings}) if each.heading == "inference (ms/step)"
+    ]
+    assert column.best == best

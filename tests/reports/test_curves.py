@@ -164,11 +164,11 @@ def test_a_title_names_what_tells_cells_apart():
 def test_a_title_names_the_part_of_the_training_images():
     several = curves._titles([record(train_images=1000), record()])
     assert several == [
-        "MobileNet-0.25, 1,000 train images\nfast-extraction",
-        "MobileNet-0.25, all train images\nfast-extraction",
+        "MobileNet-0.25, 1,000 training images\nfast-extraction",
+        "MobileNet-0.25, all training images\nfast-extraction",
     ]
     same = curves._titles([record(train_images=50, seed=seed) for seed in (0, 1)])
-    assert same[1] == "MobileNet-0.25, 50 train images, seed 1\nfast-extraction"
+    assert same[1] == "MobileNet-0.25, 50 training images, seed 1\nfast-extraction"
 
 
 def test_a_title_tells_that_a_cell_failed():

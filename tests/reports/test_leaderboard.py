@@ -424,7 +424,7 @@ KINDS = {
     "A linear probe": row(answers(90), strategy="linear-probe"),
     "Zero-shot": row(answers(90), strategy="zero-shot", weights="imagenet-top"),
     "From-scratch": row(answers(90), strategy="from-scratch", weights="scratch"),
-    "Train images: a row": row(answers(90), train_images=50),
+    "Training images: a row": row(answers(90), train_images=50),
     "Published is": FAST,
 }
 
@@ -472,12 +472,12 @@ def test_an_epoch_on_a_part_is_short_only_if_it_is_shorter_than_the_part(tmp_pat
 def test_rows_on_parts_of_the_training_images_say_on_how_many(tmp_path: Path):
     rows = [row(answers(right), train_images=images) for right, images in ((90, None), (80, 5000), (70, 50))]
     lines = table(section(rendered(tmp_path / "several", *rows), "Ranked"))
-    assert [line["train images"] for line in lines] == ["100 (all)", "5,000", "50"]
+    assert [line["training images"] for line in lines] == ["100 (all)", "5,000", "50"]
     # The header counts the whole split, so even what all rows share is said.
     (line,) = table(section(rendered(tmp_path / "one", rows[2]), "Ranked"))
-    assert line["train images"] == "50"
+    assert line["training images"] == "50"
     (line,) = table(section(rendered(tmp_path / "all", rows[0]), "Ranked"))
-    assert "train images" not in line
+    assert "training images" not in line
 
 
 def test_whole_epochs_are_not_remarked_on(tmp_path: Path):

@@ -92,10 +92,10 @@ def test_zero_shot_alone_has_no_epochs_and_a_size_of_its_own(tmp_path: Path):
 
 def test_parts_of_the_training_images_have_a_column_or_are_said_once(tmp_path: Path):
     header, *cells = rows(told(planned(tmp_path, MATRIX + 'train_images = [4, "all"]\n')))
-    assert header == ["backbone", "strategy", "epochs", "train", "images", "seed"]
+    assert header == ["backbone", "strategy", "epochs", "training", "images", "seed"]
     assert [each[-2:] for each in cells] == 2 * [["4", "0"], ["4", "1"], ["all", "0"], ["all", "1"]]
     text = " ".join(told(planned(tmp_path, MATRIX + "train_images = [4]\n")).split())
-    assert "recipe default, 32 px, 4 train images, cpu, float32" in text
+    assert "recipe default, 32 px, 4 training images, cpu, float32" in text
 
 
 def test_a_cell_on_a_gpu_is_ready_if_there_is_one(tmp_path: Path):

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import seaborn as sns
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from harness.analysis.answers import Answers
 from harness.analysis.data_sizes import TIMES, Outlook, SizeCurves, outlook, size_curves
@@ -27,6 +26,7 @@ from harness.reports.plots.style import (
     styled,
 )
 from harness.reports.row_names import RowNames, row_names
+from harness.statistics import Interval
 from harness.text import counted
 
 __all__ = ["SizeLine", "draw_data_sizes", "size_lines"]
@@ -35,7 +35,8 @@ _PANELS = 9
 _COLUMNS = 3
 _STEPS = 25
 _APART, _WIDEST = 0.012, 0.06  # of the axis: how far points of one size stand apart, two and all of them
-_FAINT = 0.12
+_DASHED = (0, (4, 2))
+_DOTTED = (0, (2, 1.5))
 _MARKS = ("o", "s", "^", "D", "v", "P", "X")
 
 
@@ -76,8 +77,9 @@ def draw_data_sizes(found: Standings) -> Any | None:
     """Draw test accuracy by the number of training images, a panel for each backbone and setting.
 
     Measured accuracies are joined by a line and have their 95 % intervals; where a learning curve can be
-    fitted, it is drawn dashed from the largest size to `TIMES` of it, with its interval as a band.  None
-    where no rows differ in training images alone.
+    fitted, it is drawn dashed from the largest size on, with an open marker and the curve's interval at
+    `TIMES` that size: bands of several strategies would run into one.  None where no rows differ in training
+    images alone.
     """
     curves = size_curves(found, tested=False)
     if not curves:
@@ -115,29 +117,43 @@ def draw_data_sizes(found: Standings) -> Any | None:
 
 
 def _draw_line(axes: Any, line: SizeLine, style: dict[str, Any], aside: float) -> None:
-    sizes = np.array(list(line.rows)) * aside
-    rows = list(line.rows.values())
-    middle = [100 * row.accuracy for row in rows]
-    ends = [
-        [max(0.0, 100 * (row.accuracy - row.interval.low)) for row in rows],
-        [max(0.0, 100 * (row.interval.high - row.accuracy)) for row in rows],
-    ]
-    axes.errorbar(sizes, middle, yerr=ends, elinewidth=0.8, capsize=2.2, capthick=0.8, **style)
+    points = [(images, row.accuracy, row.interval) for images, row in line.rows.items()]
+    _draw_points(axes, points, aside, style)
     if not line.extrapolated:
         return
     beyond = np.unique(np.geomspace(max(line.rows), line.farthest, _STEPS).round().astype(int))
-    # At its sizes, not beside them as the points are.
-    told = [line.outlook.curve.predict(int(images)) for images in beyond]
-    known = [
-        (each.images, 100 * each.accuracy, 100 * each.interval.low, 100 * each.interval.high)
-        for each in told
+    curve = [(images, line.outlook.curve.predict(int(images)).accuracy) for images in beyond]
+    known = [(aside * images, 100 * accuracy) for images, accuracy in curve if accuracy is not None]
+    axes.plot(*zip(*known, strict=True), color=style["color"], linewidth=1.4, linestyle=_DASHED, zorder=2)
+    told = [
+        (each.images, each.accuracy, each.interval)
+        for each in line.outlook.beyond
         if each.accuracy is not None and each.interval is not None
     ]
-    places, values, low, high = zip(*known, strict=True)
-    axes.fill_between(places, low, high, color=style["color"], alpha=_FAINT, linewidth=0, zorder=1)
-    for end in (low, high):  # where bands overlap, their ends tell them apart
-        axes.plot(places, end, color=style["color"], linewidth=0.6, zorder=1)
-    axes.plot(places, values, color=style["color"], linewidth=1.4, linestyle=(0, (4, 2)), zorder=2)
+    for bar in _draw_points(axes, told, aside, style | _OPEN):
+        bar.set_linestyle(_DOTTED)
+
+
+def _draw_points(
+    axes: Any, points: Sequence[tuple[int, float, Interval]], aside: float, style: dict[str, Any]
+) -> Sequence[Any]:
+    """Draw accuracies by images with their intervals, and return the bars of these."""
+    sizes, accuracies, intervals = zip(*points, strict=True)
+    ends = [
+        [100 * max(0.0, middle - each.low) for middle, each in zip(accuracies, intervals, strict=True)],
+        [100 * max(0.0, each.high - middle) for middle, each in zip(accuracies, intervals, strict=True)],
+    ]
+    shown = axes.errorbar(
+        aside * np.array(sizes),
+        100 * np.array(accuracies),
+        yerr=ends,
+        elinewidth=0.8,
+        capsize=2.2,
+        capthick=0.8,
+        **style,
+    )
+    bars: Sequence[Any] = shown.lines[2]
+    return bars
 
 
 def _styles(lines: Sequence[SizeLine]) -> dict[str, dict[str, Any]]:
@@ -151,6 +167,9 @@ def _styles(lines: Sequence[SizeLine]) -> dict[str, dict[str, Any]]:
     told = [name for name in names if name in first]
     own = dict(zip(told, zip(colours(len(told), lightest=0.85), _MARKS, strict=False), strict=True))
     return {name: _style(*own.get(name, ("0.8", "."))) for name in names}
+
+
+_OPEN: dict[str, Any] = {"linestyle": "none", "markerfacecolor": "white", "markeredgewidth": 0.8}
 
 
 def _style(colour: Any, marker: str) -> dict[str, Any]:
@@ -173,8 +192,8 @@ def _draw_key(figure: Any, panels: Sequence[Sequence[SizeLine]], styles: dict[st
         told = f"{others} other strateg{'y' if others == 1 else 'ies'}"
         entries.append((Line2D([], [], **_style("0.8", ".")), told))
     if any(line.extrapolated for panel in panels for line in panel):
-        entries.append((Line2D([], [], color="0.3", linewidth=1.4, linestyle=(0, (4, 2))), "extrapolated"))
-        entries.append((Patch(color="0.3", alpha=_FAINT, linewidth=0), "its 95 % interval"))
+        dashed = _style("0.3", "o") | _OPEN | {"linestyle": _DASHED}
+        entries.append((Line2D([], [], **dashed), "extrapolated"))
     figure.legend(*zip(*entries, strict=True), loc="outside right upper", frameon=False, handlelength=3.4)
 
 
@@ -189,15 +208,16 @@ def _counts(shown: Sequence[SizeCurves], panels: Sequence[Sequence[SizeLine]]) -
 
 def _notes(panels: Sequence[Sequence[SizeLine]], groups: int) -> list[str]:
     lines = [line for panel in panels for line in panel]
-    notes = ["Bars: 95 % interval of test accuracy. Points of one size stand side by side."]
+    notes = ["Bars: 95 % interval of test accuracy. Marks of one size stand side by side."]
     fits = [line.outlook.curve for line in lines if line.extrapolated]
     if fits:
         counts = sorted({len(fit.points) for fit in fits})
         points = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
         notes.append(
             f"Dashed: error = a + b n^-c, 3 parameters fitted to {points} points, up to {max(TIMES)} times "
-            "the largest size; band: the 95 % interval of the curve, if that law holds. In it is "
-            "what all sizes have in common: what more images add is known better."
+            f"the largest size. Open marks, at {' and '.join(map(str, TIMES))} times, have the 95 % interval "
+            "of the curve, if that law holds. In it is what all sizes have in common: what more images add "
+            "is known better."
         )
         if counts[0] <= 3:
             notes.append("Three points cannot show whether it does.")

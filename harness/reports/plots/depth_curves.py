@@ -8,6 +8,7 @@ import seaborn as sns
 from matplotlib.lines import Line2D
 
 from harness.analysis.depths import SHARE, DepthLine, depth_lines, unfrozen_share
+from harness.analysis.rows import Row
 from harness.analysis.standings import Standings
 from harness.analysis.step_times import time_doubt
 from harness.matrix import Cell
@@ -42,9 +43,10 @@ def draw_depth_curves(found: Standings) -> Any | None:
     sizes.
     None where no backbone of the run has two depths.
     """
-    every = [(table, _of_all_images(lines)) for table in found.tables if (lines := depth_lines(table))]
-    if not every:
+    told = [(table, lines) for table in found.tables if (lines := depth_lines(table))]
+    if not told:
         return None
+    every = [(table, _of_all_images(lines)) for table, lines in told]
     panels = every[:_PANELS]
     figure = new_figure(3.6 + 4.4 * len(panels), 6.6)
     grid = figure.subplots(2, len(panels), sharex=True, sharey="row", squeeze=False)
@@ -54,10 +56,11 @@ def draw_depth_curves(found: Standings) -> Any | None:
     styles = {cell: _style(place, len(cells)) for place, cell in enumerate(drawn)}
     titles = group_titles([table.first for table, _ in panels])
     farthest = 100 * max(share for line in lines for share in line.shares)
+    hollow = False
     for (_, own), (upper, lower), title in zip(panels, grid.T, titles, strict=True):
         for line in reversed(own):
             if line.cell in styles:
-                _draw_line(upper, lower, line, styles[line.cell])
+                hollow |= _draw_line(upper, lower, line, styles[line.cell])
         upper.set_xlim(-0.03 * farthest, 1.05 * farthest)
         lower.set_xlabel("unfrozen share of the base's parameters (%)")
         if len(panels) > 1:
@@ -72,14 +75,16 @@ def draw_depth_curves(found: Standings) -> Any | None:
     _draw_key(figure, drawn, styles)
     counts = [(table.first, sum(len(line.rows) for line in own)) for table, own in panels]
     headline(figure, run_title("Accuracy and cost by unfrozen share", found.facts.matrix, counts))
-    told = list(_notes(found, lines, tables=(len(panels), len(every))))
+    known = [row for _, own in told for line in own for row in line.rows]
+    notes = list(_notes(found, lines, known, hollow=hollow, tables=(len(panels), len(every))))
     if len(cells) > len(drawn):
-        told.append(f"{counted(len(cells) - len(drawn), 'less accurate line')} not drawn.")
-    note(figure, told)
+        notes.append(f"{counted(len(cells) - len(drawn), 'less accurate line')} not drawn.")
+    note(figure, notes)
     return figure
 
 
-def _draw_line(upper: Any, lower: Any, line: DepthLine, style: dict[str, Any]) -> None:
+def _draw_line(upper: Any, lower: Any, line: DepthLine, style: dict[str, Any]) -> bool:
+    """Draw a line, accuracy above and cost below, and tell whether a time of it is hollow: in doubt."""
     places = [100 * share for share in line.shares]
     middle = [100 * row.accuracy for row in line.rows]
     below = [max(0.0, each - 100 * row.interval.low) for each, row in zip(middle, line.rows, strict=True)]
@@ -100,6 +105,7 @@ def _draw_line(upper: Any, lower: Any, line: DepthLine, style: dict[str, Any]) -
     hollow = {"markerfacecolor": "white", "markeredgewidth": 1.0, "linestyle": "none"}
     if doubtful:
         lower.plot(*zip(*doubtful, strict=True), **(style | hollow | {"zorder": style["zorder"] + 1}))
+    return bool(doubtful)
 
 
 def _of_all_images(lines: Sequence[DepthLine]) -> Sequence[DepthLine]:
@@ -145,18 +151,20 @@ def _called(name: Name) -> str:
     return f"{backbone},\n{apart}" if apart else backbone
 
 
-def _notes(found: Standings, lines: Sequence[DepthLine], tables: tuple[int, int]) -> Iterable[str]:
+def _notes(
+    found: Standings,
+    lines: Sequence[DepthLine],
+    known: Sequence[Row],
+    *,
+    hollow: bool,
+    tables: tuple[int, int],
+) -> Iterable[str]:
+    """What a reader must know of the drawn lines; `known` are the rows of all that there are."""
     yield f"{SHARE} At 0 the base is frozen (extraction). Bars: 95 % interval of test accuracy."
-    if any(time_doubt(row.records, _COST.name) for line in lines for row in line.rows):
+    if hollow:
         yield "Hollow: the machine was disturbed beside it, so the time may be too long."
     drawn = {row.name for line in lines for row in line.rows}
-    parts = {
-        row.name
-        for table in found.tables
-        for line in depth_lines(table)
-        for row in line.rows
-        if row.name not in drawn and row.cell.train_images is not None
-    }
+    parts = {row.name for row in known if row.name not in drawn and row.cell.train_images is not None}
     if parts:
         yield f"{counted(len(parts), 'row')} of parts of the training images not shown."
     drawn |= parts

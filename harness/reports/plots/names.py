@@ -10,9 +10,11 @@ from harness.analysis.step_times import STEP_TIMES
 from harness.matrix import Cell
 from harness.records import Record
 from harness.reports.plots.style import readable
-from harness.text import counted
+from harness.text import counted, trained_on
 
-__all__ = ["Name", "anywhere", "batches", "group_titles", "names", "run_title", "wrapped"]
+__all__ = ["Name", "anywhere", "batches", "broken", "group_titles", "names", "run_title", "wrapped"]
+
+_WIDTH = 26  # characters of a label's line, enough for any strategy with its depth
 
 Name = tuple[str, str]
 """The backbone, and the strategy with what else is needed to tell the configuration from others."""
@@ -33,8 +35,14 @@ def names(cells: Sequence[Cell]) -> list[Name]:
         # Of thousands of configurations most have a kind of their own.
         same = common.get((backbone, label))
         apart = [] if same is None else [part for part in cell.configuration.split("/") if part not in same]
-        found.append((readable(backbone), readable(", ".join([label, *apart]))))
+        told = ", ".join([label, *(_said(part, cell) for part in apart)])
+        found.append((readable(backbone), readable(told)))
     return found
+
+
+def _said(part: str, cell: Cell) -> str:
+    """A part of a cell's name as people say it."""
+    return trained_on(cell.train_images) if part == f"train{cell.train_images}" else part
 
 
 def _parts(cell: Cell) -> set[str]:
@@ -86,9 +94,20 @@ def batches(records: Iterable[Record], name: str) -> str:
 def wrapped(rows: Sequence[Row], places: Sequence[int]) -> list[str]:
     """Names for labels of some rows of a picture, by their places: the backbone above the strategy.
 
-    They tell each of them from all rows.
+    They tell each of them from all rows; a long one is broken once more.
     """
     kinds = {(rows[place].cell.backbone, rows[place].cell.label) for place in places}
     alike = [n for n, row in enumerate(rows) if (row.cell.backbone, row.cell.label) in kinds]
     named = dict(zip(alike, names([rows[n].cell for n in alike]), strict=True))
-    return ["\n".join(named[place]) for place in places]
+    return [f"{backbone}\n{broken(rest, _WIDTH)}" for backbone, rest in (named[place] for place in places)]
+
+
+def broken(text: str, width: int) -> str:
+    """A name in lines of that many characters where they suffice, broken behind its commas alone."""
+    lines: list[str] = []
+    for part in text.split(", "):
+        if lines and len(f"{lines[-1]}, {part}") <= width:
+            lines[-1] += f", {part}"
+        else:
+            lines.append(part)
+    return ",\n".join(lines)

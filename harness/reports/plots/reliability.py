@@ -6,18 +6,19 @@ row's points lie on the diagonal.
 
 import math
 import textwrap
+from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
 from harness.analysis.answers import Answers
-from harness.analysis.calibration import confidence, telling_rows
+from harness.analysis.calibration import MOST_SEEDS, confidence, plain_errors, telling_rows
 from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings
 from harness.records import Record
-from harness.reports.plots.names import run_title
+from harness.reports.plots.names import broken, run_title
 from harness.reports.plots.style import headline, new_figure, note, readable, styled
 from harness.reports.row_names import full_names
-from harness.statistics import expected_calibration_error, reliability
+from harness.statistics import reliability
 from harness.text import counted
 
 __all__ = ["MOST_LOOKED_AT", "reliability_figure"]
@@ -26,7 +27,6 @@ MOST_LOOKED_AT = 100
 """How many rows of the table the telling ones are chosen from, the most accurate first."""
 
 _COLUMNS = 4
-_BINS = 15
 
 
 @styled()
@@ -34,8 +34,8 @@ def reliability_figure(found: Standings) -> Any | None:
     """The reliability of the telling rows of the first table; None without ranked rows.
 
     Of a row of several seeds the one is drawn whose error is nearest to their mean, which the rows were
-    chosen by: the seeds were asked the same images, so that together they would look more certain than they
-    are.
+    chosen by (of more than `MOST_SEEDS` the first ones alone): the seeds were asked the same images, so that
+    together they would look more certain than they are.
     """
     if not found.tables:
         return None
@@ -52,10 +52,11 @@ def reliability_figure(found: Standings) -> Any | None:
         line, column = divmod(number, columns)
         upper = figure.add_subplot(grid[2 * line, column])
         lower = figure.add_subplot(grid[2 * line + 1, column], sharex=upper)
-        record, mean = _drawn(row, found.answers)
+        errors = plain_errors(row, found.answers)
+        record, error = _nearest(row, errors)
         _draw(record, found.answers, upper, lower, low)
-        name = textwrap.fill(names[number], 42)
-        numbers = textwrap.fill(_numbers(row, record, mean, found.answers), 42)
+        name = "\n".join(textwrap.fill(part, 42) for part in broken(names[number], 42).split("\n"))
+        numbers = textwrap.fill(_numbers(row, record, error, fmean(errors), found.answers), 42)
         title = "\n".join(filter(None, [name, textwrap.fill(why, 42), numbers]))
         upper.set_title(readable(title), loc="left", fontsize=8)
         if column == 0:
@@ -66,22 +67,16 @@ def reliability_figure(found: Standings) -> Any | None:
     return figure
 
 
-def _drawn(row: Row, answers: Answers) -> tuple[Record, float]:
-    """The record of a row that is drawn, and the mean of the calibration errors of all."""
-    errors = {record.name: _error(record, answers) for record in row.records}
-    mean = fmean(errors.values())
-    return min(row.records, key=lambda record: abs(errors[record.name] - mean)), mean
-
-
-def _error(record: Record, answers: Answers) -> float:
-    asked = answers.of(record)
-    return expected_calibration_error(confidence(asked), asked.correct, _BINS)
+def _nearest(row: Row, errors: Sequence[float]) -> tuple[Record, float]:
+    """The record of a row whose calibration error is nearest to the mean of these, with that error."""
+    mean = fmean(errors)
+    return min(zip(row.records, errors, strict=False), key=lambda each: abs(each[1] - mean))
 
 
 def _draw(record: Record, answers: Answers, upper: Any, lower: Any, low: float) -> None:
     asked = answers.of(record)
     sure = confidence(asked)
-    bins = reliability(sure, asked.correct, _BINS)
+    bins = reliability(sure, asked.correct)
     upper.plot([100 * low, 100], [100 * low, 100], color="0.6", linewidth=0.9, linestyle=(0, (4, 2)))
     upper.errorbar(
         [100 * each.confidence for each in bins],
@@ -121,16 +116,17 @@ def _draw(record: Record, answers: Answers, upper: Any, lower: Any, low: float) 
         axes.tick_params(labelsize=7.5)
 
 
-def _numbers(row: Row, record: Record, mean: float, answers: Answers) -> str:
-    """The numbers of what is drawn, and of several seeds their mean error."""
+def _numbers(row: Row, record: Record, error: float, mean: float, answers: Answers) -> str:
+    """The numbers of what is drawn, and of several seeds the mean error of those that were looked at."""
     asked = answers.of(record)
     sure = confidence(asked)
-    error = 100 * _error(record, answers)
     excess = 100 * (float(sure.mean()) - float(asked.correct.mean()))
-    text = f"ECE {error:.1f}, confidence minus accuracy {round(excess, 1) + 0.0:+.1f}"
+    text = f"ECE {100 * error:.1f}, confidence minus accuracy {round(excess, 1) + 0.0:+.1f}"
     if len(row.records) == 1:
         return text
-    return f"seed {record.cell.seed} alone: {text} (mean ECE of {len(row.records)} seeds {100 * mean:.1f})"
+    seeds = len(row.records)
+    of = f"the first {MOST_SEEDS} of {seeds} seeds" if seeds > MOST_SEEDS else f"{seeds} seeds"
+    return f"seed {record.cell.seed} alone: {text} (mean ECE of {of} {100 * mean:.1f})"
 
 
 def _notes(found: Standings, table: Table, shown: int) -> list[str]:

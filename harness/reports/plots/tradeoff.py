@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import seaborn as sns
 from matplotlib.lines import Line2D
-from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from harness.analysis.front import front
@@ -17,7 +16,8 @@ from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings
 from harness.analysis.step_times import STEP_TIMES, time_doubt
 from harness.metrics import Metric, metric
-from harness.reports.plots.labels import Box, place_labels
+from harness.reports.plots.annotations import annotate
+from harness.reports.plots.labels import Box
 from harness.reports.plots.names import batches, group_titles, run_title, wrapped
 from harness.reports.plots.style import (
     COLOURS,
@@ -301,76 +301,30 @@ def _notes(panels: Sequence[Tradeoff], cost: str, tables: int) -> list[str]:
 def _draw_labels(figure: Any, panels: Sequence[tuple[Any, Tradeoff]]) -> None:
     """Set the labels; for that the picture is laid out, and then kept so."""
     lay_out(figure)
-    renderer = figure.canvas.get_renderer()
     point = figure.dpi / 72
     for axes, panel in panels:
-        frame = axes.get_window_extent(renderer)
-        texts = wrapped(panel.rows, panel.labelled)
-        labels = [axes.text(0, 0, text, **_TEXT) for text in texts]
-        extents = [Text.get_window_extent(label, renderer) for label in labels]
-        spots = axes.transData.transform(
-            [(cost, 100 * row.accuracy) for row, cost in zip(panel.rows, panel.costs, strict=True)]
-        )
+        low, middle, high = _percent(panel)
+        places = list(zip(panel.costs, map(float, middle), strict=True))
+        spots = axes.transData.transform(places)
+        ends = axes.transData.transform([(1, end) for end in (*low, *high)])[:, 1].reshape(2, -1).T
+        bars = [Box(x - 1, bottom, x + 1, top) for (x, _), (bottom, top) in zip(spots, ends, strict=True)]
+        steps, named = _steps(spots, panel.front), panel.labelled
         obstacles = [
             _around(x, y, (_RING["markersize"] if row.tied else _SIDE) * point)
             for row, (x, y) in zip(panel.rows, spots, strict=True)
         ]
-        low, _, high = _percent(panel)
         # A row with a label is not to be hidden below that of another.
-        for x, y in (spots[place] for place in panel.labelled):
-            obstacles += _HIDDEN * [_around(x, y, _RING["markersize"] * point)]
-        for place in panel.front or panel.labelled:
-            bottom, top = axes.transData.transform([(1, low[place]), (1, high[place])])[:, 1]
-            obstacles.append(Box(spots[place][0] - 1, bottom, spots[place][0] + 1, top))
-        obstacles += _steps(spots, panel.front)
-        boxes = place_labels(
-            [tuple(spots[place]) for place in panel.labelled],
-            [(each.width + 2 * point, each.height + 2 * point) for each in extents],
-            Box(frame.x0, frame.y0, frame.x1, frame.y1),
-            obstacles=obstacles,
-            gap=3 * point,
-            reach=8 * point,
+        obstacles += [_around(x, y, _RING["markersize"] * point) for x, y in spots[list(named)]] * _HIDDEN
+        told = range(len(bars)) if len(bars) <= _MANY else panel.front or named
+        annotate(
+            axes,
+            wrapped(panel.rows, named),
+            [places[place] for place in named],
+            # Of thousands of dots one is always nearer: there the labelled ones alone are told apart.
+            markers=[places[place] for place in panel.front or named] if panel.crowded else places,
+            obstacles=[*obstacles, *(bars[place] for place in told), *steps],
+            lines=[*steps, *(bars[place] for place in named)],
         )
-        for label, text, place, box in zip(labels, texts, panel.labelled, boxes, strict=True):
-            label.remove()
-            if box is not None:
-                _draw_label(axes, panel, place, box, text, tuple(spots[place]), point)
-
-
-_TEXT: dict[str, Any] = {"fontsize": 7, "ha": "center", "va": "center", "linespacing": 1.05}
-
-
-def _draw_label(
-    axes: Any,
-    panel: Tradeoff,
-    place: int,
-    box: Box,
-    text: str,
-    spot: tuple[float, float],
-    point: float,
-) -> None:
-    x, y = spot
-    nearest = (min(max(x, box.left), box.right), min(max(y, box.bottom), box.top))
-    axes.annotate(
-        text,
-        (panel.costs[place], 100 * panel.rows[place].accuracy),
-        (((box.left + box.right) / 2 - x) / point, ((box.bottom + box.top) / 2 - y) / point),
-        textcoords="offset points",
-        bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.8},
-        arrowprops={
-            "arrowstyle": "-",
-            "color": "0.3",
-            "linewidth": 0.6,
-            "shrinkA": 0,
-            "shrinkB": 4,
-            "relpos": (
-                (nearest[0] - box.left) / (box.right - box.left),
-                (nearest[1] - box.bottom) / (box.top - box.bottom),
-            ),
-        },
-        zorder=6,
-        **_TEXT,
-    )
 
 
 def _around(x: float, y: float, side: float) -> Box:

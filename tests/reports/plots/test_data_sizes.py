@@ -33,9 +33,11 @@ def said(found: Standings) -> list[str]:
     return [text.replace("\n", " ") for text in texts(draw_data_sizes(found))]
 
 
-def bands(axes: Any) -> list[Any]:
-    """The corners of each interval of an extrapolation."""
-    return [each.get_paths()[0].vertices for each in axes.collections if len(each.get_facecolor())]
+def points(drawn: Any) -> list[tuple[float, float, float, float]]:
+    """Images, accuracy and the ends of its interval of each point of an errorbar."""
+    line, _, (bars,) = drawn.lines
+    ends = [(low[1], high[1]) for low, high in bars.get_segments()]
+    return [(x, y, *each) for (x, y), each in zip(line.get_xydata(), ends, strict=True)]
 
 
 def dashed(axes: Any) -> list[Any]:
@@ -48,18 +50,16 @@ def test_rows_of_one_size_give_no_picture():
 
 def test_every_size_has_its_accuracy_and_its_interval():
     found = standings(rows(RISING))
-    axes = draw_data_sizes(found).axes[0]
-    measured = next(line for line in axes.lines if line.get_marker() == "o")
-    assert list(measured.get_xdata()) == pytest.approx([50, 200, 500, 2000])
-    assert list(measured.get_ydata()) == pytest.approx([62, 80, 87, 93])
-    bars = sorted(
-        (low[1], high[1])
-        for each in axes.collections
-        if not len(each.get_facecolor())
-        for (low, high) in each.get_segments()
+    measured = points(draw_data_sizes(found).axes[0].containers[0])
+    rows_by_size = reversed(found.tables[0].rows)
+    assert np.array(measured) == pytest.approx(
+        np.array(
+            [
+                (images, 100 * row.accuracy, 100 * row.interval.low, 100 * row.interval.high)
+                for images, row in zip((50, 200, 500, 2000), rows_by_size, strict=True)
+            ]
+        )
     )
-    ends = sorted((100 * row.interval.low, 100 * row.interval.high) for row in found.tables[0].rows)
-    assert np.array(bars) == pytest.approx(np.array(ends))
 
 
 def test_the_extrapolation_is_what_the_fit_predicts_up_to_four_times_the_largest_size():
@@ -69,21 +69,34 @@ def test_the_extrapolation_is_what_the_fit_predicts_up_to_four_times_the_largest
     axes = draw_data_sizes(found).axes[0]
     (drawn,) = dashed(axes)
     assert line.outlook.curve.parameters is not None
-    farthest = line.outlook.curve.predict(8000)
-    assert farthest.accuracy is not None
-    assert farthest.interval is not None
     assert (drawn.get_xdata()[0], drawn.get_xdata()[-1]) == (2000, 8000)
-    assert drawn.get_ydata()[-1] == pytest.approx(100 * farthest.accuracy)
-    (band,) = bands(axes)
-    at_the_end = band[band[:, 0] == 8000, 1]
-    ends = [100 * farthest.interval.low, 100 * farthest.interval.high]
-    assert [at_the_end.min(), at_the_end.max()] == pytest.approx(ends)
+    expected = []
+    for images in (4000, 8000):
+        told = line.outlook.curve.predict(images)
+        assert told.accuracy is not None
+        assert told.interval is not None
+        expected.append((images, 100 * told.accuracy, 100 * told.interval.low, 100 * told.interval.high))
+    assert drawn.get_ydata()[-1] == pytest.approx(expected[-1][1])
+    assert np.array(points(axes.containers[1])) == pytest.approx(np.array(expected))
+
+
+def test_what_is_extrapolated_has_the_marker_of_its_strategy_open_and_beside_those_of_others():
+    """In grey a marker tells a strategy, and intervals that lay on each other would be one."""
+    tuned = {"strategy": "fine-tuning", "depth": "blocks:1"}
+    (axes,) = draw_data_sizes(standings([*rows(RISING), *rows(RISING, **tuned)])).axes
+    measured, beyond = ([each.lines[0] for each in axes.containers[place::2]] for place in (0, 1))
+    markers = [line.get_marker() for line in measured]
+    assert [line.get_marker() for line in beyond] == markers
+    assert len(set(markers)) == 2
+    assert {line.get_markerfacecolor() for line in beyond} == {"white"}
+    assert "white" not in {line.get_markerfacecolor() for line in measured}
+    assert len({x for line in beyond for x in line.get_xdata()}) == 4
 
 
 def test_without_a_fit_nothing_is_extrapolated_and_that_is_said():
     found = standings(rows({50: 0.8, None: 0.9}))
     axes = draw_data_sizes(found).axes[0]
-    assert (dashed(axes), bands(axes)) == ([], [])
+    assert (dashed(axes), len(axes.containers)) == ([], 1)
     assert any("1 line without an extrapolation" in text for text in said(found))
     assert "extrapolated" not in said(found)
 

@@ -1,5 +1,6 @@
 """Labels cover no other label and stay in the frame, whatever the anchors."""
 
+import math
 from itertools import combinations
 
 import pytest
@@ -19,7 +20,9 @@ def test_no_label_overlaps_another_or_leaves_the_frame(
     labels: list[tuple[tuple[float, float], tuple[float, float]]], others: list[tuple[float, float]]
 ):
     obstacles = [Box(x - 4, y - 4, x + 4, y + 4) for x, y in others]
-    found = place_labels([a for a, _ in labels], [s for _, s in labels], FRAME, obstacles=obstacles)
+    found = place_labels(
+        [a for a, _ in labels], [s for _, s in labels], FRAME, obstacles=obstacles, markers=others
+    )
     boxes = [box for box in found if box is not None]
     assert len(found) == len(labels)
     assert all(box.within(FRAME) for box in boxes)
@@ -44,6 +47,56 @@ def test_a_free_side_is_chosen_before_one_with_obstacles():
     (box,) = place_labels([(300, 200)], [(80, 20)], FRAME, obstacles=right)
     assert box is not None
     assert not any(box.overlaps(other) for other in right)
+
+
+def distance(box: Box, spot: tuple[float, float]) -> float:
+    x, y = spot
+    return math.hypot(max(box.left - x, x - box.right, 0), max(box.bottom - y, y - box.top, 0))
+
+
+def test_a_label_is_nearer_to_its_own_marker_than_to_another():
+    """Without the markers it would stand between them, as near to the one as to the other."""
+    spot, others = (300, 200), [(300, 240), (300, 160), (340, 200)]
+    (box,) = place_labels([spot], [(80, 20)], FRAME, markers=[spot, *others], reach=6)
+    assert box is not None
+    assert distance(box, spot) < min(distance(box, other) for other in others)
+
+
+def test_a_longer_leader_is_taken_for_not_standing_nearer_to_another_marker():
+    """Right of the marker it is less far to a free place, but there the other one is nearer."""
+    spot, other, taken = (300, 200), (330, 222), Box(262, 100, 312, 300)
+    (without,), (box,) = (
+        place_labels([spot], [(80, 20)], FRAME, obstacles=[taken], markers=markers, reach=6)
+        for markers in ([spot], [spot, other])
+    )
+    assert without is not None
+    assert box is not None
+    assert distance(without, spot) < distance(box, spot) < distance(box, other)
+
+
+def test_a_label_among_others_markers_has_a_leader_that_is_seen():
+    spot = (300, 200)
+    crowd = [(x, y) for x in range(60, 560, 20) for y in range(40, 380, 20)]
+    (box,) = place_labels([spot], [(80, 20)], FRAME, markers=[spot, *crowd], reach=6)
+    assert box is not None
+    assert distance(box, spot) >= 12
+
+
+def test_no_leader_runs_along_a_line():
+    """All about the marker is taken but what a line along the leader leads to."""
+    line = Box(300, 199, 600, 201)
+    walls = [Box(0, 0, 600, 170), Box(0, 230, 600, 400)]
+    without, beside = (
+        place_labels(
+            [(300, 200)], [(80, 20)], FRAME, obstacles=[*walls, Box(200, 170, 295, 230)], lines=lines
+        )
+        for lines in ([], [line])
+    )
+    (along,), (away,) = without, beside
+    assert along is not None
+    assert away is not None
+    assert along.bottom < 200 < along.top
+    assert not away.bottom < 200 < away.top
 
 
 def test_a_label_that_is_larger_than_the_frame_has_no_place():

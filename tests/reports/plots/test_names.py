@@ -1,9 +1,9 @@
 """Short names tell all configurations apart and say no more than that needs."""
 
 from fakes import record
-from fakes_standings import result, steps
+from fakes_standings import result, shown, steps
 
-from harness.reports.plots.names import anywhere, batches, group_titles, names
+from harness.reports.plots.names import anywhere, batches, group_titles, names, wrapped
 
 
 def test_a_name_is_backbone_and_strategy_where_that_suffices():
@@ -18,6 +18,25 @@ def test_what_else_differs_is_named_where_backbone_and_strategy_are_equal():
         "fast-extraction, 160px",
         "fast-extraction",
     ]
+
+
+def test_parts_of_the_training_images_are_told_in_words():
+    cells = [record(train_images=1000).cell, record(train_images=50).cell, record().cell]
+    assert [rest for _, rest in names(cells)] == [
+        "fast-extraction, 1,000 training images",
+        "fast-extraction, 50 training images",
+        "fast-extraction",
+    ]
+
+
+def test_a_recipe_that_is_called_like_a_part_keeps_its_name():
+    cells = [record(recipe="train50").cell, record(recipe="default").cell]
+    assert [rest for _, rest in names(cells)] == ["fast-extraction, train50", "fast-extraction, default"]
+
+
+def test_a_long_name_is_broken_behind_a_comma_in_a_label():
+    rows = [shown(result(train_images=images)) for images in (1000, 50)]
+    assert wrapped(rows, [1]) == ["MobileNet-0.25\nfast-extraction,\n50 training images"]
 
 
 def test_seeds_devices_and_precisions_are_one_configuration_anywhere():

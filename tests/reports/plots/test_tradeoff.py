@@ -1,15 +1,21 @@
 """Accuracy against cost: which rows are on the front, and what the picture says of them."""
 
-from itertools import combinations
+from itertools import combinations, pairwise
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from fakes_standings import DISTURBED, many, result, shown, standings, steps
 from figures import check_legible, texts
+from matplotlib.text import Text
 
-from harness.analysis.standings import Standings
+from harness.analysis.standings import Standings, read_standings
 from harness.metrics import metric
 from harness.reports.plots.tradeoff import COSTS, draw_tradeoff, tradeoff
+from harness.running.folder import RunFolder
+
+RECORDS = Path(__file__).parents[3] / "results" / "records"
 
 CHEAP = shown(result(0.90, cost=10, backbone="MobileNet"))
 BEATEN = shown(result(0.89, cost=20, backbone="VGG16"))
@@ -105,6 +111,58 @@ def test_no_two_labels_overlap_and_none_is_lost(cost: str, backbones: int):
     assert len(labels) == len(panel.labelled)
     assert all(frame.x0 <= box.left and box.right <= frame.x1 for box in labels)
     assert not any(one.overlaps(other) for one, other in combinations(labels, 2))
+
+
+def unseen(label: Any, front: Any) -> bool:
+    """Whether the leader of a label is shorter than 5 points, below the front or along its line."""
+    axes, patch = label.axes, label.arrow_patch
+    ends = patch.get_transform().transform_path(patch.get_path()).vertices[[0, -1]]
+    points = ends[0] + np.linspace(0, 1, 21)[:, None] * (ends[1] - ends[0])
+    corners = axes.transData.transform(front.get_path().vertices)
+    along = np.zeros(len(points), bool)
+    for (x, y), (right, top) in pairwise(corners):  # a step goes to the right, then up
+        for low, high in (((x, y), (right, y)), ((right, y), (right, top))):
+            along |= ((points > np.array(low) - 1.5) & (points < np.array(high) + 1.5)).all(axis=1)
+    length = np.hypot(*(ends[1] - ends[0])) * 72 / axes.figure.dpi
+    return length < 5 or along.mean() > 0.5 or label.get_zorder() <= front.get_zorder()
+
+
+def misleading(found: Standings, cost: str) -> list[str]:
+    """The labels of a picture that a reader would take for those of other rows."""
+    figure = draw_tradeoff(found, cost)
+    figure.draw_without_rendering()
+    wrong = []
+    for axes, table in zip(figure.axes, found.tables, strict=True):
+        panel = tradeoff(table, metric(cost))
+        assert panel is not None
+        accuracies = [100 * row.accuracy for row in panel.rows]
+        spots = axes.transData.transform(list(zip(panel.costs, accuracies, strict=True)))
+        (front,) = [line for line in axes.lines if line.get_drawstyle() == "steps-post"]
+        assert len(axes.texts) == len(panel.labelled)
+        for label in axes.texts:
+            box = Text.get_window_extent(label, figure.canvas.get_renderer())
+            beside = [
+                np.hypot(*np.maximum(np.maximum(box.min - spot, spot - box.max), 0))
+                for spot in (axes.transData.transform(label.xy), *spots)
+            ]
+            if beside[0] > min(beside) and unseen(label, front):
+                wrong.append(label.get_text())
+    return wrong
+
+
+@pytest.fixture(scope="module", params=["cats-dogs", "data-size"])
+def committed(request: pytest.FixtureRequest) -> Standings:
+    return read_standings(RunFolder(RECORDS / request.param))
+
+
+@pytest.mark.parametrize("cost", COSTS)
+def test_in_the_committed_pictures_each_label_is_seen_to_be_of_its_row(committed: Standings, cost: str):
+    assert misleading(committed, cost) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_in_a_crowd_each_label_is_seen_to_be_of_its_row(seed: int):
+    assert misleading(standings(many(12, seed=seed)), "to_result_s") == []
 
 
 def test_of_a_long_front_some_rows_are_labelled_the_ends_among_them_and_the_rest_is_counted():
