@@ -361,6 +361,6 @@ def bench(session: nox.Session, *steps: Step, limit: timedelta | None = None) ->
         session.error(f"failed: {', '.join(failed)}; what they said stands above")
     if limit is not None and taken > limit:
         session.error(
-            f"everything ran, but took {taken}, and {limit} is the limit on two CPU cores: is the machine busy "
-            "or slow, or has a cell, suite or measurement been added that belongs into another matrix?"
+            f"everything ran, but took {taken}, and {limit} is the limit on two CPU cores: is the machine "
+            "busy or slow, or has something been added that belongs into another matrix?"
         )

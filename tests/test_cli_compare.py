@@ -29,8 +29,16 @@ def runs(tmp_path: Path) -> None:
 def test_the_help_has_an_example_and_the_exit_codes(command):
     out = " ".join(command("compare", "--help").out.split())
     assert "Example: transferbench compare " in out
-    for word in ("0 no regression", "1 regression", "2 the input", "3 not comparable", "4 no baseline", "70 an error"):
-        assert word in out
+    codes = (
+        "0 no regression",
+        "1 regression",
+        "2 the input",
+        "3 not comparable",
+        "4 no baseline",
+        "70 an error",
+    )
+    for code in codes:
+        assert code in out
 
 
 @pytest.mark.usefixtures("runs")

@@ -298,9 +298,7 @@ def test_a_tiny_benchmark_that_takes_longer_fails_once_all_has_run(
     assert session.commands == ["pytest", "transferbench time"]
 
 
-def test_a_step_that_failed_is_told_before_the_time(
-    sessions: ModuleType, clock: Callable[..., FakeSession]
-):
+def test_a_step_that_failed_is_told_before_the_time(sessions: ModuleType, clock: Callable[..., FakeSession]):
     with pytest.raises(EndedError, match=r"^failed: suites;"):
         sessions.bench_tiny(clock(91, failing=("pytest",)))
 

@@ -208,7 +208,8 @@ WOBBLING = (50.0, 52.0, 48.0, 50.0)
 
 
 def test_the_wider_of_the_two_witnesses_is_the_margin():
-    steady, unsteady, wobbling = spread_of_repeats(ALIKE), spread_of_repeats(VARIED), spread_of_successive(WOBBLING)
+    steady, unsteady = spread_of_repeats(ALIKE), spread_of_repeats(VARIED)
+    wobbling = spread_of_successive(WOBBLING)
     assert resolved(unsteady, FLAT, 2) == pytest.approx(unsteady.width(2))
     assert resolved(steady, WOBBLING, 2) == pytest.approx(wobbling.width(2))
     assert resolved(unsteady, WOBBLING, 2) == max(unsteady.width(2), wobbling.width(2))

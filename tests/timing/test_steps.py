@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from fakes_training import KERAS_ARRAYS, copies, moved
+from numpy.typing import NDArray
 
 from harness.records import DeviceState, StepTimes
 from harness.timing.steps import (
@@ -317,14 +318,14 @@ class Sleeping(keras.layers.Layer):
         return outputs
 
 
-SHORT, LONG = 0.05, 0.2
-"""Seconds: 3 % of the short one are 1.5 ms, which a step costs that has some fixed time besides."""
+SHORT, LONG = 0.1, 0.2
+"""Seconds.  What else such a step does takes 1 to 2 ms on a slow machine; 3 % of the short sleep are 3 ms."""
 
 
 def timed_sleep(
     seconds: float, *, effort: Effort = BLOCKS, besides: Callable[[], None] = lambda: None
-) -> tuple[StepTimes, float]:
-    """What is told of a model with a sleep inside, and the milliseconds a step that were slept meanwhile.
+) -> tuple[StepTimes, NDArray[np.float64]]:
+    """What is told of a model with a sleep inside, and what it slept in each block, in milliseconds a step.
 
     `besides` is done with every step.
     """
@@ -338,31 +339,40 @@ def timed_sleep(
 
     told = measure(whole, batch=8, effort=effort)
     blocks = np.reshape(sleep.took[told.warm_up_steps :], (len(told.block_seconds), told.steps_per_block))
-    return told, 1000 * float(np.median(blocks.mean(axis=1)))
+    return told, 1000 * blocks.mean(axis=1)
 
 
 def require_known_time(milliseconds: float, slept: float) -> None:
     assert milliseconds == pytest.approx(slept, rel=0.03)
 
 
-def test_a_model_with_a_known_sleep_inside_is_timed_to_within_three_per_cent() -> None:
-    """A short one, a long one, and what one takes longer than the other."""
-    (short, short_slept), (long, long_slept) = timed_sleep(SHORT), timed_sleep(LONG)
+def least_delayed(told: StepTimes, slept: NDArray[np.float64]) -> tuple[float, float]:
+    """What is told of that block, and what it slept: other work delays some, a fixed overhead is in each."""
+    blocks = 1000 * np.array(told.block_seconds)
+    least = int(np.argmin(blocks - slept))
+    return float(blocks[least]), float(slept[least])
 
-    require_known_time(short.milliseconds, short_slept)
-    require_known_time(long.milliseconds, long_slept)
-    require_known_time(long.milliseconds - short.milliseconds, long_slept - short_slept)
+
+def test_a_model_with_a_known_sleep_inside_is_timed_to_within_three_per_cent() -> None:
+    """A long sleep, a short one, and what the one takes longer than the other."""
+    told, slept = timed_sleep(LONG)
+    long, long_slept = least_delayed(told, slept)
+    short, short_slept = least_delayed(*timed_sleep(SHORT))
+
+    require_known_time(told.milliseconds, float(np.median(slept)))
+    require_known_time(short, short_slept)
+    require_known_time(long - short, long_slept - short_slept)
 
 
 def test_the_check_rejects_a_timer_that_counts_the_first_step() -> None:
     told, slept = timed_sleep(SHORT, effort=QUICK)
 
     with pytest.raises(AssertionError):
-        require_known_time(1000 * told.first_seconds, slept)
+        require_known_time(1000 * told.first_seconds, slept[0])
 
 
-def test_the_check_rejects_three_milliseconds_that_each_step_has_besides() -> None:
-    """They would be within 3 % of the long sleep."""
+def test_the_check_rejects_three_milliseconds_that_every_step_has_besides() -> None:
+    """3 % of the long sleep are twice as much: alone it would let them pass."""
 
     def busy() -> None:
         until = time.perf_counter() + 0.003
@@ -372,7 +382,7 @@ def test_the_check_rejects_three_milliseconds_that_each_step_has_besides() -> No
     told, slept = timed_sleep(SHORT, effort=QUICK, besides=busy)
 
     with pytest.raises(AssertionError):
-        require_known_time(told.milliseconds, slept)
+        require_known_time(*least_delayed(told, slept))
 
 
 # TensorFlow's own asynchronous execution -----------------------------------------------------
