@@ -110,10 +110,12 @@ def test_three_values_far_off_in_a_row_are_a_level():
     assert (levels.firsts, levels.lasts) == ((0, 8, 11), (7, 10, 19))
 
 
-@pytest.mark.parametrize("place", [4, 9, 10, 15])
-def test_an_outlier_hides_no_step(place: int):
+@pytest.mark.parametrize("off", [-50.0, 50.0])
+@pytest.mark.parametrize("place", range(20))
+def test_an_outlier_neither_hides_a_step_nor_moves_it(place: int, off: float):
+    """Also two runs from the step, where a usual value is as far from one level as the outlier is nearer."""
     values = with_step(noise(20, seed=QUIET), 10, 20.0)[0]
-    values[place] += 50.0
+    values[place] += off
     levels = find_levels(values.tolist())
     assert (len(levels.firsts), levels.outliers) == (2, (place,))
     # What lies between the last value of the one level and the first of the other is the outlier alone.
