@@ -169,7 +169,7 @@ def _of_trainings(run: Path) -> tuple[list[Entry], list[Unread]]:
 def _readable(
     run: Path, folder: Path, read: Callable[[Path], AnyRecord | None]
 ) -> tuple[list[AnyRecord], list[str], list[Unread]]:
-    """The records of a folder, by file name; the stems of those of another schema version; and the damaged."""
+    """The records of a folder by file name, the stems of those of another schema version, what is damaged."""
     found: list[AnyRecord] = []
     old: list[str] = []
     left: list[Unread] = []

@@ -289,7 +289,8 @@ class Timings:
 def read_timings(folder: TimingFolder, among: Iterable[TimingRecord] | None = None) -> Timings:
     """Derive the rows of a timing run; records that the last plan did not ask for are left out.
 
-    `among` are the records to derive them from where those of the folder cannot all be read.  Raises `UserError` if there is no run, or no record in it.
+    `among` are the records to derive them from where those of the folder cannot all be read.  Raises
+    `UserError` if there is no run, or no record in it.
     """
     facts = folder.facts()
     records = [

@@ -33,9 +33,7 @@ def history_facts(history: History) -> dict[str, Any]:
             asdict(machine) | {"cells": [_cell(each) for each in history.cells if each.machine == machine]}
             for machine in history.machines
         ],
-        "left_out": [
-            {"run": each.run, "file": each.file, "reason": each.reason} for each in history.unread
-        ],
+        "left_out": [{"run": each.run, "file": each.file, "reason": each.reason} for each in history.unread],
         "found_twice": history.doubled,
     }
 

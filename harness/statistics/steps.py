@@ -10,7 +10,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,21 +65,21 @@ def find_levels(values: Sequence[float], *, least_noise: float = 0.0) -> Levels:
     if not len(values):
         raise ValueError("expected at least one value")
     data = np.asarray(values, dtype=float)
-    noise = max(noise_of(values), least_noise)
-    if noise == 0 and len(data) > 1:  # most values are equal: the mean still tells of rare flips
-        noise = _OF_MEAN * float(np.mean(_differences(data)))
-    parts = [np.arange(len(data))]
-    if noise > 0:
-        # Differences from the median first: large numbers would drown small noise.
-        parts = _parts((data - np.median(data)) / noise)
-    return _levels(data.tolist(), [part.tolist() for part in parts], noise)
+    noise = _noise(data, least_noise)
+    parts = _parts(data, noise)
+    far = _deviations(data, parts) > penalty(len(data)) * noise
+    # Each value far off is part of four differences, which of few values are many: again without these.
+    less = _noise(data[~far], least_noise) if far.any() else 0.0
+    if 0 < less < noise:
+        noise, parts = less, _parts(data, less)
+    return _levels(data, parts, noise)
 
 
 def exact_levels(values: Sequence[float]) -> Levels:
     """The levels of a series without noise: each change is a step, also one of a single value."""
     changed = [place for place in range(1, len(values)) if values[place] != values[place - 1]]
-    parts = [range(start, end) for start, end in pairwise([0, *changed, len(values)])]
-    return _levels(list(values), parts, 0.0)
+    parts = np.split(np.arange(len(values)), changed)
+    return _levels(np.asarray(values, dtype=float), parts, 0.0)
 
 
 def noise_of(values: Sequence[float]) -> float:
@@ -109,13 +108,24 @@ def _differences(data: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.abs(np.concatenate([data[1:] - data[:-1], data[2:] - data[:-2]])))
 
 
-def _parts(data: NDArray[np.float64]) -> list[NDArray[np.intp]]:
-    """The places of the values of each level, of values in standard deviations.
+def _noise(data: NDArray[np.float64], least: float) -> float:
+    noise = max(noise_of(data.tolist()), least)
+    if noise == 0 and len(data) > 1:  # most values are equal: the mean still tells of rare flips
+        noise = _OF_MEAN * float(np.mean(_differences(data)))
+    return noise
+
+
+def _parts(values: NDArray[np.float64], noise: float) -> list[NDArray[np.intp]]:
+    """The places of the values of each level; without noise they are all of one.
 
     The level of three values is that of two of them, so a search also makes one of two outliers and a
     neighbour.  What makes such a level is left out, and the rest is searched without it.
     """
-    kept = np.arange(len(data))
+    kept = np.arange(len(values))
+    if noise == 0:
+        return [kept]
+    # Differences from the median first: large numbers would drown small noise.
+    data = (values - np.median(values)) / noise
     while len(kept) >= FEWEST_VALUES:
         _require_ruptures()
         from ruptures import Pelt
@@ -134,42 +144,41 @@ def _parts(data: NDArray[np.float64]) -> list[NDArray[np.intp]]:
 
 
 def _strange(levels: Sequence[NDArray[np.float64]]) -> list[NDArray[np.bool_]]:
-    """Which values make a level that does not last, because fewer than `LASTING` values are near to it.
+    """Which values make a level that does not last, because fewer than `LASTING` values are of it.
 
-    They are those that do not belong to a level beside it either.
+    A value is of a level that it is near to, or nearer to than to those beside it.  Strange are the values
+    that are far from the levels beside theirs; where none is, those in the middle.
     """
     medians = [float(np.median(level)) for level in levels]
     found = []
     for place, level in enumerate(levels):
         off = np.abs(level - medians[place])
         beside = [*medians[max(0, place - 1) : place], *medians[place + 1 : place + 2]]
-        if not beside or (off <= OUTLYING).sum() >= LASTING:
+        away = np.array([np.abs(level - other) for other in beside]).min(axis=0, initial=math.inf)
+        if ((off <= OUTLYING) | (off < away)).sum() >= LASTING:
             found.append(np.zeros(len(level), dtype=bool))
-            continue
-        apart = np.array([np.abs(level - other) for other in beside]).min(axis=0) > OUTLYING
-        found.append(apart if apart.any() else off == off.min())
+        else:
+            found.append(away > OUTLYING if (away > OUTLYING).any() else off == off.min())
     return found
 
 
-def _levels(values: list[float], parts: Sequence[Sequence[int]], noise: float) -> Levels:
-    """The levels of which these are the places; a value between them is of the one before it."""
-    starts = [0, *(part[0] for part in parts[1:]), len(values)]
+def _deviations(data: NDArray[np.float64], parts: Sequence[NDArray[np.intp]]) -> NDArray[np.float64]:
+    """How far each value is off its level; one that was left out is of the level before it."""
+    lengths = np.diff([0, *(part[0] for part in parts[1:]), len(data)])
+    return np.asarray(np.abs(data - np.repeat([np.median(data[part]) for part in parts], lengths)))
+
+
+def _levels(data: NDArray[np.float64], parts: Sequence[NDArray[np.intp]], noise: float) -> Levels:
+    off = _deviations(data, parts) > OUTLYING * noise if noise > 0 else np.zeros(len(data), dtype=bool)
+    starts = [0, *(int(part[0]) for part in parts[1:]), len(data)]
     stretches = [range(start, end) for start, end in pairwise(starts)]
-    medians = [median(values[place] for place in part) for part in parts]
-    off = [
-        [place for place in stretch if noise > 0 and abs(values[place] - level) > OUTLYING * noise]
-        for stretch, level in zip(stretches, medians, strict=True)
-    ]
-    on = [
-        [place for place in stretch if place not in far] or stretch
-        for stretch, far in zip(stretches, off, strict=True)
-    ]
+    on = [[place for place in stretch if not off[place]] or stretch for stretch in stretches]
     return Levels(
         firsts=tuple(each[0] for each in on),
         lasts=tuple(each[-1] for each in on),
-        medians=tuple(medians),
+        medians=tuple(float(np.median(data[part])) for part in parts),
         noise=noise,
-        outliers=tuple(place for far in off for place in far),
+        outliers=tuple(np.flatnonzero(off).tolist()),
     )
 
 

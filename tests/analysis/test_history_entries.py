@@ -14,7 +14,8 @@ from harness.analysis.history_entries import Unread, find_runs, read_entries
 
 def trained(folder: Path, **changed: Any) -> Path:
     """A run of two cells; what is changed is the second one's."""
-    return finished_run(folder, [result(0), result(0, backbone="VGG16", **changed)]).path
+    rows = [result(0, backbone="MobileNet"), result(0, backbone="VGG16", **changed)]
+    return finished_run(folder, rows).path
 
 
 def timed(folder: Path, **changed: Any) -> Path:
@@ -99,7 +100,10 @@ def test_a_pass_that_is_damaged_leaves_its_cell_in_doubt(tmp_path: Path):
     run = timed(tmp_path / "run")
     files(run, "VGG16")[0].write_text("{", encoding="utf-8")
     whole, half = read_entries(run)[0]
-    assert (whole.readings["inference_ms"].doubt, half.readings["inference_ms"].doubt) == ("", "1 of 2 passes")
+    assert (whole.readings["inference_ms"].doubt, half.readings["inference_ms"].doubt) == (
+        "",
+        "1 of 2 passes",
+    )
 
 
 def test_a_timing_run_whose_self_check_is_damaged_is_left_out_whole(tmp_path: Path):

@@ -121,7 +121,9 @@ def test_what_could_not_be_judged_is_not_said_to_have_stayed(tmp_path: Path):
 
 
 def test_what_moved_is_counted_among_what_could_be_judged(slower: History):
-    assert "6 of 6 series (a metric of a cell) could be judged: 1 of them moved." in one_line(markdown(slower))
+    assert "6 of 6 series (a metric of a cell) could be judged: 1 of them moved." in one_line(
+        markdown(slower)
+    )
 
 
 def test_cells_that_all_failed_leave_nothing_to_judge(tmp_path: Path):
@@ -209,7 +211,7 @@ def test_a_cell_on_two_machines_is_one_cell_with_two_histories(tmp_path: Path):
 def test_many_reasons_for_what_was_left_out_are_counted(tmp_path: Path):
     nights(tmp_path, *[900] * 12)
     for number, path in enumerate(sorted(tmp_path.glob("night-*/records/*.json"))[:11]):
-        path.write_text("{" + " " * number + "x", encoding="utf-8")
+        path.write_text("{" + " " * number + "x", encoding="utf-8")  # the message names the column
     text = render_history(read_history([tmp_path]))
     assert text.count("Left out: ") == 9
     assert "Left out: 3 more for other reasons" in text
