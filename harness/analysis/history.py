@@ -47,7 +47,7 @@ LEAST_OF_MEMORY = 0.01
 Kind = Literal["exact", "noisy", "few"]
 """How steps are looked for: every change is one; by `find_levels`; or not, for want of values that count."""
 
-_MOST_NAMED = 10
+_MOST_NAMED = 5
 _TIMES = ("ms/step", "s")
 _MEASURED = (*_TIMES, "bytes")
 
@@ -212,7 +212,7 @@ def _nothing_left(unread: Sequence[Unread], paths: Sequence[Path]) -> UserError:
     told = [f"{each.name}: {each.reason}" for each in unread[:_MOST_NAMED]]
     told += [f"and {len(unread) - _MOST_NAMED:,} more"] if len(unread) > _MOST_NAMED else []
     where = ", ".join(str(path) for path in paths)
-    return UserError("expected runs with records, found none", where=where, hint="; ".join(told))
+    return UserError("expected runs with records, found none", where=where, hint="\n".join(told))
 
 
 def _order(entry: Entry) -> tuple[object, ...]:

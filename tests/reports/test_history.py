@@ -212,7 +212,7 @@ def test_many_reasons_for_what_was_left_out_are_counted(tmp_path: Path):
     nights(tmp_path, *[900] * 12)
     for number, path in enumerate(sorted(tmp_path.glob("night-*/records/*.json"))[:11]):
         path.write_text("{" + " " * number + "x", encoding="utf-8")  # the message names the column
-    text = render_history(read_history([tmp_path]))
+    text = markdown(read_history([tmp_path]))
     assert text.count("Left out: ") == 9
     assert "Left out: 3 more for other reasons" in text
 
