@@ -46,12 +46,12 @@ _HOW = f"""\
   point found by PELT (Killick, Fearnhead and Eckley 2012) on absolute deviations from each level's median;
   times and memory by their logarithms. No value counts for more than a step must gain (a bounded loss,
   Fearnhead and Rigaill 2019), so an outlier moves no step. A level lasts {LASTING} runs at least: one or two
-  runs far off are outliers, which are named and are no step, and a series of fewer than {FEWEST_VALUES}
-  values has none.
+  runs far off are outliers, which are named and are no step. A series of fewer than {FEWEST_VALUES} values
+  with noise cannot be judged.
 - The **noise** is the standard deviation of one value, from the median of the differences between
-  neighbouring runs, which steps hardly move. Of times it is never below what the machine resolves: the width
-  of a tie where timing runs of the machine are among these runs, else the interval over blocks; of memory
-  never below {100 * LEAST_OF_MEMORY:.0f} %.
+  neighbouring runs, which steps hardly move; values very far off have no part in it. Of times it is never
+  below what the machine resolves: the width of a tie where timing runs of the machine are among these runs,
+  else the interval over blocks; of memory never below {100 * LEAST_OF_MEMORY:.0f} %.
 - The penalty of a step is set so that one series in a hundred without any step shows one by chance. Noise
   that drifts (a machine that gets slower by and by) is not of that kind.
 - A step is named by the last run before it and the first after it: what moved the metric lies between their
@@ -127,7 +127,7 @@ def _head(history: History) -> str:
         f"{first:%Y-%m-%d} to {last:%Y-%m-%d}."
     )
     if _apart(history):
-        told += f" A cell has a history for each machine and set of images: these are {len(history.cells):,}."
+        told += f" Each machine and set of images has its own: {len(history.cells):,} histories of cells."
     return told
 
 
