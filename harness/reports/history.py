@@ -127,7 +127,7 @@ def _head(history: History) -> str:
         f"{first:%Y-%m-%d} to {last:%Y-%m-%d}."
     )
     if _apart(history):
-        told += f" Each machine and set of images has its own: {len(history.cells):,} histories of cells."
+        told += f" In all {len(history.cells):,} histories: each machine and set of images has its own."
     return told
 
 

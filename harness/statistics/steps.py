@@ -58,10 +58,10 @@ def find_levels(values: Sequence[float], *, least_noise: float = 0.0) -> Levels:
     """The levels of a series whose values have noise: of fewer than `FEWEST_VALUES` values there is one.
 
     The noise is that of the values themselves (`noise_of`), without those so far off their level that they
-    count no more than the bound of the cost, and never below `least_noise`.  False alarms: with Gaussian noise
-    at most one series in a hundred without a step shows one (see `penalty`), with skewed noise at most two.
-    Noise that drifts slowly is no such noise, and its drift can show as steps.  Raises `UserError` where
-    ruptures is not installed, `ValueError` without a value.
+    count no more than the bound of the cost, and never below `least_noise`.  False alarms: with Gaussian
+    noise at most one series in a hundred without a step shows one (see `penalty`), with skewed noise at most
+    two.  Noise that drifts slowly is no such noise, and its drift can show as steps.  Raises `UserError`
+    where ruptures is not installed, `ValueError` without a value.
     """
     if not len(values):
         raise ValueError("expected at least one value")

@@ -204,7 +204,7 @@ def test_a_cell_on_two_machines_is_one_cell_with_two_histories(tmp_path: Path):
     finished_run(tmp_path / "b", [result(0, backbone=name, environment=other) for name in names])
     text = one_line(render_history(read_history([tmp_path])))
     assert text.startswith(f"{len(names)} cells in 2 runs on 2 machines, ")
-    assert f"Each machine and set of images has its own: {2 * len(names)} histories of cells." in text
+    assert f"In all {2 * len(names)} histories: each machine and set of images has its own." in text
     assert f"{2 * len(names) - MOST_SHOWN} more histories without room here" in text
 
 
