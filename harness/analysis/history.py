@@ -45,8 +45,9 @@ LEAST_OF_MEMORY = 0.01
 """The least noise of memory, as a share: it is sampled while a cell runs, so a peak is met by chance."""
 
 Kind = Literal["exact", "noisy", "few"]
-"""How steps are looked for: every change is one; by `find_levels`; or not, for want of runs."""
+"""How steps are looked for: every change is one; by `find_levels`; or not, for want of values that count."""
 
+_MOST_NAMED = 5
 _TIMES = ("ms/step", "s")
 _MEASURED = (*_TIMES, "bytes")
 
@@ -127,8 +128,9 @@ class CellHistory:
 class History:
     """The histories of all cells, by machine (the one with most entries first), then by cell.
 
-    `runs` is the number of runs with a record; `unread` are the runs, or parts of them, that have no part in
-    it; `doubled` counts the records that were found more than once, as a run and its published copy are.
+    A cell has several: one for each machine and set of images.  `runs` is the number of runs that these are
+    of; `unread` are the runs, or parts of them, that have no part in it; `doubled` counts the records that
+    were found more than once, as a run and its published copy are.
     """
 
     cells: tuple[CellHistory, ...]
@@ -141,32 +143,30 @@ class History:
         """The machines, each once, in the order of the cells."""
         return list(dict.fromkeys(each.machine for each in self.cells))
 
+    @property
+    def series(self) -> list[Series]:
+        """The metrics of all cells."""
+        return [series for cell in self.cells for series in cell.series]
+
 
 def read_history(paths: Sequence[Path], *, metrics: Sequence[str] = (), cells: str | None = None) -> History:
     """Read the runs that these folders are or hold, and find the steps of their cells' metrics.
 
     `metrics` are names of `harness.metrics`, by default `METRICS_SHOWN`; `cells` is a cell's name, a part of
-    it or a pattern.  Raises `UserError` where there is no run or no record, for damaged records, and for
-    names that mean nothing.
+    it or a pattern.  What is damaged is left out and told.  Raises `UserError` where nothing is left, for a
+    path that does not exist, and for names that mean nothing.
     """
     wanted = [metric(name) for name in dict.fromkeys(metrics or METRICS_SHOWN)]
     entries: list[Entry] = []
     unread: list[Unread] = []
-    taking_part = 0
+    run_of: dict[int, Path] = {}
     for run in find_runs(paths):
         found, left = read_entries(run)
         entries += found
         unread += left
-        taking_part += bool(found)
-    if not entries and len(unread) == 1:
-        hint = "Run its matrix again, or name other runs."
-        raise UserError(unread[0].reason, where=unread[0].run, hint=hint)
+        run_of |= {id(entry): run for entry in found}
     if not entries:
-        raise UserError(
-            "expected runs with records, found none",
-            where=", ".join(str(path) for path in paths),
-            hint="; ".join(f"{each.run}: {each.reason}" for each in unread),
-        )
+        raise _nothing_left(unread, paths)
     if cells is not None:
         meant = set(named_cells(cells, sorted({entry.cell for entry in entries})))
         entries = [entry for entry in entries if entry.cell in meant]
@@ -187,8 +187,9 @@ def read_history(paths: Sequence[Path], *, metrics: Sequence[str] = (), cells: s
             where=", ".join(str(path) for path in paths),
             hint=f"They have {', '.join(known)}." if known else "None of their cells has a result.",
         )
-    left_out = tuple(sorted(unread, key=lambda each: (each.run, each.reason)))
-    return History(tuple(histories), taking_part, left_out, len(entries) - len(once))
+    left_out = tuple(sorted(unread, key=lambda each: (each.run, each.file, each.reason)))
+    runs = len({run_of[id(entry)] for entry in once})
+    return History(tuple(histories), runs, left_out, len(entries) - len(once))
 
 
 def changed(before: Entry, after: Entry) -> tuple[str, ...]:
@@ -201,6 +202,17 @@ def changed(before: Entry, after: Entry) -> tuple[str, ...]:
         names = dict.fromkeys(name for name in names if name in before.facts and name in after.facts)
     both = [(name, before.facts.get(name, ""), after.facts.get(name, "")) for name in names]
     return tuple(f"{name} {one or 'none'} to {other or 'none'}" for name, one, other in both if one != other)
+
+
+def _nothing_left(unread: Sequence[Unread], paths: Sequence[Path]) -> UserError:
+    if len(unread) == 1:
+        (one,) = unread
+        hint = one.hint or "Run its matrix again, or name other runs."
+        return UserError(one.reason, where=one.where, hint=hint)
+    told = [f"{each.name}: {each.reason}" for each in unread[:_MOST_NAMED]]
+    told += [f"and {len(unread) - _MOST_NAMED:,} more"] if len(unread) > _MOST_NAMED else []
+    where = ", ".join(str(path) for path in paths)
+    return UserError("expected runs with records, found none", where=where, hint="\n".join(told))
 
 
 def _order(entry: Entry) -> tuple[object, ...]:
@@ -285,7 +297,7 @@ def _kind(wanted: Metric, entries: Sequence[Entry]) -> Kind:
     same inputs (key) differ.  Accuracy and loss together say so, since accuracies alone agree by chance too.
     """
     if wanted.export_unit == "count":
-        return "exact"
+        return "exact" if len(entries) > 1 else "few"
     if wanted.export_unit not in _MEASURED:
         pairs = list(pairwise(entries))
         same = sum(one.results == other.results for one, other in pairs)

@@ -4,12 +4,12 @@ What could have moved a value stands beside it as facts by name: versions, setti
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import NormalDist
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.analysis.step_times import step_time, time_doubt
 from harness.analysis.timing_rows import TimingRow, read_timings
@@ -17,17 +17,22 @@ from harness.environment import Environment, Machine
 from harness.errors import UserError
 from harness.files import PARTIAL_SUFFIX
 from harness.metrics import METRICS
-from harness.record_store import schema_version
-from harness.records import SCHEMA_VERSION, Record
+from harness.record_store import no_collection, read_record, schema_version
+from harness.records import SCHEMA_VERSION, Record, file_stem
 from harness.running.folder import RunFolder
 from harness.statistics import Interval, wilson
 from harness.text import counted
 from harness.timing.cell import INFERENCE
-from harness.timing.records import TimingFolder, TimingRecord
+from harness.timing.records import TimingFolder, TimingRecord, read_timing
 
 __all__ = ["Entry", "Reading", "Unread", "find_runs", "read_entries"]
 
 _OF_NORMAL = NormalDist().inv_cdf(0.975)
+
+_NAME_RUNS = "Name the folders of runs, or a folder that holds some."
+_AGAIN = "Delete the file; the next run of its matrix makes it again."
+
+AnyRecord = TypeVar("AnyRecord", Record, TimingRecord)
 
 
 @dataclass(frozen=True)
@@ -75,34 +80,37 @@ class Entry:
 
 @dataclass(frozen=True)
 class Unread:
-    """A run, or a part of one, that takes no part, and why."""
+    """A run, or a part of one, that takes no part, and why.
+
+    `file` is the part's name in the run's folder, "" where it is the whole run or a number of records.
+    `where` is the path of what cannot be read, and `hint` what to do about it: both for an error, since the
+    folders above a run are private.
+    """
 
     run: str
     reason: str
+    file: str = ""
+    where: str = ""
+    hint: str = ""
+
+    @property
+    def name(self) -> str:
+        """The run, or the file in it."""
+        return f"{self.run}/{self.file}" if self.file else self.run
 
 
 def find_runs(paths: Sequence[Path]) -> list[Path]:
     """The folders of runs that these name: themselves, or the runs in them; each once.
 
-    Raises `UserError` for one that is no run and holds none.
+    What is no run and holds none stands for itself: a pattern such as runs/* means files and folders of other
+    things too, and `read_entries` says what they are.  Raises `UserError` for a path that does not exist.
     """
     found: dict[Path, Path] = {}
     for path in paths:
-        if not path.is_dir():
-            raise UserError(
-                "expected a folder, found a file" if path.exists() else "no such folder",
-                where=str(path),
-                hint="Name the folders of runs, or a folder that holds some.",
-            )
-        inside = sorted(each for each in path.iterdir() if each.is_dir() and _is_run(each))
-        runs = [path] if _is_run(path) else inside
-        if not runs:
-            raise UserError(
-                "no run is in this folder, nor in a folder in it (run.json or timing.json)",
-                where=str(path),
-                hint="`transferbench run MATRIX --out DIR` makes one, and so does `transferbench time`.",
-            )
-        for run in runs:
+        if not path.exists():
+            raise UserError("no such folder", where=str(path), hint=_NAME_RUNS)
+        inside = sorted(path.iterdir()) if path.is_dir() and not _is_run(path) else []
+        for run in [each for each in inside if each.is_dir() and _is_run(each)] or [path]:
             found.setdefault(run.resolve(), run)
     return list(found.values())
 
@@ -110,14 +118,31 @@ def find_runs(paths: Sequence[Path]) -> list[Path]:
 def read_entries(run: Path) -> tuple[list[Entry], list[Unread]]:
     """The cells of a run or timing run, those of its last plan, and what of it is left out.
 
-    Raises `UserError` for what is damaged; what another schema version wrote is left out.
+    What is damaged is left out, and what another schema version wrote: a file of one night ends no history.
     """
-    timings = TimingFolder(run)
-    trained = (run / "run.json").is_file()
-    facts_file = run / "run.json" if trained else timings.facts_file
-    if (other := schema_version(facts_file.read_bytes())) not in (None, SCHEMA_VERSION):
-        return [], [Unread(_called(run), f"{facts_file.name} cannot be read: it has schema version {other}")]
-    return _of_trainings(run) if trained else _of_timings(run)
+    try:
+        if not run.is_dir():
+            return [], [_unread(run, "expected a folder, found a file", hint=_NAME_RUNS)]
+        if not _is_run(run):
+            told = "no run is in this folder, nor in a folder in it (run.json or timing.json)"
+            made = "`transferbench run MATRIX --out DIR` makes one, and so does `transferbench time`."
+            return [], [_unread(run, told, hint=made)]
+        trained = (run / "run.json").is_file()
+        facts = run / "run.json" if trained else TimingFolder(run).facts_file
+        if (other := schema_version(facts.read_bytes())) not in (None, SCHEMA_VERSION):
+            return [], [_unread(run, f"{facts.name} cannot be read: it has schema version {other}")]
+        return _of_trainings(run) if trained else _of_timings(run)
+    except UserError as error:
+        return [], [_unread(run, error.problem, Path(error.where or run), hint=error.hint)]
+    except OSError as error:
+        return [], [_unread(run, f"it cannot be read: {error.strerror}", Path(error.filename or run))]
+
+
+def _unread(run: Path, reason: str, path: Path | None = None, *, hint: str = "") -> Unread:
+    """What cannot be read at that path, which is the run's own unless another one is given."""
+    inside = path is not None and path != run and path.is_relative_to(run)
+    file = path.relative_to(run).as_posix() if path is not None and inside else ""
+    return Unread(_called(run), reason, file, str(path or run), hint)
 
 
 def _called(run: Path) -> str:
@@ -132,12 +157,36 @@ def _is_run(path: Path) -> bool:
 
 def _of_trainings(run: Path) -> tuple[list[Entry], list[Unread]]:
     folder = RunFolder(run)
-    records, other = folder.planned_records(folder.facts())
-    told = f"{counted(len(other), 'record')} of another schema version"
-    left = [Unread(_called(run), told)] if other else []
-    if not records and not left:
-        left = [Unread(_called(run), "it has no records yet")]
-    return [_entry(run, record) for record in records], left
+    planned = [(cell.name, cell.key) for cell in folder.facts().cells]
+    records, old, left = _readable(run, folder.records.folder, read_record)
+    found = {(record.name, record.key): record for record in records}
+    if other := sum(file_stem(*each) in old for each in planned if each not in found):
+        left.append(_unread(run, f"{counted(other, 'record')} of another schema version"))
+    entries = [_entry(run, found[each]) for each in planned if each in found]
+    return entries, left if entries or left else [_unread(run, "it has no records yet")]
+
+
+def _readable(
+    run: Path, folder: Path, read: Callable[[Path], AnyRecord | None]
+) -> tuple[list[AnyRecord], list[str], list[Unread]]:
+    """The records of a folder by file name, the stems of those of another schema version, what is damaged."""
+    found: list[AnyRecord] = []
+    old: list[str] = []
+    left: list[Unread] = []
+    with no_collection():
+        for path in sorted(folder.glob("*.json"), key=lambda each: each.name):
+            try:
+                record = read(path)
+                if record is None:
+                    old.append(path.stem)
+                else:
+                    _moment(record.started)
+                    found.append(record)
+            except UserError as error:
+                left.append(_unread(run, error.problem, path, hint=error.hint))
+            except OSError as error:
+                left.append(_unread(run, f"it cannot be read: {error.strerror}", path))
+    return found, old, left
 
 
 def _entry(run: Path, record: Record) -> Entry:
@@ -148,7 +197,7 @@ def _entry(run: Path, record: Record) -> Entry:
         device=record.cell.device,
         manifest=record.data.manifest_sha256,
         machine=record.environment.machine,
-        started=_moment(record.started, run),
+        started=_moment(record.started),
         commit=record.commit,
         key=record.key,
         facts=_facts_of_record(record),
@@ -187,17 +236,28 @@ def _facts_of_record(record: Record) -> dict[str, str]:
 
 def _of_timings(run: Path) -> tuple[list[Entry], list[Unread]]:
     folder = TimingFolder(run)
-    for path in sorted(folder.records.glob("*.json")):
-        if (other := schema_version(path.read_bytes())) not in (None, SCHEMA_VERSION):
-            return [], [Unread(_called(run), f"a record has schema version {other}")]
     planned = folder.facts().keys
-    if not any(planned.get(record.name) == record.key for record in folder.load()):
-        return [], [Unread(_called(run), "it has no records yet")]
-    found = read_timings(folder)
+    records, old, left = _readable(run, folder.records, _read_timing)
+    if old:
+        left.append(_unread(run, f"{counted(len(old), 'record')} of another schema version"))
+    if not any(planned.get(record.name) == record.key for record in records):
+        return [], left or [_unread(run, "it has no records yet")]
+    found = read_timings(folder, records)
     entries = [_timed(run, row) for row in found.rows]
     timed = {entry.cell for entry in entries}
     failed = {record.name: record for record in reversed(found.failed) if record.name not in timed}
-    return entries + [_timing_entry(run, [record]) for record in failed.values()], []
+    return entries + [_timing_entry(run, [record]) for record in failed.values()], left
+
+
+def _read_timing(path: Path) -> TimingRecord | None:
+    """One timing; None of another schema version.  Times of 0 are damage, as they have no logarithm."""
+    if schema_version(path.read_bytes()) not in (None, SCHEMA_VERSION):
+        return None
+    record = read_timing(path)
+    seconds = record.timed.step.block_seconds if record.timed else None
+    if seconds is not None and not (seconds and all(0 < each < math.inf for each in seconds)):
+        raise UserError(f"timed.step.block_seconds: expected times above 0, got {seconds}", hint=_AGAIN)
+    return record
 
 
 def _timed(run: Path, row: TimingRow) -> Entry:
@@ -229,7 +289,7 @@ def _timing_entry(
         device=first.cell.device,
         manifest="",
         machine=first.environment.machine,
-        started=min(_moment(record.started, run) for record in records),
+        started=min(_moment(record.started) for record in records),
         commit=" and ".join(dict.fromkeys(record.commit for record in records)),
         key=first.key,
         facts=_facts(first.environment) | told | ({"passes": str(passes)} if passes else {}),
@@ -256,13 +316,10 @@ def _deviation(interval: Interval) -> float:
     return math.log(interval.high / interval.low) / (2 * _OF_NORMAL)
 
 
-def _moment(started: str, run: Path) -> datetime:
+def _moment(started: str) -> datetime:
     try:
         found = datetime.fromisoformat(started)
-    except ValueError:
-        raise UserError(
-            f"started: expected a time such as 2025-01-02T03:04:05+00:00, got {started!r}",
-            where=str(run),
-            hint="A record was changed. Delete it; the next run of its matrix makes it again.",
-        ) from None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        message = f"started: expected a time such as 2025-01-02T03:04:05+00:00, got {started!r}"
+        raise UserError(message, hint=_AGAIN) from None

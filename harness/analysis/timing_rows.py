@@ -297,15 +297,16 @@ class Timings:
         return {name: self.facts.passes - count for name, count in there.items() if count < self.facts.passes}
 
 
-def read_timings(folder: TimingFolder) -> Timings:
+def read_timings(folder: TimingFolder, among: Iterable[TimingRecord] | None = None) -> Timings:
     """Derive the rows of a timing run; records that the last plan did not ask for are left out.
 
-    Raises `UserError` if there is no run, or no record in it.
+    `among` are the records to derive them from where those of the folder cannot all be read.  Raises
+    `UserError` if there is no run, or no record in it.
     """
     facts = folder.facts()
     records = [
         record
-        for record in folder.load()
+        for record in (folder.load() if among is None else among)
         if facts.keys.get(record.name) == record.key and record.in_pass <= facts.passes
     ]
     if not records:

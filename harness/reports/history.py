@@ -17,11 +17,11 @@ from harness.metrics import Metric
 from harness.reports.history_facts import (
     commit_of,
     history_facts,
+    judged,
     size_of,
     step_sentence,
     unit_of,
     value_text,
-    why_no_steps,
 )
 from harness.reports.tables import in_one_cell, markdown, significant
 from harness.statistics import FEWEST_VALUES
@@ -34,6 +34,9 @@ MOST_SHOWN = 10
 """Of how many cells the terminal shows the table, those with steps first."""
 MOST_PICTURES = 24
 """Of how many cells a picture is drawn, those with steps first."""
+_MOST_REASONS = 8  # how many lines tell what was left out
+
+_TOO_FEW = "too few that count"
 
 _HOW = f"""\
 - A value stands with its own interval where it has one: that of an accuracy is for other test images, that of
@@ -41,12 +44,14 @@ _HOW = f"""\
 - **Steps** are looked for in the values that count: those without a doubt. Where runs agree bit for bit there
   is no noise, and every change is a step, also one that a single run shows. Elsewhere a step is a change
   point found by PELT (Killick, Fearnhead and Eckley 2012) on absolute deviations from each level's median;
-  times and memory by their logarithms. A level lasts {LASTING} runs at least: one or two runs far off are
-  outliers, which are named and are no step, and a series of fewer than {FEWEST_VALUES} values has none.
+  times and memory by their logarithms. No value counts for more than a step must gain (a bounded loss,
+  Fearnhead and Rigaill 2019), so an outlier moves no step. A level lasts {LASTING} runs at least: one or two
+  runs far off are outliers, which are named and are no step. A series of fewer than {FEWEST_VALUES} values
+  with noise cannot be judged.
 - The **noise** is the standard deviation of one value, from the median of the differences between
-  neighbouring runs, which steps hardly move. Of times it is never below what the machine resolves: the width
-  of a tie where timing runs of the machine are among these runs, else the interval over blocks; of memory
-  never below {100 * LEAST_OF_MEMORY:.0f} %.
+  neighbouring runs, which steps hardly move; values very far off have no part in it. Of times it is never
+  below what the machine resolves: the width of a tie where timing runs of the machine are among these runs,
+  else the interval over blocks; of memory never below {100 * LEAST_OF_MEMORY:.0f} %.
 - The penalty of a step is set so that one series in a hundred without any step shows one by chance. Noise
   that drifts (a machine that gets slower by and by) is not of that kind.
 - A step is named by the last run before it and the first after it: what moved the metric lies between their
@@ -59,7 +64,7 @@ _HOW = f"""\
 def render_history(history: History, *, width: int | None = None) -> str:
     """The history for a terminal: a table a cell, steps as sentences, and what was left out."""
     titles, order = _titles(history), _by_steps(history)
-    parts = [_head(history)]
+    parts = [paragraph(_head(history), width), paragraph(judged(history), width)]
     if notes := _notes(history):
         parts.append("\n".join(paragraph(line, width, mark="- ") for line in notes))
     for place in order[:MOST_SHOWN]:
@@ -67,9 +72,9 @@ def render_history(history: History, *, width: int | None = None) -> str:
         parts.append(_cell_text(titles[place], cell, width))
         parts += [paragraph(line, width, mark="- ") for line in _sentences(cell)]
     if (more := len(order) - MOST_SHOWN) > 0:
-        parts.append(f"{counted(more, 'more cell')} without room here: --cells chooses, history.md has all.")
-    if not any(map(_sentences, history.cells)):
-        parts.append(why_no_steps(history))
+        histories = f"{more:,} more {'history' if more == 1 else 'histories'}"
+        told = histories if _apart(history) else counted(more, "more cell")
+        parts.append(f"{told} without room here: --cells chooses, history.md has all.")
     return "\n\n".join(parts)
 
 
@@ -79,12 +84,10 @@ def render_history_markdown(history: History, pictures: Mapping[int, str]) -> st
     parts = ["# History", _head(history)]
     if notes := _notes(history):
         parts.append("\n".join(f"- {in_one_cell(line)}" for line in notes))
-    parts.append("## Steps")
+    parts += ["## Steps", judged(history)]
     found = {place: lines for place, cell in enumerate(history.cells) if (lines := _sentences(cell))}
     for place, lines in found.items():
         parts += [f"### {titles[place]}", "\n".join(f"- {in_one_cell(line)}" for line in lines)]
-    if not found:
-        parts.append(why_no_steps(history))
     parts.append("## Cells")
     for place, cell in enumerate(history.cells):
         parts += _section(titles[place], cell, pictures.get(place, ""))
@@ -119,10 +122,18 @@ def _head(history: History) -> str:
     entries = [entry for cell in history.cells for entry in cell.entries]
     first, last = min(each.started for each in entries), max(each.started for each in entries)
     cells, machines = len({cell.cell for cell in history.cells}), len(history.machines)
-    return (
+    told = (
         f"{counted(cells, 'cell')} in {counted(history.runs, 'run')} on {counted(machines, 'machine')}, "
         f"{first:%Y-%m-%d} to {last:%Y-%m-%d}."
     )
+    if _apart(history):
+        told += f" In all {len(history.cells):,} histories: each machine and set of images has its own."
+    return told
+
+
+def _apart(history: History) -> bool:
+    """Whether a cell has several histories, so that cells and histories are to be counted apart."""
+    return len({cell.cell for cell in history.cells}) < len(history.cells)
 
 
 def _notes(history: History) -> list[str]:
@@ -137,8 +148,12 @@ def _notes(history: History) -> list[str]:
         told.append(f"There are {len(manifests)} sets of images; each has a history of its own.")
     reasons: dict[str, list[str]] = {}
     for each in history.unread:
-        reasons.setdefault(each.reason, []).append(isolated(each.run))
-    told += [f"Left out: {few(runs)}: {reason}." for reason, runs in reasons.items()]
+        reasons.setdefault(each.reason, []).append(isolated(each.name))
+    lines = [f"Left out: {few(names)}: {reason}." for reason, names in reasons.items()]
+    told += lines[:_MOST_REASONS]
+    if len(lines) > _MOST_REASONS:
+        rest = sum(map(len, list(reasons.values())[_MOST_REASONS:]))
+        told.append(f"Left out: {rest:,} more for other reasons; history.json names them all.")
     if history.doubled:
         told.append(f"{counted(history.doubled, 'record')} found more than once count once.")
     if tied := sum(cell.tied for cell in history.cells):
@@ -187,16 +202,17 @@ def _cell_text(title: str, cell: CellHistory, width: int | None) -> str:
     head = f"{isolated(title)}, {counted(len(cell.entries), 'run')}"
     if not cell.series:
         return f"{head}\nno result: {few(dict.fromkeys(entry.failure for entry in cell.entries))}"
-    columns: dict[str, list[str]] = {"metric": [], "runs": [], "first": [], "newest": [], "steps": []}
+    names = ("metric", "values that count", "first", "newest", "steps")
+    columns: dict[str, list[str]] = {name: [] for name in names}
     for each in cell.series:
         values = [reading.value for reading in each.readings if reading is not None]
         steps = ", ".join(size_of(each, step) for step in each.steps)
         columns["metric"].append(_heading(each.metric))
-        columns["runs"].append(f"{len(values)}")
+        columns["values that count"].append(_counting(each))
         columns["first"].append(value_text(each, values[0]))
         columns["newest"].append(value_text(each, values[-1]))
-        columns["steps"].append(steps or ("too few runs" if each.kind == "few" else "none"))
-    table = text_table(columns, right={"runs", "first", "newest"}, width=width, wrapped=["steps"])
+        columns["steps"].append(steps or (_TOO_FEW if each.kind == "few" else "none"))
+    table = text_table(columns, right=names[1:4], width=width, wrapped=["steps"])
     return f"{head}\n{table}"
 
 
@@ -251,15 +267,21 @@ def _told(series: Series) -> dict[str, str]:
         unit = "points" if metric.unit == "%" else unit_of(metric)
         noise = significant(series.noise, 2, 100 if series.relative else metric.scale)
         noise += " %" if series.relative else f" {unit}".rstrip()
-    looked = {"exact": "every change", "noisy": "PELT", "few": "too few runs"}[series.kind]
+    looked = {"exact": "every change", "noisy": "PELT", "few": _TOO_FEW}[series.kind]
     return {
         "metric": _heading(series.metric),
-        "values that count": f"{len(series.used)} of {sum(each is not None for each in series.readings)}",
+        "values that count": _counting(series),
         "noise of a value": noise,
         "steps by": looked,
         "newest level": value_text(series, series.levels[-1][2]) if series.levels else "-",
-        "steps": ", ".join(size_of(series, step) for step in series.steps) or "none",
+        "steps": ", ".join(size_of(series, step) for step in series.steps)
+        or ("-" if series.kind == "few" else "none"),
     }
+
+
+def _counting(series: Series) -> str:
+    """How many values steps were looked for in, of all there are: a value in doubt does not count."""
+    return f"{len(series.used)} of {sum(each is not None for each in series.readings)}"
 
 
 def _heading(metric: Metric) -> str:

@@ -11,11 +11,11 @@ from harness.reports.tables import significant
 from harness.statistics import FEWEST_VALUES
 from harness.text import counted
 
-__all__ = ["commit_of", "history_facts", "size_of", "step_sentence", "unit_of", "value_text", "why_no_steps"]
+__all__ = ["commit_of", "history_facts", "judged", "size_of", "step_sentence", "unit_of", "value_text"]
 
 _KINDS: Mapping[str, str] = {
     "exact": "runs agree bit for bit: every change is a step",
-    "few": "too few values with noise to tell a step from chance",
+    "few": "too few values that count to tell a step",
     "noisy": "PELT on absolute deviations from the median",
 }
 
@@ -27,11 +27,13 @@ def history_facts(history: History) -> dict[str, Any]:
     """
     return {
         "runs": history.runs,
+        "series": len(history.series),
+        "series_judged": sum(each.kind != "few" for each in history.series),
         "machines": [
             asdict(machine) | {"cells": [_cell(each) for each in history.cells if each.machine == machine]}
             for machine in history.machines
         ],
-        "left_out": [asdict(each) for each in history.unread],
+        "left_out": [{"run": each.run, "file": each.file, "reason": each.reason} for each in history.unread],
         "found_twice": history.doubled,
     }
 
@@ -43,8 +45,8 @@ def step_sentence(history: CellHistory, series: Series, step: Step) -> str:
     ends = f"{value_text(series, step.from_value)} to {value_text(series, step.to_value)} {unit_of(metric)}"
     told = f"{metric.label} {size_of(series, step)} ({ends.strip()}){_verdict(metric, step)}: "
     told += f"after {_when(before)}, with {_when(after)}"
-    if (between := step.after - step.before - 1) > 0:
-        told += f"; {counted(between, 'run')} between them without a value that counts"
+    if between := _between(series, step):
+        told += f"; between them {', '.join(between)}"
     if step.changed:
         return f"{told}; changed there: {', '.join(step.changed)}"
     # The key holds the code that decides a result, beside all that is told above.
@@ -53,15 +55,22 @@ def step_sentence(history: CellHistory, series: Series, step: Step) -> str:
     return f"{told}; versions are the same"
 
 
-def why_no_steps(history: History) -> str:
-    """What can be said of a history in which no step was found."""
-    series = [each for cell in history.cells for each in cell.series]
-    few = sum(each.kind == "few" for each in series)
+def judged(history: History) -> str:
+    """How many metrics of cells could be judged, how many of these moved, and why the others could not."""
+    series = history.series
+    able = [each for each in series if each.kind != "few"]
+    if not series:
+        return "No cell has a result, so there is nothing to judge."
     needed = f"Where values have noise, a step needs {FEWEST_VALUES} runs with a value that counts"
-    if few == len(series):
-        return f"No step can be told yet. {needed}."
-    told = "No metric moved beyond its noise."
-    return f"{told} {needed}; {few:,} of {len(series):,} metrics of cells have fewer." if few else told
+    if not able:
+        return f"No step can be told yet in {len(series):,} series (a metric of a cell). {needed}."
+    moved = sum(bool(each.steps) for each in able)
+    told = f"{len(able):,} of {len(series):,} series (a metric of a cell) could be judged: "
+    told += f"{moved:,} of them moved." if moved else "none of them moved beyond its noise."
+    if unsettled := sum(bool(each.unsettled) for each in able):
+        told += f" Of {unsettled:,} the newest values lie far off, and more runs must tell."
+    few = len(series) - len(able)
+    return f"{told} {needed}: {few:,} series {'has' if few == 1 else 'have'} fewer." if few else told
 
 
 def size_of(series: Series, step: Step) -> str:
@@ -94,6 +103,20 @@ def commit_of(entry: Entry) -> str:
 def _signed(value: float, factor: float, unit: str) -> str:
     text = significant(abs(value), 2, factor)
     return f"{'-' if value < 0 else '+'}{text} {unit}".strip()
+
+
+def _between(series: Series, step: Step) -> list[str]:
+    """What lies between the two runs of a step, each with its number: such values are of no level."""
+    places = range(step.before + 1, step.after)
+    there = [place for place in places if series.readings[place] is not None]
+    outliers = sum(place in series.outliers for place in there)
+    doubtful = sum(place not in series.used for place in there)
+    kinds = [
+        (outliers, counted(outliers, "outlier")),
+        (doubtful, f"{counted(doubtful, 'run')} with a value in doubt"),
+        (len(places) - len(there), f"{counted(len(places) - len(there), 'run')} without a value"),
+    ]
+    return [told for count, told in kinds if count]
 
 
 def _verdict(metric: Metric, step: Step) -> str:

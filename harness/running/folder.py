@@ -2,6 +2,7 @@
 
 import fcntl
 import fnmatch
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from harness.errors import UserError, first_finding, unknown
 from harness.files import PARTIAL_SUFFIX, write_whole
 from harness.record_store import RecordStore
 from harness.records import SCHEMA_VERSION, Record
+from harness.strategies import NO_DEPTH
 
 __all__ = ["PlannedCell", "RunFacts", "RunFolder", "held", "named_cells"]
 
@@ -36,14 +38,19 @@ def held(folder: Path) -> Iterator[None]:
 def named_cells(wanted: str, names: Sequence[str], *, where: str = "", also: Sequence[str] = ()) -> list[str]:
     """Return the cells that a name, a part of one or a pattern (VGG16/*) means, whatever its case.
 
-    Raises `UserError` if it means none, with the names' parts to choose from, and `also` these words.
+    Raises `UserError` if it means none, with `also` these words to choose from, the parts of names that tell
+    cells apart, the names, and last the parts that all names have.
     """
     for pattern in (wanted, f"*{wanted}*"):
         found = [name for name in names if fnmatch.fnmatchcase(name.casefold(), pattern.casefold())]
         if found:
             return found
-    parts = dict.fromkeys(part for name in names for part in name.split("/"))
-    raise unknown("cell", wanted, [*also, *parts, *names], where=where)
+    # A depth of "none" is in many names and says nothing that a user could have meant by another word.
+    parts = Counter(part for name in names for part in set(name.split("/")) - {NO_DEPTH})
+    written = dict.fromkeys(part for name in names for part in name.split("/") if part in parts)
+    telling = [part for part in written if parts[part] < len(names)]
+    shared = [part for part in written if parts[part] == len(names)]
+    raise unknown("cell", wanted, [*also, *telling, *names, *shared], where=where)
 
 
 class PlannedCell(BaseModel):

@@ -26,6 +26,7 @@ __all__ = [
     "TimingFolder",
     "TimingRecord",
     "Work",
+    "read_timing",
     "stem",
 ]
 
@@ -181,7 +182,7 @@ class TimingFolder:
     def load(self) -> Iterator[TimingRecord]:
         """Every record, by file name; raises `UserError` for one that is damaged."""
         for path in sorted(self.records.glob("*.json")):
-            yield _read(path, TimingRecord)
+            yield read_timing(path)
 
     def save_check(self, check: SelfCheck) -> None:
         """Keep an A/A test; one a device."""
@@ -190,6 +191,11 @@ class TimingFolder:
     def checks(self) -> list[SelfCheck]:
         """The A/A tests of this run, by device."""
         return [_read(path, SelfCheck) for path in sorted(self.path.glob("selfcheck-*.json"))]
+
+
+def read_timing(path: Path) -> TimingRecord:
+    """Read one record; raises `UserError` if it is damaged."""
+    return _read(path, TimingRecord)
 
 
 def stem(cell: TimingCell, in_pass: int, key: str) -> str:

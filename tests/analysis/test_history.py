@@ -103,18 +103,38 @@ def test_several_runs_without_a_record_are_each_named(tmp_path: Path):
     assert all(f"/{name}: it has no records yet" in caught.value.hint for name in ("one", "two"))
 
 
-def test_a_damaged_record_is_named(tmp_path: Path):
+def test_where_nothing_is_left_the_damaged_file_is_the_error(tmp_path: Path):
     path = next((run(tmp_path, 0) / "records").glob("*.json"))
     path.write_text("{", encoding="utf-8")
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError, match="not a record of schema version") as caught:
         read_history([tmp_path])
     assert caught.value.where == str(path)
+    assert caught.value.hint.startswith("Delete the file")
 
 
-def test_a_record_whose_time_is_none_is_damaged(tmp_path: Path):
-    run(tmp_path, 0, started="yesterday")
-    with pytest.raises(UserError, match="expected a time such as"):
+def test_where_nothing_is_left_of_several_runs_each_damaged_file_is_named(tmp_path: Path):
+    paths = [next((run(tmp_path, night) / "records").glob("*.json")) for night in range(2)]
+    for path in paths:
+        path.write_text("{", encoding="utf-8")
+    with pytest.raises(UserError, match="expected runs with records, found none") as caught:
         read_history([tmp_path])
+    assert all(path.name in caught.value.hint for path in paths)
+
+
+def test_a_damaged_night_among_others_is_left_out_and_the_rest_is_told(tmp_path: Path):
+    nights(tmp_path, 900, 900, 870, 870)
+    path = next((tmp_path / "night-01" / "records").glob("*.json"))
+    path.write_bytes(path.read_bytes()[:100])
+    found = read_history([tmp_path])
+    assert steps_of(found, "test_accuracy") == [(commit_of(0), commit_of(2))]
+    assert (found.runs, [left.file for left in found.unread]) == (3, [f"records/{path.name}"])
+
+
+def test_the_runs_that_are_counted_are_those_of_the_cells_that_were_chosen(tmp_path: Path):
+    run(tmp_path, 0)
+    run(tmp_path, 1, backbone="VGG16")
+    assert read_history([tmp_path]).runs == 2
+    assert read_history([tmp_path], cells="VGG16").runs == 1
 
 
 @pytest.mark.parametrize("name", ["run.json", "records/*.json"])
@@ -248,6 +268,12 @@ def test_counts_have_no_noise_even_of_two_runs(tmp_path: Path):
         finished_run(tmp_path / f"{night}", [(made.model_copy(update={"measured": measured}), predictions)])
     found = read_history([tmp_path], metrics=["parameters_trainable"])
     assert steps_of(found, "parameters_trainable") == [(commit_of(0), commit_of(1))]
+
+
+def test_one_count_alone_cannot_be_judged(tmp_path: Path):
+    run(tmp_path, 0)
+    found = read_history([tmp_path], metrics=["parameters_trainable"])
+    assert series(found, "parameters_trainable").kind == "few"
 
 
 def test_twice_the_memory_is_a_step_though_memory_never_varied(tmp_path: Path):

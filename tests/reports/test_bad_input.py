@@ -37,6 +37,8 @@ COMMANDS = (
     "history run",
     "history run --json",
 )
+OF_MANY_RUNS = ("history run", "history run --json")
+"""What must survive a damaged file: it is left out and named."""
 READ_PREDICTIONS = ("report run", "table run", "recommend run", "publish run --no-pictures")
 FAILED: Row = (failed_record("oom", "out of memory | in\ntwo lines", backbone="VGG16"), None)
 
@@ -202,13 +204,25 @@ def damaged(folder: Path, damage: Callable[[Path, Path], None]) -> str:
     return stem
 
 
-@pytest.mark.parametrize("words", COMMANDS)
+@pytest.mark.parametrize("words", [words for words in COMMANDS if words not in OF_MANY_RUNS])
 @pytest.mark.parametrize("name", DAMAGED)
 def test_a_damaged_record_is_named(name: str, words: str, tmp_path: Path, command):
     stem = damaged(tmp_path / "run", DAMAGED[name])
     ended = command(*words.split())
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith(f"transferbench: run/records/{stem}.json: ")
+
+
+@pytest.mark.parametrize("words", OF_MANY_RUNS)
+@pytest.mark.parametrize("name", DAMAGED)
+def test_of_many_runs_a_damaged_record_is_named_and_the_rest_is_told(
+    name: str, words: str, tmp_path: Path, command
+):
+    stem = damaged(tmp_path / "run", DAMAGED[name])
+    ended = command(*words.split())
+    assert (ended.code, ended.err) == (0, "")
+    assert f"records/{stem}.json" in ended.out
+    assert "A/" in ended.out
 
 
 @pytest.mark.parametrize("words", READ_PREDICTIONS)

@@ -94,13 +94,64 @@ def test_a_doubt_and_a_failure_stand_in_place_of_a_plain_value(tmp_path: Path):
     ]
 
 
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
 def test_with_few_runs_it_says_how_many_a_step_needs(tmp_path: Path):
-    text = render_history(read_history([nights(tmp_path, 900)]))
-    assert "No step can be told yet. Where values have noise, a step needs 6 runs" in text
+    text = one_line(render_history(read_history([nights(tmp_path, 900)])))
+    assert "No step can be told yet in 6 series (a metric of a cell). " in text
+    assert "Where values have noise, a step needs 6 runs with a value that counts." in text
 
 
-def test_without_a_step_it_says_so(tmp_path: Path):
-    assert "No metric moved beyond its noise." in render_history(read_history([nights(tmp_path, *[900] * 7)]))
+def test_without_a_step_it_says_in_how_many_metrics_none_was_found(tmp_path: Path):
+    text = one_line(render_history(read_history([nights(tmp_path, *[900] * 7)])))
+    assert "6 of 6 series (a metric of a cell) could be judged: none of them moved beyond its noise." in text
+    assert "have fewer" not in text
+
+
+def test_what_could_not_be_judged_is_not_said_to_have_stayed(tmp_path: Path):
+    """Of four runs an accuracy and a loss that repeat can be judged, and nothing that has noise."""
+    history = read_history([nights(tmp_path, *[900] * 4)])
+    for text in (render_history(history), section(markdown(history), "Steps")):
+        assert "2 of 6 series (a metric of a cell) could be judged: none of them moved" in one_line(text)
+        assert "with a value that counts: 4 series have fewer." in one_line(text)
+    facts = history_facts(history)
+    assert (facts["series"], facts["series_judged"]) == (6, 2)
+
+
+def test_what_moved_is_counted_among_what_could_be_judged(slower: History):
+    assert "6 of 6 series (a metric of a cell) could be judged: 1 of them moved." in one_line(
+        markdown(slower)
+    )
+
+
+def test_cells_that_all_failed_leave_nothing_to_judge(tmp_path: Path):
+    failed = failed_record("oom", "no memory")
+    finished_run(tmp_path, [(failed, None)])
+    assert "No cell has a result, so there is nothing to judge." in render_history(read_history([tmp_path]))
+
+
+def test_what_lies_between_the_runs_of_a_step_is_told_by_its_kind(tmp_path: Path):
+    """An outlier has a value that counts; only one in doubt does not, and a failed run has none."""
+    nights(tmp_path, *[900] * 8, trains=(*SLOWER[:4], 60.0, *SLOWER[5:8]))
+    for night in range(8, 13):
+        finished_run(tmp_path / f"night-{night:02d}", [result(night, train=SLOWER[night - 3])])
+    finished_run(tmp_path / "night-05", [result(5, times=steps(60.0, state=DISTURBED))])
+    failed = failed_record("oom", "no memory", commit=commit_of(6), started=result(6)[0].started, size=160)
+    finished_run(tmp_path / "night-06", [(failed, None)])
+    found = read_history([tmp_path], metrics=["train_ms"])
+    told = section(markdown(found), "Steps")
+    between = "between them 1 outlier, 1 run with a value in doubt, 1 run without a value"
+    assert f"with {commit_of(7)} (2025-01-08); {between}; versions are the same" in told
+
+
+def test_outliers_beside_a_step_are_values_that_count(tmp_path: Path):
+    trains = (*SLOWER[:4], 60.0, *SLOWER[5:])
+    text = render_history(read_history([nights(tmp_path, *[900] * 10, trains=trains)]))
+    assert "; between them 1 outlier; " in one_line(text)
+    assert "without a value" not in text
+    assert "10 of 10" in text
 
 
 def test_newest_values_far_off_are_told_and_not_called_a_step(tmp_path: Path):
@@ -133,6 +184,37 @@ def test_what_was_left_out_is_named(tmp_path: Path):
     assert "Left out: " in text
     assert "قطط" in text
     assert "it has no records yet" in text
+
+
+def test_the_terminal_counts_the_values_that_count(tmp_path: Path):
+    """Twelve runs, eight of them in doubt: too few values, not too few runs."""
+    nights(tmp_path, *[900] * 4)
+    for night in range(4, 12):
+        finished_run(tmp_path / f"{night}", [result(night, times=steps(60.0, state=DISTURBED))])
+    text = render_history(read_history([tmp_path], metrics=["train_ms"]))
+    (line,) = (line for line in text.splitlines() if line.startswith("train (ms/step)"))
+    assert "4 of 12" in line
+    assert line.endswith("too few that count")
+
+
+def test_a_cell_on_two_machines_is_one_cell_with_two_histories(tmp_path: Path):
+    names = [f"Net{number}" for number in range(MOST_SHOWN - 2)]
+    finished_run(tmp_path / "a", [result(0, backbone=name) for name in names])
+    other = environment(processor="Another")
+    finished_run(tmp_path / "b", [result(0, backbone=name, environment=other) for name in names])
+    text = one_line(render_history(read_history([tmp_path])))
+    assert text.startswith(f"{len(names)} cells in 2 runs on 2 machines, ")
+    assert f"In all {2 * len(names)} histories: each machine and set of images has its own." in text
+    assert f"{2 * len(names) - MOST_SHOWN} more histories without room here" in text
+
+
+def test_many_reasons_for_what_was_left_out_are_counted(tmp_path: Path):
+    nights(tmp_path, *[900] * 12)
+    for number, path in enumerate(sorted(tmp_path.glob("night-*/records/*.json"))[:11]):
+        path.write_text("{" + " " * number + "x", encoding="utf-8")  # the message names the column
+    text = markdown(read_history([tmp_path]))
+    assert text.count("Left out: ") == 9
+    assert "Left out: 3 more for other reasons" in text
 
 
 def test_many_cells_are_counted_in_the_terminal_those_with_steps_first(tmp_path: Path):

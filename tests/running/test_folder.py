@@ -7,13 +7,40 @@ import pytest
 from fakes import finished_run, put, record, run_facts
 
 from harness.errors import UserError
-from harness.running.folder import PlannedCell, RunFolder
+from harness.running.folder import PlannedCell, RunFolder, named_cells
 
 FACTS = run_facts(cells=(PlannedCell(name="a/b", key="c" * 64),))
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+NAMES = [
+    f"MobileNet/imagenet/{strategy}/none/default/64px" for strategy in ("linear-probe", "fast-extraction")
+] + ["MobileNet/imagenet/fine-tuning/blocks:1/default/64px"]
+
+
+def hint(wanted: str, names: list[str], **told: list[str]) -> str:
+    with pytest.raises(UserError, match=f"unknown cell {wanted!r}") as caught:
+        named_cells(wanted, names, **told)
+    return caught.value.hint
+
+
+def test_a_depth_of_none_is_no_name_to_suggest_for_a_cell():
+    assert hint("nope", NAMES).startswith("Choices: linear-probe, fast-extraction, fine-tuning, blocks:1, ")
+    assert " none," not in hint("nope", NAMES)
+
+
+def test_what_tells_cells_apart_is_named_before_what_they_share():
+    choices = hint("nope", NAMES, also=["best"]).removeprefix("Choices: ").rstrip(".").split(", ")
+    telling = ["linear-probe", "fast-extraction", "fine-tuning", "blocks:1"]
+    assert choices == ["best", *telling, *NAMES, "MobileNet", "imagenet", "default", "64px"]
+
+
+@pytest.mark.parametrize("names", [NAMES, NAMES[:1]])
+def test_a_part_that_all_cells_have_is_still_the_guess_for_a_slip(names: list[str]):
+    assert hint("mobilnet", names).startswith("Did you mean MobileNet")
 
 
 def test_a_claimed_folder_holds_what_was_asked(tmp_path: Path):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -110,14 +111,47 @@ def test_three_values_far_off_in_a_row_are_a_level():
     assert (levels.firsts, levels.lasts) == ((0, 8, 11), (7, 10, 19))
 
 
-@pytest.mark.parametrize("place", [4, 9, 10, 15])
-def test_an_outlier_hides_no_step(place: int):
+@pytest.mark.parametrize("off", [-50.0, 50.0])
+@pytest.mark.parametrize("place", range(20))
+def test_an_outlier_neither_hides_a_step_nor_moves_it(place: int, off: float):
+    """Also two runs from the step, where a usual value is as far from one level as the outlier is nearer."""
     values = with_step(noise(20, seed=QUIET), 10, 20.0)[0]
-    values[place] += 50.0
+    values[place] += off
     levels = find_levels(values.tolist())
     assert (len(levels.firsts), levels.outliers) == (2, (place,))
     # What lies between the last value of the one level and the first of the other is the outlier alone.
     assert (levels.lasts[0], levels.firsts[1]) == (8 if place == 9 else 9, 11 if place == 10 else 10)
+
+
+def dated(values: NDArray[np.float64], place: int) -> bool:
+    """Whether there is one step, and it is between the last value before a place and the one there."""
+    levels = find_levels(values.tolist())
+    return len(levels.firsts) == 2 and (levels.lasts[0], levels.firsts[1]) == (place - 1, place)
+
+
+def test_a_step_is_dated_beside_an_outlier_as_often_as_without_that_value():
+    """A step of five deviations in the middle of twelve values, an outlier at every place of either side."""
+    without, beside = [], []
+    for values in with_step(noise(12, series=50, seed=1), 6, 5.0):
+        for place, off in product(range(12), (-25.0, 25.0)):
+            spiked = values + off * (np.arange(12) == place)
+            without.append(dated(np.delete(values, place), 6 - (place < 6)))
+            levels = find_levels(spiked.tolist())
+            near = [each for each in range(12) if each != place]
+            last, first = max(each for each in near if each < 6), min(each for each in near if each >= 6)
+            beside.append(len(levels.firsts) == 2 and (levels.lasts[0], levels.firsts[1]) == (last, first))
+    assert np.mean(without) > 0.9
+    assert np.mean(beside) >= np.mean(without) - 0.03
+
+
+def test_beside_an_outlier_usual_values_are_none():
+    """Noise alone makes an outlier of a value in about one such series of a hundred."""
+    found = []
+    for values in with_step(noise(12, series=50, seed=1), 6, 8.0):
+        for place, off in product(range(12), (-25.0, 25.0)):
+            spiked = values + off * (np.arange(12) == place)
+            found.append(set(find_levels(spiked.tolist()).outliers) - {place} != set())
+    assert np.mean(found) <= 0.02
 
 
 def test_two_outliers_between_two_levels_belong_to_neither():

@@ -91,7 +91,7 @@ def _set_range(axes: Any, series: Series) -> None:
 def _told(cell: CellHistory, series: Series) -> str:
     """The steps of a panel in a few words, above it."""
     if series.kind == "few":
-        return "too few runs to tell steps"
+        return "too few values that count to tell steps"
     if series.unsettled:
         return f"the newest {len(series.unsettled)} far off: more runs will tell"
     if not series.steps:
