@@ -59,7 +59,7 @@ def bench_gpu(session: nox.Session) -> None:
 @nox.session(name="bench-cpu")
 def bench_cpu(session: nox.Session) -> None:
     """Benchmark the CPU: the time of a step of every published backbone (some hours)."""
-    given = Given.of(session, "suites", "time")
+    given = Given.of(session, "suites", "time", without=("--devices",))
     session.install("-e", ".", *groups("bench"))
     bench(session, suites("cpu", given, "--devices", "cpu"), time("bench/matrices/timing-cpu.toml", given))
 
@@ -251,10 +251,17 @@ class Given:
     words: dict[str, list[str]]
 
     @classmethod
-    def of(cls, session: nox.Session, *commands: str) -> "Given":
-        """Read a session's arguments; one that none of its commands takes ends it with the choices."""
+    def of(cls, session: nox.Session, *commands: str, without: Sequence[str] = ()) -> "Given":
+        """Read a session's arguments; one that none of its commands takes ends it with the choices.
+
+        `without` are options that the session sets itself.
+        """
         parser = argparse.ArgumentParser(prog=f"nox -s {session.name} --", allow_abbrev=False)
-        options = {option: takers for option, takers in TAKERS.items() if set(takers) & set(commands)}
+        options = {
+            option: takers
+            for option, takers in TAKERS.items()
+            if set(takers) & set(commands) and option not in without
+        }
         for option in options:
             parser.add_argument(option, dest=option, action="append", default=[])
         given = vars(parser.parse_args(session.posargs))
@@ -302,14 +309,14 @@ class Step:
     fresh: Sequence[Path] = field(default=())
 
 
-def suites(name: str, given: Given, *usual: str, matrix: str = "bench/matrices/suites.toml") -> Step:
-    """The step that runs the pytest-benchmark suites of bench/; `usual` narrows unless it is given.
+def suites(name: str, given: Given, *own: str, matrix: str = "bench/matrices/suites.toml") -> Step:
+    """The step that runs the pytest-benchmark suites of bench/, with options of the session's own.
 
     They run in one process, so not over the whole matrix of a session: see the matrix.
     """
     file = Path("results/benchmarks") / f"{name}.json"
     words = ["pytest", "bench", "--matrix", matrix, "--benchmark-json", str(file)]
-    words += [*(() if set(usual) & set(given.to("suites")) else usual), *given.to("suites")]
+    words += [*own, *given.to("suites")]
     return Step("suites", words, {"pytest-benchmark": file}, fresh=(file,))
 
 

@@ -6,7 +6,6 @@ benchmark was skipped or failed.  (Its own comparison passes over a benchmark th
 another environment are not compared with.
 """
 
-import gc
 import re
 import warnings
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from graphs import let_go
 from placement import on
 from pytest_benchmark.fixture import BenchmarkFixture
 from rounds import Least
@@ -133,14 +133,10 @@ def cell(request: pytest.FixtureRequest) -> TimingCell:
 def subject(cell: TimingCell) -> Iterator[Any]:
     """What the cell times; skips where its device is not there."""
     with on(cell.device):
-        import keras
-
         from harness.timing.subject import build_subject
 
-        # Now that pytest has let go of the last cell's model: what can be given back of it.  The rest stays
-        # with the process (keras#19471).
-        keras.utils.clear_session()
-        gc.collect()
+        # Now that pytest has let go of the last cell's model.
+        let_go()
         yield build_subject(cell)
 
 

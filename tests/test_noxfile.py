@@ -321,6 +321,12 @@ def test_the_cpus_benchmark_times_and_trains_nothing_and_needs_no_gpu(sessions: 
     assert session.installed[:2] == ["-e", "."]
     words = ["--out", "results/timings/timing-cpu", "--backbones", "VGG16"]
     assert session.words("transferbench time") == ["bench/matrices/timing-cpu.toml", *words]
+    assert session.words("pytest")[-4:] == ["--devices", "cpu", "--backbones", "VGG16"]
+
+
+def test_the_cpus_benchmark_is_of_no_other_device(sessions: ModuleType):
+    with pytest.raises(SystemExit):
+        sessions.bench_cpu(FakeSession("--devices", "gpu"))
 
 
 def test_the_tiny_benchmark_makes_one_pass_unless_told_otherwise(sessions: ModuleType):
@@ -548,17 +554,6 @@ def test_lint_checks_the_workflows_without_a_network(noxfile: ModuleType):
     noxfile.lint(session)
     assert ("zizmor", "--offline", "--strict-collection", ".github/workflows") in session.ran
     assert any(package.startswith("zizmor") for package in session.installed)
-
-
-def test_the_suites_of_a_cpu_time_the_cpu_unless_told_otherwise(noxfile: ModuleType):
-    usual, told = FakeSession(), FakeSession("--devices", "gpu")
-
-    noxfile.bench_cpu(usual)
-    noxfile.bench_cpu(told)
-
-    assert usual.words("pytest")[-2:] == ["--devices", "cpu"]
-    assert told.words("pytest").count("--devices") == 1
-    assert told.words("pytest")[-2:] == ["--devices", "gpu"]
 
 
 def test_all_tests_run_each_backbone_in_a_process_of_its_own_whatever_fails(noxfile: ModuleType):
