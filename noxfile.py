@@ -91,8 +91,8 @@ def check_regressions(session: nox.Session) -> None:
         session.run("transferbench", "compare", str(CI_BASELINE), str(CI), "--markdown", str(comment))
     except CommandFailed:
         session.error(
-            f"the findings stand above and in {comment}. A change that is meant is made the baseline with "
-            "`nox -s update-baseline`, and committed with its reason"
+            f"what was found, or why nothing was compared, stands above and in {comment}. A change that is "
+            "meant is made the baseline with `nox -s update-baseline`, and committed with its reason"
         )
 
 

@@ -88,15 +88,22 @@ class Manifest:
 
     @classmethod
     def load(cls, path: Path) -> "Manifest":
-        """Read what `save` wrote."""
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return cls(
-            source=document["source"],
-            classes=tuple(document["classes"]),
-            entries=tuple(Entry(**entry) for entry in document["entries"]),
-            left_out=tuple(LeftOut(**left) for left in document["left_out"]),
-            note=document.get("note", ""),
-        )
+        """Read what `save` wrote; raises `UserError` for a file that is not there or damaged."""
+        try:
+            document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return cls(
+                source=document["source"],
+                classes=tuple(document["classes"]),
+                entries=tuple(Entry(**entry) for entry in document["entries"]),
+                left_out=tuple(LeftOut(**left) for left in document["left_out"]),
+                note=document.get("note", ""),
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(
+                f"the list of the run's images cannot be read: {type(error).__name__}: {error}",
+                where=str(path),
+                hint="Run the matrix again on the same images: it writes the list anew, and keeps finished cells.",
+            ) from None
 
 
 def build_manifest(

@@ -208,3 +208,15 @@ def test_a_data_set_that_cannot_be_used_is_refused(found: list[Found], message: 
         build(found)
     assert str(caught.value).startswith(message)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"{", b"[]", b"{}", b'{"source": "folder", "classes": 3}', b"\xff"]
+)
+def test_a_manifest_that_cannot_be_read_is_told_with_what_to_do(tmp_path: Path, content: bytes | None):
+    path = tmp_path / "manifest.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match="the list of the run's images cannot be read") as caught:
+        Manifest.load(path)
+    assert caught.value.where == str(path)
