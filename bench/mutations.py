@@ -301,7 +301,7 @@ MUTATIONS = (
         "every phase ends an epoch early",
         (Change("training/fit.py", "range(1, phase.epochs + 1)", "range(1, phase.epochs)"),),
         (FAST,),
-        by=("images",),
+        by=("epochs",),
     ),
     Mutation(
         "last-epoch-kept",

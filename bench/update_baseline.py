@@ -4,10 +4,12 @@
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from subset import MATRIX, ROOT
 
+from harness.analysis.step_times import STEP_TIMES, time_doubt
 from harness.errors import EXIT_USAGE, UserError, few
 from harness.matrix import Matrix
 from harness.matrix_file import load_matrix
@@ -25,9 +27,23 @@ def main() -> None:
     given = parser.parse_args()
     try:
         require_all_of(load_matrix(given.matrix), given.run)
-        print(publish_baseline(given.run, given.results))
+        made = publish_baseline(given.run, given.results)
+        if doubted := in_doubt(given.run):
+            print(
+                f"{doubted}: no run will be compared with these. Make the baseline again on an idle machine.",
+                file=sys.stderr,
+            )
+        print(made)
     except UserError as error:
         parser.exit(EXIT_USAGE, f"{error}\n")
+
+
+def in_doubt(run: Path) -> str:
+    """How many of a run's step times are disturbed or unstable, in words; "" where none is."""
+    records = RunFolder(run).records.load()
+    doubts = [time_doubt([record], name) for record in records for name in STEP_TIMES]
+    doubted = sum(map(bool, doubts))
+    return f"{doubted} of {len(doubts)} step times are in doubt" if doubted else ""
 
 
 def require_all_of(matrix: Matrix, run: Path) -> None:

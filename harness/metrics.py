@@ -242,6 +242,8 @@ METRICS = (
         digits=0,
         over_seeds=median,
         within=TIMES_WITHIN,
+        # Of a training as a whole: it waits for files, caches and other processes too.
+        margin=Margin(0.5, relative=True),
     ),
     Metric(
         "parameters",
@@ -328,6 +330,7 @@ METRICS = (
         export_unit="s",
         column=False,
         over_seeds=median,
+        margin=Margin(1.0, relative=True),  # it happens once
     ),
     *(
         Metric(

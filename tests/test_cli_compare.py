@@ -115,7 +115,7 @@ def test_where_nothing_is_compared_comment_and_json_say_why(
 def test_no_baseline_says_how_one_is_made(command):
     err = command("compare", "nothing", "good").err
     assert err.startswith("transferbench: nothing: no baseline: this folder does not exist\n")
-    assert "transferbench publish RUN" in err
+    assert "nox -s update-baseline" in err
 
 
 @pytest.mark.usefixtures("runs")

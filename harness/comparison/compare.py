@@ -17,11 +17,12 @@ from harness.comparison.sides import (
     NotComparableError,
     Side,
     kind_of_runs,
+    nothing_judged,
     read_side,
     require_common_cells,
 )
 from harness.comparison.structure import structure
-from harness.comparison.times import comparable_times, resolution, times
+from harness.comparison.times import comparable_times, spread_of_cells, times
 from harness.comparison.timings import (
     TimedPair,
     advisory_times,
@@ -33,7 +34,7 @@ from harness.comparison.timings import (
 )
 from harness.errors import UserError
 from harness.metrics import Metric, metric
-from harness.records import Record, StepTimes
+from harness.records import Record
 
 __all__ = ["compare_folders"]
 
@@ -68,14 +69,16 @@ def _trainings(baseline: Side, current: Side, *, where: Path) -> Judgement:
     for pair in pairs:
         found += setup(pair)
     done = [pair for pair in pairs if pair.ended_ok]
-    resolved = resolution(done)
+    if not done and not any(each.severity == "regression" for each in found):
+        raise nothing_judged(where)
+    spreads = spread_of_cells(done)
     for pair in done:
         before, after = pair.before, pair.after
         found += structure(pair)
         found += scores(pair, baseline.predictions(before), current.predictions(after))
         found += gap(pair)
         found += memory(pair.name, before.memory, after.memory, pair.margins["peak_memory_bytes"])
-        found += times(pair, resolved)
+        found += times(pair, spreads)
     found += idle_seeds(baseline, current)
     return Judgement(
         baseline=baseline.told,
@@ -94,6 +97,8 @@ def _timings(baseline: Path, current: Path, *, dedicated: bool) -> Judgement:
     )
     pairs = timed_pairs(ours, theirs)
     found: list[Finding] = [*lone_timings(ours, theirs)]
+    if not pairs and not any(each.severity == "regression" for each in found):
+        raise nothing_judged(current)
     if dedicated:
         require_turns(ours, theirs, pairs, str(current))
         found += dedicated_times(ours, theirs, pairs)
@@ -137,15 +142,9 @@ def _figures(pair: Pair) -> tuple[Figure, ...]:
         _figure(metric(name), metric(name).value(pair.before), metric(name).value(pair.after))
         for name in ("test_accuracy", "test_loss")
     ]
-    for name in STEP_TIMES:
-        before, after = comparable_times(pair, name) or (None, None)
-        figures.append(_figure(metric(name), _milliseconds(before), _milliseconds(after)))
+    figures += [_figure(metric(name), *(comparable_times(pair, name) or (None, None))) for name in STEP_TIMES]
     own = [_megabytes(record) for record in (pair.before, pair.after)]
     return (*figures, Figure("own memory (MB)", *own))
-
-
-def _milliseconds(times: StepTimes | None) -> float | None:
-    return times.milliseconds if times else None
 
 
 def _figure(of: Metric, before: float | None, after: float | None) -> Figure:

@@ -22,7 +22,7 @@ def memory(cell: str, before: Memory | None, after: Memory | None, margin: float
     """A cell whose own memory is lost, or grew or shrank by more than a share of what it was (`margin`).
 
     What the process inherited is Keras' and TensorFlow's own and belongs to their version; two kinds of
-    memory (anonymous, resident) are those of two systems, and are not compared.
+    memory (anonymous, resident) are those of two systems, and are not compared, which is said.
     """
     ours, theirs = growth(before), growth(after)
     if before is None or ours is None:
@@ -30,6 +30,8 @@ def memory(cell: str, before: Memory | None, after: Memory | None, margin: float
             yield untold(cell, "memory", "peak_memory_bytes", "own memory")
         return
     if after is not None and before.kind != after.kind:
+        told = f"own memory is {after.kind} now and {before.kind} in the baseline, so it is not compared"
+        yield Finding("memory", "undecided", told, (cell,), "peak_memory_bytes")
         return
     severity: Severity = "regression"
     if theirs is None:

@@ -6,6 +6,7 @@ A fact that the baseline tells and the current record does not is lost, and fail
 One that the current record alone tells is held to nothing, and that is said.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -71,12 +72,13 @@ _DECIDES: Final[dict[str, tuple[str, ...]]] = {
     "variables_trained": _WHAT_TRAINS,
     "variables_moved": _WHAT_TRAINS,
     "frozen_sha256": ("drop_blocks",),
-    "images": ("*.epochs", "*.patience", "*.steps_per_epoch", "batch", "fine_tuning_start"),
+    "images": ("*.steps_per_epoch", "batch", "fine_tuning_start"),
+    "epochs": ("*.epochs", "*.patience", "fine_tuning_start"),
     "train_traces": ("batch", "fine_tuning_start"),
     "validation_images": ("fine_tuning_start",),
     "pixels_sha256": ("resize",),
     "phases": (*_SCHEDULES, "fine_tuning_start"),
-    "learning_rate": (*_SCHEDULES, "fine_tuning_start"),
+    "learning_rate": ("*.learning_rate", "*.warm_up_epochs", "fine_tuning_start"),
 }
 """Which fields of a recipe decide a fact of the structure, as patterns; of what is not here none does."""
 
@@ -116,17 +118,14 @@ def _measured(field: str) -> Callable[[Record], Value]:
 
 
 def _images_seen(record: Record) -> str | None:
-    """The images of each epoch by phase; of a phase that may end early, only the different numbers."""
-    patient = {
-        phase.name for phase in record.phases if isinstance(phase, Phase) and phase.patience is not None
-    }
-    seen: dict[str, list[int]] = {}
-    for epoch in record.measured.history:
-        seen.setdefault(epoch.phase, []).append(epoch.images)
-    told = []
-    for name, images in seen.items():
-        different = ", ".join(f"{count:,}" for count in dict.fromkeys(images))
-        told.append(f"{name} {different}" + ("" if name in patient else f" in {len(images)} epochs"))
+    return _by_phase([(epoch.phase, epoch.images) for epoch in record.measured.history], ",")
+
+
+def _epochs(record: Record) -> str | None:
+    """The epochs of each phase; of one that may end early its number is no fact of the structure."""
+    early = {phase.name for phase in record.phases if isinstance(phase, Phase) and phase.patience is not None}
+    counts = Counter(epoch.phase for epoch in record.measured.history)
+    told = [f"{name} {'until patience ends' if name in early else count}" for name, count in counts.items()]
     return "; ".join(told) or None
 
 
@@ -169,7 +168,8 @@ _FACTS: tuple[tuple[str, str, Callable[[Record], Value]], ...] = (
     ("variables_trained", "variables that train", _measured("variables_trained")),
     ("variables_moved", "variables that training moved", _measured("variables_moved")),
     ("test_images", "test images", _measured("test_images")),
-    ("images", "images trained on, by phase", _images_seen),
+    ("images", "images trained on in an epoch, by phase", _images_seen),
+    ("epochs", "epochs, by phase", _epochs),
     ("jit", "compiled by XLA", _measured("jit")),
     ("train_traces", "how often the train step was traced, by phase", _traces),
     ("validation_images", "images validated on, by phase", _validated),

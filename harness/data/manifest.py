@@ -102,7 +102,7 @@ class Manifest:
             raise UserError(
                 f"the list of the run's images cannot be read: {type(error).__name__}: {error}",
                 where=str(path),
-                hint="Run the matrix again on the same images: it writes the list anew, and keeps finished cells.",
+                hint="Run the matrix again on the same images: it writes the list anew; finished cells stay.",
             ) from None
 
 

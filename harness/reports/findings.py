@@ -49,7 +49,8 @@ def verdict(found: Judgement) -> str:
     worse, undecided = found.of("regression"), found.of("undecided")
     cells = f"{counted(len(found.planned), 'cell')} of {quoted(found.current.matrix)}"
     concerned = len(found.cells_of("regression"))
-    head = f"{counted(len(worse), 'regression')} in {concerned:,} of" if worse else "No regression in"
+    part = "" if concerned == len(found.planned) else f"{concerned:,} of "
+    head = f"{counted(len(worse), 'regression')} in {part}".rstrip() if worse else "No regression in"
     parts = [f"{head} {cells}"]
     parts += [f"{len(undecided)} undecided"] if undecided else []
     changed = found.of("changed")

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import UserError, first_finding, unknown
 from harness.files import PARTIAL_SUFFIX, write_whole
@@ -64,7 +64,7 @@ class PlannedCell(BaseModel):
 
     name: str
     key: str
-    margins: dict[str, float] = {}
+    margins: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = {}
 
 
 class RunFacts(BaseModel):

@@ -190,13 +190,28 @@ def test_what_was_made_otherwise_stands_before_what_follows_from_it(tmp_path: Pa
     assert [each.field for each in found.of("changed")] == ["recipe.head", "parameters"]
 
 
-def test_times_are_held_to_what_the_two_runs_themselves_resolve(tmp_path: Path):
+def test_times_stand_beside_how_far_all_cells_lie_apart(tmp_path: Path):
     def rows(*milliseconds: float) -> list[Row]:
         times = enumerate(map(steps, milliseconds))
         return [trial(900, seed=seed, first=seed, train=each) for seed, each in times]
 
-    before = rows(*[20.0] * 8)
-    quiet = judged(tmp_path / "quiet", before, rows(*[20.0] * 7, 30.0))
-    loud = judged(tmp_path / "loud", before, rows(14, 28, 20, 13, 30, 20, 16, 30.0))
-    assert [each.field for each in quiet.of("advisory")] == ["train_ms"]
-    assert loud.of("advisory") == ()
+    (one,) = judged(tmp_path, rows(*[20.0] * 8), rows(*[20.0] * 7, 30.0)).of("advisory")
+    assert one.field == "train_ms"
+    assert "95 % of the cells of these two runs lie within 1.00 of the usual ratio" in one.message
+
+
+def test_runs_of_which_no_cell_has_a_result_in_both_are_not_comparable_unless_one_is_lost(tmp_path: Path):
+    gone: Row = (failed_record("crashed", "boom"), None)
+    for name, before, after in (("both", gone, gone), ("again", gone, trial(900))):
+        with pytest.raises(NotComparableError, match="no cell has a result in both runs"):
+            judged(tmp_path / name, [before], [after])
+    assert judged(tmp_path / "lost", [trial(900)], [gone]).exit_code == 1
+
+
+def test_a_margin_that_is_no_number_is_refused(tmp_path: Path):
+    finished_run(tmp_path / "baseline", [trial(900)], margins={"test_loss": 0.5})
+    finished_run(tmp_path / "current", [trial(900)])
+    facts = tmp_path / "baseline" / "run.json"
+    facts.write_text(facts.read_text().replace("0.5", "NaN"))
+    with pytest.raises(UserError, match=r"margins\.test_loss"):
+        compare_folders(tmp_path / "baseline", tmp_path / "current")

@@ -55,14 +55,19 @@ def test_the_margin_counts():
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (own(100), own(500, "resident")),
-        (own(100), own(0, "resident")),
         (None, None),
         (own(0), None),
     ],
 )
 def test_what_cannot_be_compared_is_not(before: Memory | None, after: Memory | None):
     assert found(before, after) == []
+
+
+@pytest.mark.parametrize("after", [own(500, "resident"), own(0, "resident")])
+def test_memory_of_another_kind_is_not_compared_and_that_is_said(after: Memory):
+    (one,) = found(own(100), after)
+    assert one.severity == "undecided"
+    assert one.message == "own memory is resident now and anonymous in the baseline, so it is not compared"
 
 
 @pytest.mark.parametrize("before", [None, own(0)])

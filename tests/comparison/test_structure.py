@@ -88,12 +88,12 @@ def test_the_hash_of_what_is_frozen_counts_only_where_the_weights_are_the_same_f
 def test_fewer_images_in_an_epoch_are_a_regression():
     fewer = changed(ROW, history=(epoch(1, images=4), epoch(2, images=3)))
     (one,) = found(structure, ROW, fewer)
-    assert (one.field, one.before, one.after) == ("images", "head 4 in 2 epochs", "head 4, 3 in 2 epochs")
+    assert (one.field, one.before, one.after) == ("images", "head 4", "head 4; head 3")
 
 
 def test_another_number_of_epochs_is_a_regression_unless_patience_ends_the_phase():
     longer = changed(ROW, history=tuple(epoch(number) for number in (1, 2, 3)))
-    assert kinds(found(structure, ROW, longer)) == [("structure", "regression", "images")]
+    assert kinds(found(structure, ROW, longer)) == [("structure", "regression", "epochs")]
     recipe = ROW[0].recipe
     head = recipe.fast_extraction.model_copy(update={"patience": 2})
     patient = [
@@ -118,6 +118,9 @@ def test_other_phases_are_a_regression_that_names_them():
 
 
 LONGER = changed(ROW, history=tuple(epoch(number) for number in (1, 2, 3)))
+LEAKED = changed(ROW, history=(epoch(1, images=7), epoch(2, images=7)))
+RATED = (epoch(1, learning_rate=0.001), epoch(2, learning_rate=0.001))
+FASTER = changed(ROW, history=(epoch(1, learning_rate=0.01), epoch(2, learning_rate=0.01)))
 ANOTHER_SCHEDULE = {"from_scratch": ROW[0].recipe.from_scratch.model_copy(update={"epochs": 3})}
 EPOCHS = {"fast_extraction": ROW[0].recipe.fast_extraction.model_copy(update={"epochs": 3})}
 
@@ -125,7 +128,7 @@ EPOCHS = {"fast_extraction": ROW[0].recipe.fast_extraction.model_copy(update={"e
 @pytest.mark.parametrize(
     ("recipe", "row", "field", "because"),
     [
-        (EPOCHS, LONGER, "images", "the recipe's `fast_extraction.epochs` decides it"),
+        (EPOCHS, LONGER, "epochs", "the recipe's `fast_extraction.epochs` decides it"),
         (EPOCHS, SHORTER, "phases", "the recipe's `fast_extraction.epochs` decides it"),
         ({"head": "gap-linear"}, changed(ROW, parameters=1), "parameters", "the recipe's `head` decides it"),
         ({"drop_blocks": 1}, changed(ROW, boundary="x"), "boundary", "the recipe's `drop_blocks` decides it"),
@@ -144,10 +147,12 @@ def test_what_a_changed_recipe_decides_is_told_as_its_doing(
     ("recipe", "row", "field"),
     [
         ({"dropout": 0.1}, SHORTER, "phases"),
-        (ANOTHER_SCHEDULE, LONGER, "images"),
+        (ANOTHER_SCHEDULE, LONGER, "epochs"),
         (ANOTHER_SCHEDULE, SHORTER, "phases"),
         (EPOCHS, changed(ROW, parameters=1), "parameters"),
-        ({"head": "gap-linear"}, LONGER, "images"),
+        ({"head": "gap-linear"}, LONGER, "epochs"),
+        (EPOCHS, LEAKED, "images"),
+        (EPOCHS, FASTER, "learning_rate"),
         ({"head": "gap-linear"}, changed(ROW, test_images=999), "test_images"),
         (EPOCHS, changed(ROW, frozen_sha256="e" * 64), "frozen_sha256"),
     ],
@@ -155,8 +160,9 @@ def test_what_a_changed_recipe_decides_is_told_as_its_doing(
 def test_a_changed_recipe_hides_no_mistake_that_it_does_not_decide(
     recipe: dict[str, Any], row: Any, field: str
 ):
+    usual = changed(ROW, history=RATED) if field == "learning_rate" else ROW
     now = changed(row, recipe=ROW[0].recipe.model_copy(update=recipe))
-    (one,) = found(structure, ROW, now)
+    (one,) = found(structure, usual, now)
     assert (one.severity, one.field) == ("regression", field)
 
 
@@ -248,7 +254,9 @@ def test_a_count_of_validation_images_that_one_epoch_lost_is_a_regression():
 
 def test_a_history_that_is_lost_is_a_regression_in_all_that_it_told():
     lost = found(structure, changed(ROW, **validated(50)), changed(ROW, history=()))
-    assert kinds(lost) == [("structure", "regression", each) for each in ("images", "validation_images")]
+    assert kinds(lost) == [
+        ("structure", "regression", each) for each in ("images", "epochs", "validation_images")
+    ]
 
 
 @pytest.mark.parametrize(
