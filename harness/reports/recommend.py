@@ -53,6 +53,11 @@ def reason(choice: Choice, cost: Cost) -> str:
     if choice.winner.cost is None:
         return f"none has a measured {cost.meaning}"
     spent = f"{significant(choice.winner.cost, 3)} {cost.unit} of {cost.meaning}"
+    if choice.by == "alone":
+        return (
+            f"of these it alone has {f'a {cost.meaning}' if choice.winner.doubt else 'times'} that can be "
+            f"relied on ({spent}), so no costs were compared: another may cost less"
+        )
     if choice.by == "cost":
         return f"of these it costs the least: {spent}"
     other = "inference" if cost.name != "inference" else "the time to a result"

@@ -110,13 +110,24 @@ def test_where_all_times_are_in_doubt_it_says_what_it_chose_by(tmp_path: Path):
 
 
 def test_times_in_doubt_make_no_ratio_and_are_counted_where_another_costs_the_least(tmp_path: Path):
+    rows = [row(answers(97), backbone=name) for name in ("Sound", "Sounder")]
+    found = recommend(read_standings(finished_run(tmp_path, [*rows, *disturbed_rows(97, 97)])), ())
+    told = " ".join(render_recommendation(found).split())
+    assert told.startswith("Use Sound")
+    assert "The times of 2 of the others are in doubt and decided nothing." in told
+    assert told.count("times as much") == 1
+    assert told.count("(disturbed)") == 2
+
+
+def test_the_only_sound_time_is_compared_with_none_and_not_called_the_least(tmp_path: Path):
     sound = row(answers(97), backbone="Sound")
     found = recommend(read_standings(finished_run(tmp_path, [sound, *disturbed_rows(97, 97)])), ())
     told = " ".join(render_recommendation(found).split())
     assert told.startswith("Use Sound")
-    assert "The times of 2 of the others are in doubt and decided nothing." in told
-    assert "times as much" not in told
-    assert told.count("(disturbed)") == 2
+    assert "of these it alone has times that can be relied on" in told
+    assert "so no costs were compared: another may cost less" in told
+    assert "the least" not in told
+    assert recommendation_facts(found)["groups"][0]["chosen_by"] == "alone"
 
 
 def test_sound_times_make_a_ratio(tmp_path: Path):
