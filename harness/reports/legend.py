@@ -1,18 +1,20 @@
 """What a leaderboard's columns and rows mean, said only of those that it has."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings, kept
 from harness.analysis.step_times import STEP_TIMES, time_doubt
-from harness.analysis.timing_doubts import OTHERS_SHARE, disturbed
+from harness.analysis.timing_doubts import OTHERS_SHARE, disturbed, unwatched
 from harness.metrics import TIMES_WITHIN
 from harness.published import published_training
 from harness.records import Record
+from harness.reports.row_names import full_names
 
-__all__ = ["legend", "notes", "shortened_epochs", "title", "verdict", "what_tells"]
+__all__ = ["legend", "notes", "shortened_epochs", "title", "unwatched_times", "verdict", "what_tells"]
 
+_NAMED = 5
 _MEMORY = "anonymous memory (resident memory where the system does not tell it)"
 
 
@@ -95,6 +97,25 @@ def what_tells(rows: Iterable[Row]) -> str:
     return "test images and seeds" if any(len(row.records) > 1 for row in rows) else "test images"
 
 
+def unwatched_times(rows: Sequence[Row]) -> str:
+    """That it is not known whether times of these rows were disturbed, as a sentence; "" where it is."""
+    open_rows = [any(map(unwatched, row.records)) for row in rows]
+    names = [name for name, is_open in zip(full_names(rows), open_rows, strict=True) if is_open]
+    if not names:
+        return ""
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    whose = "any row" if all(open_rows) else f"{len(names):,} of {len(rows):,} rows"
+    told = "" if all(open_rows) else f" ({'; '.join(names[:_NAMED])}{more})"
+    return (
+        f"What other processes took of the cores while steps were timed is not recorded for {whose}{told}: "
+        "that such a time has no mark does not say that it was undisturbed."
+    )
+
+
+def _rows(found: Standings) -> list[Row]:
+    return [row for table in found.tables for row in table.rows] + [*found.controls, *found.partial]
+
+
 def legend(found: Standings) -> str:
     """How to read the leaderboard of a run, as markdown."""
     return "\n".join(["## How to read this", "", *(f"- {note}" for note in notes(found))])
@@ -131,6 +152,7 @@ def notes(found: Standings) -> tuple[str, ...]:
         f"Peak memory: {_MEMORY} of the cell's process, {inherited / 1e6:,.0f} MB of which it held "
         "before it began (Keras and TensorFlow).",
         *(text for is_one, text in _KINDS if any(is_one(record) for record in done)),
+        *filter(None, [unwatched_times(_rows(found))]),
     )
 
 
@@ -165,7 +187,7 @@ def _tests(found: Standings) -> list[str]:
 
 
 def _intervals(found: Standings) -> list[str]:
-    rows = [row for table in found.tables for row in table.rows] + [*found.controls, *found.partial]
+    rows = _rows(found)
     told = []
     if any(len(row.records) == 1 for row in rows):
         told.append(

@@ -19,7 +19,7 @@ from harness.analysis.recommend import (
 from harness.analysis.rows import Row
 from harness.analysis.step_times import time_doubt
 from harness.metrics import metric
-from harness.reports.legend import what_tells
+from harness.reports.legend import unwatched_times, what_tells
 from harness.reports.row_names import full_names
 from harness.reports.tables import significant
 from harness.text import counted, paragraph
@@ -90,6 +90,8 @@ def _group(group: GroupAdvice, advice: Advice, *, named: bool) -> str:
         lines += ["", *_why(group, group.choice, advice, names)]
     if group.out:
         lines += ["", "Beyond the limits:", *_fallen(group.out, advice.limits, names)]
+    if unknown := unwatched_times(rows):
+        lines += ["", unknown]
     return "\n".join(lines)
 
 

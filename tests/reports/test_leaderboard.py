@@ -499,6 +499,27 @@ def test_a_time_that_other_work_disturbed_is_marked_and_explained(tmp_path: Path
 
 
 def test_an_undisturbed_time_has_no_mark(tmp_path: Path):
-    text = render_leaderboard(finished_run(tmp_path, [row(answers(90))]))
+    text = render_leaderboard(finished_run(tmp_path, [watched(row(answers(90)))]))
 
     assert "disturbed" not in text
+
+
+def watched(each: Row) -> Row:
+    """The same row, with what others took while its steps were timed: little."""
+    found, predictions = each
+    steps = {
+        name: getattr(found.measured, name).model_copy(update={"state": DeviceState(others_share=0.02)})
+        for name in ("train_step", "inference_step")
+    }
+    return found.model_copy(update={"measured": found.measured.model_copy(update=steps)}), predictions
+
+
+@pytest.mark.parametrize("unknown", [0, 1, 2])
+def test_times_that_nobody_watched_are_not_passed_off_as_undisturbed(unknown: int, tmp_path: Path):
+    """Their rows are named where others were watched."""
+    rows = [row(answers(90), backbone="VGG16"), row(answers(80), backbone="VGG19")]
+    rows = [*rows[:unknown], *map(watched, rows[unknown:])]
+    legend = section(render_leaderboard(finished_run(tmp_path, rows)), "How to read this")
+    assert ("does not say that it was undisturbed" in legend) == (unknown > 0)
+    assert ("is not recorded for 1 of 2 rows (VGG16 fast-extraction):" in legend) == (unknown == 1)
+    assert ("is not recorded for any row:" in legend) == (unknown == 2)

@@ -90,6 +90,22 @@ def test_all_that_are_tied_are_named(tmp_path: Path):
     assert sum(f"B{number} " in tied for number in range(8)) == 7
 
 
+@pytest.mark.parametrize("share", [None, 0.0, 0.02])
+def test_that_nobody_watched_the_times_is_said_and_casts_no_doubt(share: float | None, tmp_path: Path):
+    rows = []
+    for found, predictions in (row(answers(97), backbone=name) for name in ("Xception", "VGG16")):
+        steps = {
+            name: getattr(found.measured, name).model_copy(update={"state": DeviceState(others_share=share)})
+            for name in ("train_step", "inference_step")
+        }
+        rows.append((found.model_copy(update={"measured": found.measured.model_copy(update=steps)}), predictions))
+    found = recommend(read_standings(finished_run(tmp_path, rows)), ())
+    told = " ".join(render_recommendation(found).split())
+    assert ("does not say that it was undisturbed" in told) == (share is None)
+    winner = recommendation_facts(found)["groups"][0]["winner"]
+    assert (winner["watched"], winner["doubt"]) == (share is not None, None)
+
+
 def disturbed_rows(*rights: int) -> list[Row]:
     rows = []
     for number, right in enumerate(rights):
