@@ -212,7 +212,9 @@ def _how_sure(group: GroupAdvice, winner: Candidate) -> list[str]:
         told.append(
             f"Tied means that the {by} ({images:,} images) cannot tell them apart, not that they are equal: "
             f"one of them may be up to {100 * best:.1f} points more accurate than the one above. Tests: "
-            f"{group.family}."
+            f"{group.family}. The 95 % intervals of the differences are each pair's own, not adjusted for the "
+            "many, and against the row above, while the tie is with the most accurate one: one that leaves "
+            "out 0 proves no difference."
         )
     if len(group.table.rows) > 1:
         told.append(

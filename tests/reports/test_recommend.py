@@ -51,6 +51,14 @@ def test_a_tie_is_told_with_the_interval_of_the_difference_and_what_it_may_hide(
     assert "not that they are equal" in found
 
 
+def test_intervals_beside_a_tie_are_said_to_be_of_their_pair_and_not_adjusted(tmp_path: Path):
+    """Else one that leaves out 0 contradicts the tie that it stands below."""
+    told = "intervals of the differences are each pair's own, not adjusted for the many"
+    assert told in text(tmp_path / "tied")
+    assert "proves no difference" in text(tmp_path / "tied")
+    assert told not in text(tmp_path / "alone", several=False)
+
+
 def test_a_tie_of_rows_of_several_seeds_is_of_images_and_seeds(tmp_path: Path):
     rows = [
         row(answers(96 + seed), backbone=name, seed=seed) for name in ("Xception", "VGG16") for seed in (0, 1)
