@@ -179,7 +179,7 @@ The time of a train step is none of them: that of fast extraction is a step of i
 """
 
 COST_WITHIN: Final = TIMES_WITHIN
-"""How far costs lie apart that one measurement of each does not tell apart, as a share of the lower one."""
+"""How far costs may lie apart and count as equal, as a share of the lower one: a convention."""
 
 _OTHER: Final = {
     "inference": COSTS["total"],
@@ -263,7 +263,9 @@ def _choose(tied: Sequence[Candidate], cost: Cost) -> Choice:
     sound = [each for each in tied if not each.doubt] or tied
     sure = [each for each in sound if not time_doubt(each.row.records, cost.times)]
     if not sure:
-        doubts = dict.fromkeys(time_doubt(each.row.records, cost.times) for each in sound)
+        # By how much the seeds of one of the rows differ says nothing of all.
+        told = [time_doubt(each.row.records, cost.times) for each in sound]
+        doubts = dict.fromkeys(each.partition(" by ")[0] for each in told)
         return Choice(min(sound, key=_size), "size", doubt=" or ".join(doubts))
     costed = [each for each in sure if each.cost is not None]
     if len(costed) == 1:
@@ -271,9 +273,11 @@ def _choose(tied: Sequence[Candidate], cost: Cost) -> Choice:
     cheap, other = _equally_cheap(sure), _OTHER[cost.name]
     if len(cheap) == 1:
         return Choice(cheap[0], "cost")
-    told = not any(time_doubt(each.row.records, other.times) for each in cheap)
-    winner = min(cheap, key=lambda each: _cheapness(each, other)) if told else min(cheap, key=_size)
-    return Choice(winner, "other" if told else "size", tuple(each for each in cheap if each is not winner))
+    sound_too = not any(time_doubt(each.row.records, other.times) for each in cheap)
+    winner = min(cheap, key=lambda each: _cheapness(each, other)) if sound_too else min(cheap, key=_size)
+    return Choice(
+        winner, "other" if sound_too else "size", tuple(each for each in cheap if each is not winner)
+    )
 
 
 def _size(each: Candidate) -> tuple[float, float]:

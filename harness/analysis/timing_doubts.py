@@ -118,7 +118,7 @@ def disturbed(record: Record) -> bool:
 def unwatched(record: Record) -> bool:
     """Whether a step that a training's record timed has no word on what other processes took.
 
-    Older records and some systems do not tell it: such a time is not in doubt, and not known to be undisturbed.
+    Older records and some systems do not tell it: such a time is not in doubt, nor known to be undisturbed.
     """
     times = (record.measured.train_step, record.measured.inference_step)
     return any(each.state.others_share is None for each in times if each)

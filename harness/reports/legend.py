@@ -133,9 +133,9 @@ def notes(found: Standings) -> tuple[str, ...]:
         "A row's rank is one plus the number of rows that are significantly better, its rank interval goes "
         "from there to the last place that it can have. Rows of rank 1 cannot be told apart from the best. "
         "In bold: the best value of a column as it is shown; ranks tell whether an accuracy is better. Of "
-        f"times, all within {100 * TIMES_WITHIN:.0f} % of the lowest, since single measurements on a machine "
-        "that others use too tell no less apart (beside a timing run of that machine: all within what that "
-        "run resolves), and none where that is all of them.",
+        f"times, all within {100 * TIMES_WITHIN:.0f} % of the lowest, a convention: on a machine that others "
+        "use too the same step, timed once more, can take that much longer and more (beside a timing run of "
+        "that machine: all within what that run resolves), and none where that is all of them.",
         *_out_of_order(found),
         *_tests(found),
         *dict.fromkeys(f"Ranks come from {table.family}." for table in found.tables if len(table.rows) > 1),
@@ -152,8 +152,19 @@ def notes(found: Standings) -> tuple[str, ...]:
         f"Peak memory: {_MEMORY} of the cell's process, {inherited / 1e6:,.0f} MB of which it held "
         "before it began (Keras and TensorFlow).",
         *(text for is_one, text in _KINDS if any(is_one(record) for record in done)),
+        *_disagreeing(found),
         *filter(None, [unwatched_times(_rows(found))]),
     )
+
+
+def _disagreeing(found: Standings) -> list[str]:
+    doubts = (time_doubt(row.records, name) for row in _rows(found) for name in STEP_TIMES)
+    if not any(doubt.startswith("seeds") for doubt in doubts):
+        return []
+    return [
+        "A time whose seeds differ is not to be compared either: they timed the same step, more than "
+        f"{100 * TIMES_WITHIN:.0f} % apart, though nothing is known to have disturbed them."
+    ]
 
 
 def _out_of_order(found: Standings) -> list[str]:
@@ -197,8 +208,9 @@ def _intervals(found: Standings) -> list[str]:
     if any(len(row.records) > 1 for row in rows):
         told.append(
             "Rows of several seeds show their mean (accuracy, loss, gap), median (epochs, times) or largest "
-            "value (memory); a gap that never opens counts as opening last. Their interval holds the chance "
-            "of the test images and of the seeds together; the spread is the standard deviation over seeds."
+            "value (memory); a gap that never opens counts as opening last, and - is never. Their interval "
+            "holds the chance of the test images and of the seeds together; the spread is the standard "
+            "deviation over seeds."
         )
     return told
 

@@ -44,7 +44,8 @@ def render_recommendation(advice: Advice, *, width: int | None = None) -> str:
 def reason(choice: Choice, cost: Cost) -> str:
     """Why this row of the tied ones, as a clause."""
     if choice.by == "size":
-        times = f"the times of all are {choice.doubt}" if choice.doubt else "the times are in doubt"
+        times = "the times of all are in doubt" if choice.doubt else "the times are in doubt"
+        times += f" ({choice.doubt})" if choice.doubt else ""
         among = f"of the {len(choice.as_cheap) + 1:,} that cost the least " if choice.as_cheap else ""
         return (
             f"{times} and not relied on, so it is chosen {among}by size: the fewest parameters, then the "
@@ -63,7 +64,7 @@ def reason(choice: Choice, cost: Cost) -> str:
     other = "inference" if cost.name != "inference" else "the time to a result"
     return (
         f"it is among the {len(choice.as_cheap) + 1:,} of these that cost the least ({spent}), within the "
-        f"{100 * COST_WITHIN:.0f} % that one measurement does not tell apart, and of those the cheapest "
+        f"{100 * COST_WITHIN:.0f} % that by convention count as equal, and of those the cheapest "
         f"in {other}"
     )
 
@@ -103,18 +104,31 @@ def _figures(winner: Candidate, limits: Sequence[Limit]) -> list[str]:
     for limit in limits:
         if limit.metric.name == "test_accuracy" and row.interval.low < limit.bound:
             accuracy += f": below {_plain(100 * limit.bound)} % is not excluded"
-    figures = [f"test accuracy: {accuracy}", f"inference: {_inference(row)}{doubt}"]
+    close = _close_to(row, limits, "inference_ms")
+    figures = [f"test accuracy: {accuracy}", f"inference: {_inference(row)}{doubt}{close}"]
     seconds = row.value(metric("to_result_s"))
     if seconds is not None:
         minutes = f" ({significant(seconds / 60, 3)} minutes)" if seconds >= 120 else ""
         slowed = time_doubt(row.records, "to_result_s")
         doubt = f" ({slowed}: not to be relied on)" if slowed else ""
-        figures.append(f"from the files to the result: {significant(seconds, 3)} s{minutes}{doubt}")
+        close = _close_to(row, limits, "to_result_s")
+        figures.append(f"from the files to the result: {significant(seconds, 3)} s{minutes}{doubt}{close}")
     memory = row.value(metric("peak_memory_bytes"))
     if memory is not None:
         host = "" if row.cell.device == "cpu" else "host "
         figures.append(f"peak {host}memory of the process that trained it: {memory / 1e6:,.0f} MB")
     return figures
+
+
+def _close_to(row: Row, limits: Sequence[Limit], name: str) -> str:
+    """That another run may be past a limit on this time, where it lies near one; else ""."""
+    value, once = row.value(metric(name)), "measured once and " if len(row.records) == 1 else ""
+    return "".join(
+        f"; {once}within {100 * limit.metric.within:.0f} % of the limit of {_bound(limit)}: another run may "
+        "be past it"
+        for limit in limits
+        if limit.metric.name == name and value is not None and limit.near(value)
+    )
 
 
 def _inference(row: Row) -> str:
@@ -141,7 +155,8 @@ def _why(group: GroupAdvice, choice: Choice, advice: Advice, names: dict[str, st
         lines += [
             "",
             f"As measured, no row is both more accurate and cheaper ({advice.cost.meaning}) than one of "
-            f"these; costs within {100 * COST_WITHIN:.0f} % and tied accuracies may be in another order:",
+            f"these; costs within {100 * COST_WITHIN:.0f} % (on a shared machine farther apart too) and tied "
+            "accuracies may be in another order:",
         ]
         lines += _some([_told(each, advice, names) for each in group.front])
     return [*lines, "", *_how_sure(group, winner)]
@@ -212,9 +227,9 @@ def _how_sure(group: GroupAdvice, winner: Candidate) -> list[str]:
         told.append(
             f"Tied means that the {by} ({images:,} images) cannot tell them apart, not that they are equal: "
             f"one of them may be up to {100 * best:.1f} points more accurate than the one above. Tests: "
-            f"{group.family}. The 95 % intervals of the differences are each pair's own, not adjusted for the "
-            "many, and against the row above, while the tie is with the most accurate one: one that leaves "
-            "out 0 proves no difference."
+            f"{group.family}. The 95 % intervals of the differences are each pair's own, not adjusted for "
+            "the many, and against the row above, while the tie is with the most accurate one: one that "
+            "leaves out 0 proves no difference."
         )
     if len(group.table.rows) > 1:
         told.append(
@@ -269,6 +284,13 @@ def _fallen(out: Sequence[Candidate], limits: Sequence[Limit], names: dict[str, 
                     f"  the intervals of {len(close):,} of the {len(below):,} "
                     f"below {_bound(limit)} reach that far"
                 )
+        missed_by = [miss.value for each in out for miss in each.misses if miss.limit is limit]
+        near = sum(value is not None and limit.near(value) for value in missed_by)
+        if near:
+            lines.append(
+                f"  {near:,} of the {len(missed_by):,} beyond {_bound(limit)} {_verb(near)} within "
+                f"{100 * limit.metric.within:.0f} % of it: another run may be within the limit"
+            )
     return lines
 
 

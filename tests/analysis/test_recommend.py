@@ -168,6 +168,19 @@ def test_where_all_times_are_in_doubt_size_decides_and_no_time(
     assert (choice.by, choice.doubt) == ("size", "disturbed")
 
 
+def test_times_whose_seeds_disagree_decide_nothing(tmp_path: Path):
+    rows = [
+        sized(timed(98, name, ms=ms * factor, seed=seed), parameters, 10)
+        for name, ms, parameters in (("A", 1, 200), ("B", 100, 100))
+        for seed, factor in enumerate((1, 1.5))
+    ]
+    advice = advised(tmp_path, rows)
+    assert winner(advice) == "B"
+    choice = only(advice).choice
+    assert choice is not None
+    assert (choice.by, choice.doubt) == ("size", "seeds differ")
+
+
 def test_of_equal_sizes_the_leaderboards_first_is_chosen(tmp_path: Path):
     doubt = {"state": DeviceState(others_share=0.5)}
     rows = [timed(97, "A", ms=1, **doubt), timed(98, "B", ms=100, **doubt)]

@@ -498,6 +498,20 @@ def test_a_time_that_other_work_disturbed_is_marked_and_explained(tmp_path: Path
     assert "other processes took more than 10 % of the cores" in text
 
 
+@pytest.mark.parametrize("factor", [1, 2])
+def test_a_time_whose_seeds_disagree_is_marked_and_explained(factor: int, tmp_path: Path):
+    rows = []
+    for seed, milliseconds in enumerate((20, 20 * factor)):
+        predictions = answers(90)
+        found = measured(predictions)
+        step = found.inference_step.model_copy(update={"block_seconds": (milliseconds / 1000,)})
+        found = found.model_copy(update={"inference_step": step})
+        rows.append((record(measured=found, seed=seed), predictions))
+    text = render_leaderboard(finished_run(tmp_path, rows))
+    assert ("30.0 (seeds differ by 100 %)" in text) == (factor == 2)
+    assert ("A time whose seeds differ" in text) == (factor == 2)
+
+
 def test_an_undisturbed_time_has_no_mark(tmp_path: Path):
     text = render_leaderboard(finished_run(tmp_path, [watched(row(answers(90)))]))
 

@@ -69,6 +69,25 @@ def test_a_tie_of_rows_of_several_seeds_is_of_images_and_seeds(tmp_path: Path):
     assert "Tied means that the test images (100 images) cannot" in text(tmp_path / "one")
 
 
+@pytest.mark.parametrize(("limit", "near"), [(15.3, False), (15.5, True), (25.9, True), (26.1, False)])
+def test_that_another_run_may_be_past_a_limit_is_said_of_times_near_it(
+    limit: float, near: bool, tmp_path: Path
+):
+    """A step of 20 ms: within 30 % from 15.4 to 26 ms."""
+    found = text(tmp_path, max_ms=limit)
+    on_which_side = (
+        f"measured once and within 30 % of the limit of {limit:g} ms/step: another run may be past it"
+        if limit > 20
+        else f"3 of the 3 beyond {limit:g} ms/step are within 30 % of it: another run may be within the limit"
+    )
+    assert (on_which_side in found) == near
+    assert ("another run may be" in found) == near
+
+
+def test_memory_near_a_limit_is_not_a_time_near_one(tmp_path: Path):
+    assert "another run may be" not in text(tmp_path, max_memory="1.05GB")
+
+
 def test_what_fell_out_is_grouped_by_its_limit_with_its_value(tmp_path: Path):
     assert "accuracy below 90 %, 1 row: VGG19 fast-extraction (60.0 %)" in text(tmp_path, min_accuracy="90%")
 
@@ -106,7 +125,9 @@ def test_that_nobody_watched_the_times_is_said_and_casts_no_doubt(share: float |
             name: getattr(found.measured, name).model_copy(update={"state": DeviceState(others_share=share)})
             for name in ("train_step", "inference_step")
         }
-        rows.append((found.model_copy(update={"measured": found.measured.model_copy(update=steps)}), predictions))
+        rows.append(
+            (found.model_copy(update={"measured": found.measured.model_copy(update=steps)}), predictions)
+        )
     found = recommend(read_standings(finished_run(tmp_path, rows)), ())
     told = " ".join(render_recommendation(found).split())
     assert ("does not say that it was undisturbed" in told) == (share is None)
@@ -129,7 +150,7 @@ def disturbed_rows(*rights: int) -> list[Row]:
 def test_where_all_times_are_in_doubt_it_says_what_it_chose_by(tmp_path: Path):
     found = recommend(read_standings(finished_run(tmp_path, disturbed_rows(97, 97))), ())
     told = " ".join(render_recommendation(found).split())
-    assert "the times of all are disturbed and not relied on, so it is chosen by size" in told
+    assert "the times of all are in doubt (disturbed) and not relied on, so it is chosen by size" in told
     assert "costs the least" not in told
 
 
