@@ -142,7 +142,9 @@ def _inference(row: Row) -> str:
 
 def _why(group: GroupAdvice, choice: Choice, advice: Advice, names: dict[str, str]) -> list[str]:
     winner = choice.winner
-    lines = [_rule(group, choice, advice, names), *_cheaper_in_doubt(group, winner, names)]
+    lines = [_rule(group, choice, advice, names)]
+    if choice.by != "alone":
+        lines += _cheaper_in_doubt(group, winner, names)
     if group.rivals:
         told = [_rival(each, winner, advice, names) for each in group.rivals]
         lines += ["", "Not to be told from the most accurate, against the one above:"]
@@ -201,7 +203,8 @@ def _cheaper_in_doubt(group: GroupAdvice, winner: Candidate, names: dict[str, st
     some = [names[each.row.name] for each in doubtful if (each.cost or math.inf) <= (winner.cost or 0)]
     if not some:
         return []
-    return [f"{', '.join(some)} may cost less still, but its times are in doubt and were not relied on."]
+    whose = "its" if len(some) == 1 else "their"
+    return [f"{'; '.join(some)} may cost less still, but {whose} times are in doubt and were not relied on."]
 
 
 def _told(each: Candidate, advice: Advice, names: dict[str, str]) -> str:

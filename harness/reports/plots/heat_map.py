@@ -238,10 +238,10 @@ def _notes(panels: Sequence[Grid], found: Standings, name: str, tables: int) -> 
         yield "A time with ! cannot be compared: it was disturbed or unstable, or its seeds disagree."
     if metric(name).export_unit in ("s", "ms/step"):
         yield from unwatched_note(row for panel in panels for row in panel.table.rows)
-    if any(_distant_tie(panel.table.rows) for panel in panels):
+    if name == "test_accuracy" and any(_distant_tie(panel.table.rows) for panel in panels):
         yield (
-            "A framed row can be less accurate than one without a frame: of few or very unlike seeds less is "
-            "known of what it lacks."
+            "A framed row can be less accurate than one without a frame: where seeds are few or very unlike, "
+            "less is known of what a row lacks."
         )
     if found.missing:
         yield f"{counted(len(found.missing), 'planned cell')} not run."
