@@ -45,6 +45,15 @@ class Limit:
         beyond = value > self.bound if self.upper else value < self.bound
         return not beyond or math.isclose(value, self.bound, rel_tol=1e-12)
 
+    def near(self, value: float) -> bool:
+        """Whether a time lies so close to the bound, on either side, that another run may be beyond it.
+
+        That close is a convention (`Metric.within`): another run may differ by more.
+        """
+        return max(value, self.bound) <= (1 + self.metric.within) * min(value, self.bound) and (
+            self.metric.within > 0
+        )
+
     def admitting(self, value: float) -> str:
         """The option that would let a value in, rounded outwards."""
         shown = value * self.factor

@@ -8,6 +8,7 @@ from statistics import fmean, median
 from harness.analysis.contests import Setup, augments, setups
 from harness.analysis.rows import Row, conditions
 from harness.analysis.standings import Standings
+from harness.metrics import metric
 from harness.records import Epoch, Record
 from harness.statistics import spread_over_seeds
 from harness.strategies import NO_DEPTH, strategy
@@ -21,8 +22,9 @@ class Fit:
 
     `gap` and `last_gap` are training minus validation accuracy (-1..1) at the chosen and at the last epoch,
     `spreads` their standard deviations over seeds, None for one.  `opened` is how many seeds' gaps opened,
-    `opens_at` the median epoch of those.  `best` and `last` are epochs, `best_loss` and `last_loss` the
-    validation losses (nats) there.
+    `opens_at` the median epoch, as in the leaderboard: a gap that never opens counts as opening last, so it
+    is None where half of them or more never do.  `best` and `last` are epochs, `best_loss` and `last_loss`
+    the validation losses (nats) there.
     """
 
     row: Row
@@ -96,14 +98,13 @@ def _fit(row: Row) -> Fit:
     bests = [record.measured.best or last for record, last in zip(row.records, lasts, strict=True)]
     gaps = [record.gap for record in row.records]
     last_gaps = [_gap(epoch) for epoch in lasts]
-    opened = [record.gap_opens_at for record in row.records if record.gap_opens_at is not None]
     return Fit(
         row=row,
         gap=_over(fmean, gaps),
         last_gap=_over(fmean, last_gaps),
         spreads=(_over(spread_over_seeds, gaps), _over(spread_over_seeds, last_gaps)),
-        opened=len(opened),
-        opens_at=median(opened) if opened else None,
+        opened=sum(record.gap_opens_at is not None for record in row.records),
+        opens_at=metric("gap_opens_at").of(row.records),
         best=median(epoch.epoch for epoch in bests),
         last=median(epoch.epoch for epoch in lasts),
         best_loss=_over(fmean, [epoch.validation_loss for epoch in bests]),

@@ -3,7 +3,8 @@
 The rule: of the rows within the limits that the test images cannot tell from the most accurate of them, the
 cheapest one; where costs are too close to be told apart (`COST_WITHIN`), the one of these that is cheapest in
 the other sense, inference or the time to a result.  A row whose times are in doubt is chosen only where no
-other is left; where those that decide are in doubt for all, size decides, which nothing disturbs: the fewest
+other is left: where one row alone has times that can be relied on it is taken for that, and no costs are
+compared.  Where those that decide are in doubt for all, size decides, which nothing disturbs: the fewest
 parameters, then the fewest that are trained, then the leaderboard's order.  Rows are compared within
 their own group (environment, device, precision and images), so there is one recommendation a group.  Random
 weights and rows that lack a seed are never recommended.
@@ -85,9 +86,10 @@ class Rival:
 class Choice:
     """The row to use of those that are tied, and by what it was chosen.
 
-    `by` is "cost", "other" (of the rows `as_cheap` as it, the cheapest in the other sense) or "size" (the
-    times that would decide are in doubt); "" where there was nothing to choose.  `doubt` says why the
-    times of all are in doubt, "" where some can be relied on.
+    `by` is "cost", "other" (of the rows `as_cheap` as it, the cheapest in the other sense), "alone" (no other
+    has a cost that can be relied on, so none were compared) or "size" (the times that would decide are in
+    doubt); "" where there was nothing to choose.  `doubt` says why the times of all are in doubt, "" where
+    some can be relied on.
     """
 
     winner: Candidate
@@ -177,7 +179,7 @@ The time of a train step is none of them: that of fast extraction is a step of i
 """
 
 COST_WITHIN: Final = TIMES_WITHIN
-"""How far costs lie apart that one measurement of each does not tell apart, as a share of the lower one."""
+"""How far costs may lie apart and count as equal, as a share of the lower one: a convention."""
 
 _OTHER: Final = {
     "inference": COSTS["total"],
@@ -261,14 +263,21 @@ def _choose(tied: Sequence[Candidate], cost: Cost) -> Choice:
     sound = [each for each in tied if not each.doubt] or tied
     sure = [each for each in sound if not time_doubt(each.row.records, cost.times)]
     if not sure:
-        doubts = dict.fromkeys(time_doubt(each.row.records, cost.times) for each in sound)
+        # By how much the seeds of one of the rows differ says nothing of all.
+        told = [time_doubt(each.row.records, cost.times) for each in sound]
+        doubts = dict.fromkeys(each.partition(" by ")[0] for each in told)
         return Choice(min(sound, key=_size), "size", doubt=" or ".join(doubts))
+    costed = [each for each in sure if each.cost is not None]
+    if len(costed) == 1:
+        return Choice(costed[0], "alone")
     cheap, other = _equally_cheap(sure), _OTHER[cost.name]
     if len(cheap) == 1:
         return Choice(cheap[0], "cost")
-    told = not any(time_doubt(each.row.records, other.times) for each in cheap)
-    winner = min(cheap, key=lambda each: _cheapness(each, other)) if told else min(cheap, key=_size)
-    return Choice(winner, "other" if told else "size", tuple(each for each in cheap if each is not winner))
+    sound_too = not any(time_doubt(each.row.records, other.times) for each in cheap)
+    winner = min(cheap, key=lambda each: _cheapness(each, other)) if sound_too else min(cheap, key=_size)
+    return Choice(
+        winner, "other" if sound_too else "size", tuple(each for each in cheap if each is not winner)
+    )
 
 
 def _size(each: Candidate) -> tuple[float, float]:

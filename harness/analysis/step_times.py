@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.analysis.timing_doubts import disturbances, disturbed
-from harness.metrics import metric
+from harness.analysis.timing_doubts import apart, disturbances, disturbed
+from harness.metrics import TIMES_WITHIN, metric
 from harness.records import Record, StepTimes
 from harness.statistics import Interval, median_interval
 
@@ -45,6 +45,8 @@ def step_time(records: Sequence[Record], name: str) -> StepTime | None:
 def time_doubt(records: Sequence[Record], name: str) -> str:
     """Why a metric of these records is not to be compared: "disturbed", "unstable" (its warm-up), or "".
 
+    A step that several seeds timed, more than `TIMES_WITHIN` apart, is in doubt too: "seeds differ by 66 %".
+    It is the same step, so what they disagree on is the machine's; of seconds it is the training's as well.
     Seconds are in doubt where the step times beside them were disturbed: nothing watches the machine while a
     cell trains, and what slowed its steps down may have slowed its training too.
     """
@@ -55,7 +57,11 @@ def time_doubt(records: Sequence[Record], name: str) -> str:
     times = _times(records, name)
     if any(any(disturbances(each.state)) for each in times):
         return "disturbed"
-    return "" if all(each.stable for each in times) else "unstable"
+    if not all(each.stable for each in times):
+        return "unstable"
+    seeds = [each.milliseconds for each in times]
+    differ = apart(seeds) if len(seeds) > 1 else 0.0
+    return f"seeds differ by {100 * differ:.0f} %" if differ > TIMES_WITHIN else ""
 
 
 def _times(records: Sequence[Record], name: str) -> list[StepTimes]:

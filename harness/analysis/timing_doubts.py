@@ -25,6 +25,7 @@ __all__ = [
     "kind_of",
     "misplaced",
     "results",
+    "unwatched",
     "usual_products",
 ]
 
@@ -112,6 +113,15 @@ def disturbed(record: Record) -> bool:
     """Whether something disturbed the steps that a training's record timed."""
     times = (record.measured.train_step, record.measured.inference_step)
     return any(any(disturbances(each.state)) for each in times if each)
+
+
+def unwatched(record: Record) -> bool:
+    """Whether a step that a training's record timed has no word on what other processes took.
+
+    Older records and some systems do not tell it: such a time is not in doubt, nor known to be undisturbed.
+    """
+    times = (record.measured.train_step, record.measured.inference_step)
+    return any(each.state.others_share is None for each in times if each)
 
 
 def misplaced(record: TimingRecord) -> bool:

@@ -1,18 +1,20 @@
 """What a leaderboard's columns and rows mean, said only of those that it has."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings, kept
 from harness.analysis.step_times import STEP_TIMES, time_doubt
-from harness.analysis.timing_doubts import OTHERS_SHARE, disturbed
+from harness.analysis.timing_doubts import OTHERS_SHARE, disturbed, unwatched
 from harness.metrics import TIMES_WITHIN
 from harness.published import published_training
 from harness.records import Record
+from harness.reports.row_names import full_names
 
-__all__ = ["legend", "notes", "shortened_epochs", "title", "verdict", "what_tells"]
+__all__ = ["legend", "notes", "shortened_epochs", "title", "unwatched_times", "verdict", "what_tells"]
 
+_NAMED = 5
 _MEMORY = "anonymous memory (resident memory where the system does not tell it)"
 
 
@@ -95,6 +97,25 @@ def what_tells(rows: Iterable[Row]) -> str:
     return "test images and seeds" if any(len(row.records) > 1 for row in rows) else "test images"
 
 
+def unwatched_times(rows: Sequence[Row]) -> str:
+    """That it is not known whether times of these rows were disturbed, as a sentence; "" where it is."""
+    open_rows = [any(map(unwatched, row.records)) for row in rows]
+    names = [name for name, is_open in zip(full_names(rows), open_rows, strict=True) if is_open]
+    if not names:
+        return ""
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    whose = "any row" if all(open_rows) else f"{len(names):,} of {len(rows):,} rows"
+    told = "" if all(open_rows) else f" ({'; '.join(names[:_NAMED])}{more})"
+    return (
+        f"What other processes took of the cores while steps were timed is not recorded for {whose}{told}: "
+        "that such a time has no mark does not say that it was undisturbed."
+    )
+
+
+def _rows(found: Standings) -> list[Row]:
+    return [row for table in found.tables for row in table.rows] + [*found.controls, *found.partial]
+
+
 def legend(found: Standings) -> str:
     """How to read the leaderboard of a run, as markdown."""
     return "\n".join(["## How to read this", "", *(f"- {note}" for note in notes(found))])
@@ -112,9 +133,9 @@ def notes(found: Standings) -> tuple[str, ...]:
         "A row's rank is one plus the number of rows that are significantly better, its rank interval goes "
         "from there to the last place that it can have. Rows of rank 1 cannot be told apart from the best. "
         "In bold: the best value of a column as it is shown; ranks tell whether an accuracy is better. Of "
-        f"times, all within {100 * TIMES_WITHIN:.0f} % of the lowest, since single measurements on a machine "
-        "that others use too tell no less apart (beside a timing run of that machine: all within what that "
-        "run resolves), and none where that is all of them.",
+        f"times, all within {100 * TIMES_WITHIN:.0f} % of the lowest, a convention: on a machine that others "
+        "use too the same step, timed once more, can take that much longer and more (beside a timing run of "
+        "that machine: all within what that run resolves), and none where that is all of them.",
         *_out_of_order(found),
         *_tests(found),
         *dict.fromkeys(f"Ranks come from {table.family}." for table in found.tables if len(table.rows) > 1),
@@ -131,7 +152,19 @@ def notes(found: Standings) -> tuple[str, ...]:
         f"Peak memory: {_MEMORY} of the cell's process, {inherited / 1e6:,.0f} MB of which it held "
         "before it began (Keras and TensorFlow).",
         *(text for is_one, text in _KINDS if any(is_one(record) for record in done)),
+        *_disagreeing(found),
+        *filter(None, [unwatched_times(_rows(found))]),
     )
+
+
+def _disagreeing(found: Standings) -> list[str]:
+    doubts = (time_doubt(row.records, name) for row in _rows(found) for name in STEP_TIMES)
+    if not any(doubt.startswith("seeds") for doubt in doubts):
+        return []
+    return [
+        "A time whose seeds differ is not to be compared either: they timed the same step, more than "
+        f"{100 * TIMES_WITHIN:.0f} % apart, though nothing is known to have disturbed them."
+    ]
 
 
 def _out_of_order(found: Standings) -> list[str]:
@@ -165,7 +198,7 @@ def _tests(found: Standings) -> list[str]:
 
 
 def _intervals(found: Standings) -> list[str]:
-    rows = [row for table in found.tables for row in table.rows] + [*found.controls, *found.partial]
+    rows = _rows(found)
     told = []
     if any(len(row.records) == 1 for row in rows):
         told.append(
@@ -175,8 +208,9 @@ def _intervals(found: Standings) -> list[str]:
     if any(len(row.records) > 1 for row in rows):
         told.append(
             "Rows of several seeds show their mean (accuracy, loss, gap), median (epochs, times) or largest "
-            "value (memory); a gap that never opens counts as opening last. Their interval holds the chance "
-            "of the test images and of the seeds together; the spread is the standard deviation over seeds."
+            "value (memory); a gap that never opens counts as opening last, and - is never. Their interval "
+            "holds the chance of the test images and of the seeds together; the spread is the standard "
+            "deviation over seeds."
         )
     return told
 

@@ -8,6 +8,7 @@ import pandas as pd
 from harness.analysis.contests import Setup
 from harness.analysis.overfitting import Fit, augmented, deepened, fits, pools, without_epochs
 from harness.analysis.standings import Standings
+from harness.metrics import metric
 from harness.reports.row_names import RowNames, row_names
 from harness.reports.strategies import MOST_LINES, points
 from harness.reports.tables import markdown, number
@@ -17,7 +18,9 @@ __all__ = ["overfitting"]
 
 _HOW = (
     "The gap is training minus validation accuracy in the last phase; it opens at the first epoch from which "
-    "it stays larger than the validation images' chance. Training accuracy is taken with dropout and "
+    "it stays larger than the validation images' chance; of several seeds that is the median, where a gap "
+    "that never opens counts as opening last (- is never), and in brackets stands in how many it opened. "
+    "Training accuracy is taken with dropout and "
     "augmentation on, so a gap below 0 is usual, and a gap under augmentation is smaller than the same "
     "model's on plain images. The rise is that of the validation loss from its lowest to the last epoch: "
     "what would be lost if no epoch were chosen."
@@ -118,7 +121,7 @@ def _mean(own: Sequence[Fit], value: Callable[[Fit], float | None]) -> str:
 
 def _line(names: RowNames, setup: Setup, fit: Fit) -> dict[str, str]:
     seeds = len(fit.row.records)
-    opens = number(fit.opens_at, 0)
+    opens = metric("gap_opens_at").text(fit.opens_at)
     if seeds > 1 and 0 < fit.opened < seeds:
         opens += f" ({fit.opened} of {seeds} seeds)"
     return {

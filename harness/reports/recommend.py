@@ -19,7 +19,7 @@ from harness.analysis.recommend import (
 from harness.analysis.rows import Row
 from harness.analysis.step_times import time_doubt
 from harness.metrics import metric
-from harness.reports.legend import what_tells
+from harness.reports.legend import unwatched_times, what_tells
 from harness.reports.row_names import full_names
 from harness.reports.tables import significant
 from harness.text import counted, paragraph
@@ -44,7 +44,8 @@ def render_recommendation(advice: Advice, *, width: int | None = None) -> str:
 def reason(choice: Choice, cost: Cost) -> str:
     """Why this row of the tied ones, as a clause."""
     if choice.by == "size":
-        times = f"the times of all are {choice.doubt}" if choice.doubt else "the times are in doubt"
+        times = "the times of all are in doubt" if choice.doubt else "the times are in doubt"
+        times += f" ({choice.doubt})" if choice.doubt else ""
         among = f"of the {len(choice.as_cheap) + 1:,} that cost the least " if choice.as_cheap else ""
         return (
             f"{times} and not relied on, so it is chosen {among}by size: the fewest parameters, then the "
@@ -53,12 +54,17 @@ def reason(choice: Choice, cost: Cost) -> str:
     if choice.winner.cost is None:
         return f"none has a measured {cost.meaning}"
     spent = f"{significant(choice.winner.cost, 3)} {cost.unit} of {cost.meaning}"
+    if choice.by == "alone":
+        return (
+            f"of these it alone has {f'a {cost.meaning}' if choice.winner.doubt else 'times'} that can be "
+            f"relied on ({spent}), so no costs were compared: another may cost less"
+        )
     if choice.by == "cost":
         return f"of these it costs the least: {spent}"
     other = "inference" if cost.name != "inference" else "the time to a result"
     return (
         f"it is among the {len(choice.as_cheap) + 1:,} of these that cost the least ({spent}), within the "
-        f"{100 * COST_WITHIN:.0f} % that one measurement does not tell apart, and of those the cheapest "
+        f"{100 * COST_WITHIN:.0f} % that by convention count as equal, and of those the cheapest "
         f"in {other}"
     )
 
@@ -85,6 +91,8 @@ def _group(group: GroupAdvice, advice: Advice, *, named: bool) -> str:
         lines += ["", *_why(group, group.choice, advice, names)]
     if group.out:
         lines += ["", "Beyond the limits:", *_fallen(group.out, advice.limits, names)]
+    if unknown := unwatched_times(rows):
+        lines += ["", unknown]
     return "\n".join(lines)
 
 
@@ -96,18 +104,31 @@ def _figures(winner: Candidate, limits: Sequence[Limit]) -> list[str]:
     for limit in limits:
         if limit.metric.name == "test_accuracy" and row.interval.low < limit.bound:
             accuracy += f": below {_plain(100 * limit.bound)} % is not excluded"
-    figures = [f"test accuracy: {accuracy}", f"inference: {_inference(row)}{doubt}"]
+    close = _close_to(row, limits, "inference_ms")
+    figures = [f"test accuracy: {accuracy}", f"inference: {_inference(row)}{doubt}{close}"]
     seconds = row.value(metric("to_result_s"))
     if seconds is not None:
         minutes = f" ({significant(seconds / 60, 3)} minutes)" if seconds >= 120 else ""
         slowed = time_doubt(row.records, "to_result_s")
         doubt = f" ({slowed}: not to be relied on)" if slowed else ""
-        figures.append(f"from the files to the result: {significant(seconds, 3)} s{minutes}{doubt}")
+        close = _close_to(row, limits, "to_result_s")
+        figures.append(f"from the files to the result: {significant(seconds, 3)} s{minutes}{doubt}{close}")
     memory = row.value(metric("peak_memory_bytes"))
     if memory is not None:
         host = "" if row.cell.device == "cpu" else "host "
         figures.append(f"peak {host}memory of the process that trained it: {memory / 1e6:,.0f} MB")
     return figures
+
+
+def _close_to(row: Row, limits: Sequence[Limit], name: str) -> str:
+    """That another run may be past a limit on this time, where it lies near one; else ""."""
+    value, once = row.value(metric(name)), "measured once and " if len(row.records) == 1 else ""
+    return "".join(
+        f"; {once}within {100 * limit.metric.within:.0f} % of the limit of {_bound(limit)}: another run may "
+        "be past it"
+        for limit in limits
+        if limit.metric.name == name and value is not None and limit.near(value)
+    )
 
 
 def _inference(row: Row) -> str:
@@ -121,7 +142,9 @@ def _inference(row: Row) -> str:
 
 def _why(group: GroupAdvice, choice: Choice, advice: Advice, names: dict[str, str]) -> list[str]:
     winner = choice.winner
-    lines = [_rule(group, choice, advice, names), *_cheaper_in_doubt(group, winner, names)]
+    lines = [_rule(group, choice, advice, names)]
+    if choice.by != "alone":
+        lines += _cheaper_in_doubt(group, winner, names)
     if group.rivals:
         told = [_rival(each, winner, advice, names) for each in group.rivals]
         lines += ["", "Not to be told from the most accurate, against the one above:"]
@@ -134,7 +157,8 @@ def _why(group: GroupAdvice, choice: Choice, advice: Advice, names: dict[str, st
         lines += [
             "",
             f"As measured, no row is both more accurate and cheaper ({advice.cost.meaning}) than one of "
-            f"these; costs within {100 * COST_WITHIN:.0f} % and tied accuracies may be in another order:",
+            f"these; costs within {100 * COST_WITHIN:.0f} % (on a shared machine farther apart too) and tied "
+            "accuracies may be in another order:",
         ]
         lines += _some([_told(each, advice, names) for each in group.front])
     return [*lines, "", *_how_sure(group, winner)]
@@ -179,7 +203,8 @@ def _cheaper_in_doubt(group: GroupAdvice, winner: Candidate, names: dict[str, st
     some = [names[each.row.name] for each in doubtful if (each.cost or math.inf) <= (winner.cost or 0)]
     if not some:
         return []
-    return [f"{', '.join(some)} may cost less still, but its times are in doubt and were not relied on."]
+    whose = "its" if len(some) == 1 else "their"
+    return [f"{'; '.join(some)} may cost less still, but {whose} times are in doubt and were not relied on."]
 
 
 def _told(each: Candidate, advice: Advice, names: dict[str, str]) -> str:
@@ -205,7 +230,9 @@ def _how_sure(group: GroupAdvice, winner: Candidate) -> list[str]:
         told.append(
             f"Tied means that the {by} ({images:,} images) cannot tell them apart, not that they are equal: "
             f"one of them may be up to {100 * best:.1f} points more accurate than the one above. Tests: "
-            f"{group.family}."
+            f"{group.family}. The 95 % intervals of the differences are each pair's own, not adjusted for "
+            "the many, and against the row above, while the tie is with the most accurate one: one that "
+            "leaves out 0 proves no difference."
         )
     if len(group.table.rows) > 1:
         told.append(
@@ -260,6 +287,13 @@ def _fallen(out: Sequence[Candidate], limits: Sequence[Limit], names: dict[str, 
                     f"  the intervals of {len(close):,} of the {len(below):,} "
                     f"below {_bound(limit)} reach that far"
                 )
+        missed_by = [miss.value for each in out for miss in each.misses if miss.limit is limit]
+        near = sum(value is not None and limit.near(value) for value in missed_by)
+        if near:
+            lines.append(
+                f"  {near:,} of the {len(missed_by):,} beyond {_bound(limit)} {_verb(near)} within "
+                f"{100 * limit.metric.within:.0f} % of it: another run may be within the limit"
+            )
     return lines
 
 

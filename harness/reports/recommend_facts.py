@@ -3,6 +3,7 @@
 from typing import Any
 
 from harness.analysis.recommend import Advice, Candidate, GroupAdvice, batches, milliseconds_an_image
+from harness.analysis.timing_doubts import unwatched
 from harness.metrics import metric
 
 __all__ = ["recommendation_facts"]
@@ -97,6 +98,7 @@ def _some_facts(each: Candidate) -> dict[str, Any]:
         "peak_memory_bytes": row.value(metric("peak_memory_bytes")),
         "cost": each.cost,
         "doubt": each.doubt or None,
+        "watched": not any(map(unwatched, row.records)),
         "misses": [
             {
                 "option": miss.limit.option,

@@ -6,6 +6,7 @@ import pandas as pd
 
 from harness.analysis.contests import LEVEL, MOST_TESTS, Contest, Contests, Setup, contests
 from harness.analysis.standings import Standings
+from harness.analysis.timing_doubts import unwatched
 from harness.metrics import metric
 from harness.reports.legend import what_tells
 from harness.reports.row_names import RowNames, row_names
@@ -208,6 +209,13 @@ def _left_out(found: Standings, family: Contests, lines: int) -> list[str]:
         notes.append(
             "Time is - where a row has no seconds to its result, and where other work disturbed the step "
             "times of one of the two."
+        )
+    ratios = [each for _, own in family.by_setup for each in own if each.time_ratio is not None]
+    unknown = sum(any(map(unwatched, (*each.base.records, *each.other.records))) for each in ratios)
+    if unknown:
+        notes.append(
+            f"What other processes took is not recorded for {unknown:,} of the {len(ratios):,} pairs with a "
+            "ratio of times: it may be one of disturbed times."
         )
     if found.partial:
         notes.append("Rows that lack a seed take no part; they stand in the leaderboard.")

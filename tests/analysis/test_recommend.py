@@ -129,6 +129,22 @@ def test_a_doubtful_time_is_chosen_only_where_no_other_is_left(doubt: dict[str, 
     assert alone.front == ()
 
 
+@pytest.mark.parametrize("cost", ["inference", "train", "total"])
+def test_a_row_that_alone_has_a_sound_time_is_not_called_the_cheapest(cost: str, tmp_path: Path):
+    doubt = {"state": DeviceState(others_share=0.5)}
+    rows = [timed(98, "A", ms=1, **doubt), timed(98, "B", ms=100), timed(98, "C", ms=1, **doubt)]
+    choice = only(advised(tmp_path, rows, cost)).choice
+    assert choice is not None
+    assert (choice.winner.row.cell.backbone, choice.by) == ("B", "alone")
+
+
+def test_two_sound_times_are_compared(tmp_path: Path):
+    doubtful = timed(98, "A", ms=1, state=DeviceState(others_share=0.5))
+    choice = only(advised(tmp_path, [doubtful, timed(98, "B", ms=100), timed(98, "C", ms=50)])).choice
+    assert choice is not None
+    assert (choice.winner.row.cell.backbone, choice.by) == ("C", "cost")
+
+
 def sized(each: Row, parameters: int, trainable: int) -> Row:
     found, predictions = each
     size = {"parameters": parameters, "parameters_trainable": trainable}
@@ -150,6 +166,19 @@ def test_where_all_times_are_in_doubt_size_decides_and_no_time(
     choice = only(advice).choice
     assert choice is not None
     assert (choice.by, choice.doubt) == ("size", "disturbed")
+
+
+def test_times_whose_seeds_disagree_decide_nothing(tmp_path: Path):
+    rows = [
+        sized(timed(98, name, ms=ms * factor, seed=seed), parameters, 10)
+        for name, ms, parameters in (("A", 1, 200), ("B", 100, 100))
+        for seed, factor in enumerate((1, 1.5))
+    ]
+    advice = advised(tmp_path, rows)
+    assert winner(advice) == "B"
+    choice = only(advice).choice
+    assert choice is not None
+    assert (choice.by, choice.doubt) == ("size", "seeds differ")
 
 
 def test_of_equal_sizes_the_leaderboards_first_is_chosen(tmp_path: Path):

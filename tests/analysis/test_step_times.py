@@ -42,6 +42,20 @@ def test_a_warm_up_that_did_not_settle_casts_doubt_too():
     assert time_doubt([result(inference=steps(50, stable=False))], "inference_ms") == "unstable"
 
 
+@pytest.mark.parametrize(("slowest", "doubt"), [(129, ""), (131, "seeds differ by 31 %")])
+def test_seeds_that_disagree_by_more_than_counts_as_equal_cast_doubt_on_their_step(slowest: int, doubt: str):
+    seeds = [result(seed=number, inference=steps(each)) for number, each in enumerate((100, slowest, 110))]
+    assert time_doubt(seeds, "inference_ms") == doubt
+    assert time_doubt(seeds, "train_ms") == ""
+
+
+def test_seeds_that_disagree_cast_no_doubt_on_each_alone_nor_on_seconds():
+    """Seconds differ by the epochs that each seed trained, too."""
+    seeds = [result(seed=number, cost=each, inference=steps(each)) for number, each in enumerate((100, 200))]
+    assert [time_doubt([each], "inference_ms") for each in seeds] == ["", ""]
+    assert time_doubt(seeds, "to_result_s") == ""
+
+
 def test_seconds_are_in_doubt_where_a_step_was_disturbed_and_not_where_one_did_not_settle():
     assert time_doubt([result(train=steps(50, state=DISTURBED))], "to_result_s") == "disturbed"
     assert time_doubt([result(train=steps(50, stable=False))], "to_result_s") == ""

@@ -498,7 +498,42 @@ def test_a_time_that_other_work_disturbed_is_marked_and_explained(tmp_path: Path
     assert "other processes took more than 10 % of the cores" in text
 
 
+@pytest.mark.parametrize("factor", [1, 2])
+def test_a_time_whose_seeds_disagree_is_marked_and_explained(factor: int, tmp_path: Path):
+    rows = []
+    for seed, milliseconds in enumerate((20, 20 * factor)):
+        predictions = answers(90)
+        found = measured(predictions)
+        step = found.inference_step.model_copy(update={"block_seconds": (milliseconds / 1000,)})
+        found = found.model_copy(update={"inference_step": step})
+        rows.append((record(measured=found, seed=seed), predictions))
+    text = render_leaderboard(finished_run(tmp_path, rows))
+    assert ("30.0 (seeds differ by 100 %)" in text) == (factor == 2)
+    assert ("A time whose seeds differ" in text) == (factor == 2)
+
+
 def test_an_undisturbed_time_has_no_mark(tmp_path: Path):
-    text = render_leaderboard(finished_run(tmp_path, [row(answers(90))]))
+    text = render_leaderboard(finished_run(tmp_path, [watched(row(answers(90)))]))
 
     assert "disturbed" not in text
+
+
+def watched(each: Row) -> Row:
+    """The same row, with what others took while its steps were timed: little."""
+    found, predictions = each
+    steps = {
+        name: getattr(found.measured, name).model_copy(update={"state": DeviceState(others_share=0.02)})
+        for name in ("train_step", "inference_step")
+    }
+    return found.model_copy(update={"measured": found.measured.model_copy(update=steps)}), predictions
+
+
+@pytest.mark.parametrize("unknown", [0, 1, 2])
+def test_times_that_nobody_watched_are_not_passed_off_as_undisturbed(unknown: int, tmp_path: Path):
+    """Their rows are named where others were watched."""
+    rows = [row(answers(90), backbone="VGG16"), row(answers(80), backbone="VGG19")]
+    rows = [*rows[:unknown], *map(watched, rows[unknown:])]
+    legend = section(render_leaderboard(finished_run(tmp_path, rows)), "How to read this")
+    assert ("does not say that it was undisturbed" in legend) == (unknown > 0)
+    assert ("is not recorded for 1 of 2 rows (VGG16 fast-extraction):" in legend) == (unknown == 1)
+    assert ("is not recorded for any row:" in legend) == (unknown == 2)

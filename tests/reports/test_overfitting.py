@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from fakes import Row, epoch
 from fakes_compare import standings, trial
 from tables import table
 
+from harness.reports.columns import columns
 from harness.reports.overfitting import overfitting
 
 AUGMENTED = {"strategy": "augmented-extraction"}
@@ -37,7 +39,23 @@ def test_seeds_have_their_spread_and_say_in_how_many_the_gap_opened(tmp_path: Pa
     ]
     (line,) = table(told(tmp_path, *rows))
     assert line["gap at last (points)"] == "6.0 (SD 1.4)"
-    assert line["gap opens (epoch)"] == "2 (1 of 2 seeds)"
+    assert line["gap opens (epoch)"] == "- (1 of 2 seeds)"
+
+
+@pytest.mark.parametrize(
+    ("opened", "told_as"), [((8, None, 13), "13 (2 of 3 seeds)"), ((8, None, None), "- (1 of 3 seeds)")]
+)
+def test_the_gap_opens_where_the_leaderboard_says(
+    opened: tuple[int | None, ...], told_as: str, tmp_path: Path
+):
+    """A gap that never opens counts as opening last in both."""
+    rows = [
+        trial(900, history=history(1, 5), gap_opens_at=each, seed=seed) for seed, each in enumerate(opened)
+    ]
+    found = standings(tmp_path, rows)
+    (line,) = table(overfitting(found))
+    assert line["gap opens (epoch)"] == told_as
+    assert columns(found.tables[0].rows)["gap opens (epoch)"] == [told_as.split(maxsplit=1)[0]]
 
 
 def test_what_augmentation_and_depth_change_is_told_as_it_was_observed(tmp_path: Path):

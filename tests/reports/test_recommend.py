@@ -51,6 +51,14 @@ def test_a_tie_is_told_with_the_interval_of_the_difference_and_what_it_may_hide(
     assert "not that they are equal" in found
 
 
+def test_intervals_beside_a_tie_are_said_to_be_of_their_pair_and_not_adjusted(tmp_path: Path):
+    """Else one that leaves out 0 contradicts the tie that it stands below."""
+    told = "intervals of the differences are each pair's own, not adjusted for the many"
+    assert told in text(tmp_path / "tied")
+    assert "proves no difference" in text(tmp_path / "tied")
+    assert told not in text(tmp_path / "alone", several=False)
+
+
 def test_a_tie_of_rows_of_several_seeds_is_of_images_and_seeds(tmp_path: Path):
     rows = [
         row(answers(96 + seed), backbone=name, seed=seed) for name in ("Xception", "VGG16") for seed in (0, 1)
@@ -59,6 +67,25 @@ def test_a_tie_of_rows_of_several_seeds_is_of_images_and_seeds(tmp_path: Path):
     told = " ".join(render_recommendation(found).split())
     assert "Tied means that the test images and seeds (100 images) cannot tell them apart" in told
     assert "Tied means that the test images (100 images) cannot" in text(tmp_path / "one")
+
+
+@pytest.mark.parametrize(("limit", "near"), [(15.3, False), (15.5, True), (25.9, True), (26.1, False)])
+def test_that_another_run_may_be_past_a_limit_is_said_of_times_near_it(
+    limit: float, near: bool, tmp_path: Path
+):
+    """A step of 20 ms: within 30 % from 15.4 to 26 ms."""
+    found = text(tmp_path, max_ms=limit)
+    on_which_side = (
+        f"measured once and within 30 % of the limit of {limit:g} ms/step: another run may be past it"
+        if limit > 20
+        else f"3 of the 3 beyond {limit:g} ms/step are within 30 % of it: another run may be within the limit"
+    )
+    assert (on_which_side in found) == near
+    assert ("another run may be" in found) == near
+
+
+def test_memory_near_a_limit_is_not_a_time_near_one(tmp_path: Path):
+    assert "another run may be" not in text(tmp_path, max_memory="1.05GB")
 
 
 def test_what_fell_out_is_grouped_by_its_limit_with_its_value(tmp_path: Path):
@@ -90,6 +117,24 @@ def test_all_that_are_tied_are_named(tmp_path: Path):
     assert sum(f"B{number} " in tied for number in range(8)) == 7
 
 
+@pytest.mark.parametrize("share", [None, 0.0, 0.02])
+def test_that_nobody_watched_the_times_is_said_and_casts_no_doubt(share: float | None, tmp_path: Path):
+    rows = []
+    for found, predictions in (row(answers(97), backbone=name) for name in ("Xception", "VGG16")):
+        steps = {
+            name: getattr(found.measured, name).model_copy(update={"state": DeviceState(others_share=share)})
+            for name in ("train_step", "inference_step")
+        }
+        rows.append(
+            (found.model_copy(update={"measured": found.measured.model_copy(update=steps)}), predictions)
+        )
+    found = recommend(read_standings(finished_run(tmp_path, rows)), ())
+    told = " ".join(render_recommendation(found).split())
+    assert ("does not say that it was undisturbed" in told) == (share is None)
+    winner = recommendation_facts(found)["groups"][0]["winner"]
+    assert (winner["watched"], winner["doubt"]) == (share is not None, None)
+
+
 def disturbed_rows(*rights: int) -> list[Row]:
     rows = []
     for number, right in enumerate(rights):
@@ -105,18 +150,30 @@ def disturbed_rows(*rights: int) -> list[Row]:
 def test_where_all_times_are_in_doubt_it_says_what_it_chose_by(tmp_path: Path):
     found = recommend(read_standings(finished_run(tmp_path, disturbed_rows(97, 97))), ())
     told = " ".join(render_recommendation(found).split())
-    assert "the times of all are disturbed and not relied on, so it is chosen by size" in told
+    assert "the times of all are in doubt (disturbed) and not relied on, so it is chosen by size" in told
     assert "costs the least" not in told
 
 
 def test_times_in_doubt_make_no_ratio_and_are_counted_where_another_costs_the_least(tmp_path: Path):
+    rows = [row(answers(97), backbone=name) for name in ("Sound", "Sounder")]
+    found = recommend(read_standings(finished_run(tmp_path, [*rows, *disturbed_rows(97, 97)])), ())
+    told = " ".join(render_recommendation(found).split())
+    assert told.startswith("Use Sound")
+    assert "The times of 2 of the others are in doubt and decided nothing." in told
+    assert told.count("times as much") == 1
+    assert told.count("(disturbed)") == 2
+
+
+def test_the_only_sound_time_is_compared_with_none_and_not_called_the_least(tmp_path: Path):
     sound = row(answers(97), backbone="Sound")
     found = recommend(read_standings(finished_run(tmp_path, [sound, *disturbed_rows(97, 97)])), ())
     told = " ".join(render_recommendation(found).split())
     assert told.startswith("Use Sound")
-    assert "The times of 2 of the others are in doubt and decided nothing." in told
-    assert "times as much" not in told
-    assert told.count("(disturbed)") == 2
+    assert "of these it alone has times that can be relied on" in told
+    assert "so no costs were compared: another may cost less" in told
+    assert "may cost less still" not in told
+    assert "the least" not in told
+    assert recommendation_facts(found)["groups"][0]["chosen_by"] == "alone"
 
 
 def test_sound_times_make_a_ratio(tmp_path: Path):

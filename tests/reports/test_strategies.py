@@ -8,6 +8,7 @@ from fakes_compare import DISTURBED, seeds, standings, steps, trial
 from tables import table
 
 from harness.analysis import contests as family
+from harness.records import DeviceState
 from harness.reports.strategies import how_compared, p_text, points, strategies, times
 from harness.statistics import MCNEMAR, STUDENT, STUDENT_ONE
 
@@ -60,6 +61,15 @@ def test_what_cannot_be_told_apart_beside_what_can_is_counted(tmp_path: Path):
     assert "better than fast-extraction: fine-tuning blocks:1" in text
     assert "better than augmented-extraction: fine-tuning blocks:1" in text
     assert "The other pair cannot be told apart." in text
+
+
+@pytest.mark.parametrize("share", [None, 0.02])
+def test_a_ratio_of_times_that_nobody_watched_is_said_to_be_one(share: float | None, tmp_path: Path):
+    step = steps(20, state=DeviceState(others_share=share))
+    rows = [trial(907, train=step, inference=step), trial(943, depth="blocks:1", train=step, inference=step)]
+    text = told(tmp_path, *rows)
+    assert table(text)[0]["time (ratio)"] == "1.0"
+    assert ("not recorded for 1 of the 1 pairs with a ratio of times" in text) == (share is None)
 
 
 def test_a_disturbed_row_has_no_ratio_and_a_reason(tmp_path: Path):

@@ -13,7 +13,7 @@ from harness.analysis.standings import Standings
 from harness.analysis.step_times import time_doubt
 from harness.matrix import Cell
 from harness.metrics import metric
-from harness.reports.plots.names import Name, group_titles, names, run_title
+from harness.reports.plots.names import Name, group_titles, names, run_title, unwatched_note
 from harness.reports.plots.style import (
     COLOURS,
     colours,
@@ -163,6 +163,7 @@ def _notes(
     yield f"{SHARE} At 0 the base is frozen (extraction). Bars: 95 % interval of test accuracy."
     if hollow:
         yield "Hollow: the machine was disturbed beside it, so the time may be too long."
+    yield from unwatched_note(row for line in lines for row in line.rows)
     drawn = {row.name for line in lines for row in line.rows}
     parts = {row.name for row in known if row.name not in drawn and row.cell.train_images is not None}
     if parts:

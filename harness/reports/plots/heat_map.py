@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,14 @@ from harness.analysis.rows import Row, Table, conditions
 from harness.analysis.standings import Standings
 from harness.analysis.step_times import STEP_TIMES, time_doubt
 from harness.metrics import Metric, metric
-from harness.reports.plots.names import anywhere, batches, group_titles, names, run_title
+from harness.reports.plots.names import (
+    anywhere,
+    batches,
+    group_titles,
+    names,
+    run_title,
+    unwatched_note,
+)
 from harness.reports.plots.style import headline, new_figure, note, styled
 from harness.text import counted
 
@@ -39,7 +47,7 @@ class Square:
     """One cell of a heat map: a value in the unit of the exports, or the status of what failed.
 
     `tied` says that the row cannot be told from the most accurate one; `partial` that it lacks a seed;
-    `doubtful` that its time was disturbed.
+    `doubtful` that its time cannot be compared.
     """
 
     value: float | None = None
@@ -215,6 +223,11 @@ def _draw_key(figure: Any, panels: Sequence[Grid]) -> None:
         figure.legend(*zip(*entries, strict=True), loc="outside right upper", frameon=False)
 
 
+def _distant_tie(rows: Sequence[Row]) -> bool:
+    """Whether a row is tied with the best while a more accurate one is not, the most accurate row first."""
+    return any(after.tied and not before.tied for before, after in pairwise(rows))
+
+
 def _notes(panels: Sequence[Grid], found: Standings, name: str, tables: int) -> Iterable[str]:
     every = [square for panel in panels for square in panel.squares.values()]
     if name in STEP_TIMES:
@@ -222,7 +235,14 @@ def _notes(panels: Sequence[Grid], found: Standings, name: str, tables: int) -> 
     if any(square.partial for square in every):
         yield "In brackets: some seeds have no result, so the row is not ranked."
     if any(square.doubtful for square in every):
-        yield "A time with ! was disturbed and cannot be compared."
+        yield "A time with ! cannot be compared: it was disturbed or unstable, or its seeds disagree."
+    if metric(name).export_unit in ("s", "ms/step"):
+        yield from unwatched_note(row for panel in panels for row in panel.table.rows)
+    if name == "test_accuracy" and any(_distant_tie(panel.table.rows) for panel in panels):
+        yield (
+            "A framed row can be less accurate than one without a frame: where seeds are few or very unlike, "
+            "less is known of what a row lacks."
+        )
     if found.missing:
         yield f"{counted(len(found.missing), 'planned cell')} not run."
     hidden = [

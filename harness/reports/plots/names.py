@@ -7,12 +7,23 @@ from functools import lru_cache
 
 from harness.analysis.rows import Row
 from harness.analysis.step_times import STEP_TIMES
+from harness.analysis.timing_doubts import unwatched
 from harness.matrix import Cell
 from harness.records import Record
 from harness.reports.plots.style import readable
 from harness.text import counted, trained_on
 
-__all__ = ["Name", "anywhere", "batches", "broken", "group_titles", "names", "run_title", "wrapped"]
+__all__ = [
+    "Name",
+    "anywhere",
+    "batches",
+    "broken",
+    "group_titles",
+    "names",
+    "run_title",
+    "unwatched_note",
+    "wrapped",
+]
 
 _WIDTH = 26  # characters of a label's line, enough for any strategy with its depth
 
@@ -89,6 +100,14 @@ def batches(records: Iterable[Record], name: str) -> str:
         return f"A step is a batch of {sizes[0]:,} images."
     told = ", ".join(f"{size:,}" for size in sizes)
     return f"Steps are of different batches here ({told} images), so not all of them compare."
+
+
+def unwatched_note(rows: Iterable[Row]) -> list[str]:
+    """A note for a picture of times, where it is not known whether some of them were disturbed."""
+    told = [any(map(unwatched, row.records)) for row in rows]
+    whose = "these rows" if all(told) else f"{sum(told):,} of {len(told):,} rows"
+    note = f"What other processes took is not recorded for {whose}: unmarked times may be disturbed too."
+    return [note] if any(told) else []
 
 
 def wrapped(rows: Sequence[Row], places: Sequence[int]) -> list[str]:

@@ -15,7 +15,7 @@ from harness.analysis.step_times import StepTime, step_time
 from harness.analysis.timing_rows import TimingRow, Timings
 from harness.matrix import Cell
 from harness.metrics import metric
-from harness.reports.plots.names import anywhere, batches, group_titles, names
+from harness.reports.plots.names import anywhere, batches, group_titles, names, unwatched_note
 from harness.reports.plots.style import headline, new_figure, note, readable, styled
 from harness.reports.tables import significant
 from harness.reports.timing_groups import setting
@@ -127,6 +127,7 @@ def draw_step_times(found: Standings, name: str) -> Any | None:
         notes.append("The train step of fast extraction is one of its head on cached features.")
     if (more := _configurations(rows, name) - len(shown.times)) > 0:
         notes.append(f"The {len(shown.times)} most accurate rows; {more:,} more are in the exports.")
+    notes += unwatched_note(rows)
     return _drawn(shown, f"{_LABELS[name]} (ms/step): {found.facts.matrix}", notes)
 
 

@@ -69,7 +69,7 @@ def test_the_verdict_names_the_first_its_ties_and_the_one_to_use():
         "First is MobileNet fast-extraction: 98.0 % of 100 test images (95 % interval 97.0 to 98.0 %). "
         "2 of 3 rows share the first rank: the test images cannot tell them apart at the 5 % level. "
         "Use Xception fast-extraction (97.0 %): it is among the 2 of these that cost the least (0.625 "
-        "ms/image of inference time), within the 30 % that one measurement does not tell apart, and of those "
+        "ms/image of inference time), within the 30 % that by convention count as equal, and of those "
         "the cheapest in the time to a result. From files to result it takes 20 s."
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes_standings import STRATEGIES, many, result, shown, standings
+from fakes_standings import STRATEGIES, many, result, shown, standings, steps
 from figures import check_legible, texts
 
 from harness.analysis.rows import Row
@@ -53,6 +53,18 @@ def test_a_disturbed_time_is_hollow_and_the_note_says_what_that_is():
     assert [len(line.get_xdata()) for line in hollow] == [1]
     assert any("Hollow:" in text for text in texts(found))
     assert not any("Hollow:" in text for text in texts(sound))
+
+
+@pytest.mark.parametrize("share", [None, 0.02])
+def test_that_nobody_watched_the_times_is_noted(share: float | None):
+    step = steps(20, state=DeviceState(others_share=share))
+    rows = [
+        shown(result(0.9, train=step, inference=step)),
+        tuned("blocks:1", 0.25, train=step, inference=step),
+        tuned("all", 0.98, train=step, inference=step),
+    ]
+    told = " ".join(texts(draw_depth_curves(standings(rows))))
+    assert ("unmarked times" in " ".join(told.split())) == (share is None)
 
 
 def test_parts_of_the_training_images_are_left_to_their_own_picture():

@@ -2,19 +2,24 @@
 
 from dataclasses import replace
 
+import pytest
 from fakes import failed_record
 from fakes_standings import DISTURBED, STRATEGIES, many, result, shown, standings, steps
 from figures import check_legible, texts
 from matplotlib.patches import Rectangle
 
+from harness.analysis.rows import Table
 from harness.analysis.standings import Standings
 from harness.metrics import metric
+from harness.records import DeviceState
 from harness.reports.plots.heat_map import Grid, Square, draw_heat_map, grid
 
 A = shown(result(0.95, backbone="VGG16"))
 B = shown(result(0.90, backbone="Xception"))
 TUNED = shown(result(0.97, backbone="Xception", **STRATEGIES[2]))
 OOM = failed_record("oom", "no memory", backbone="VGG16", **STRATEGIES[2])
+
+WATCHED = steps(20, state=DeviceState(others_share=0.02))
 
 
 def laid(found: Standings, name: str = "test_accuracy") -> Grid:
@@ -68,6 +73,28 @@ def test_rows_that_tie_with_the_best_are_framed():
 def test_a_disturbed_time_is_marked():
     lucky = shown(result(0.99, backbone="VGG19", inference=steps(1, state=DISTURBED)))
     assert "1.0 !" in texts(draw_heat_map(standings([A, lucky]), "inference_ms"))
+
+
+def test_that_nobody_watched_the_times_is_noted_on_maps_of_times_alone():
+    quiet = [shown(result(0.9, backbone="VGG16", train=WATCHED, inference=WATCHED))]
+    note = "What other processes took is not recorded for"
+    for rows, name, told in (
+        ([A], "inference_ms", True),
+        ([A], "test_accuracy", False),
+        (quiet, "to_result_s", False),
+    ):
+        drawn = " ".join(" ".join(texts(draw_heat_map(standings(rows), name))).split())
+        assert (note in drawn) == told
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_tie_at_a_distance_is_explained(tied: bool):
+    found = standings([A, TUNED, B])
+    (table,) = found.tables
+    rows = [replace(row, tied=row is table.rows[0] or (tied and row is table.rows[2])) for row in table.rows]
+    drawn = draw_heat_map(replace(found, tables=(Table(tuple(rows)),)), "test_accuracy")
+    told = " ".join(" ".join(texts(drawn)).split())
+    assert ("A framed row can be less accurate than one without a frame" in told) == tied
 
 
 def test_many_kinds_of_one_backbone_stand_below_each_other_so_that_a_page_can_hold_them():

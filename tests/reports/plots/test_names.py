@@ -3,7 +3,8 @@
 from fakes import record
 from fakes_standings import result, shown, steps
 
-from harness.reports.plots.names import anywhere, batches, group_titles, names, wrapped
+from harness.records import DeviceState
+from harness.reports.plots.names import anywhere, batches, group_titles, names, unwatched_note, wrapped
 
 
 def test_a_name_is_backbone_and_strategy_where_that_suffices():
@@ -65,3 +66,11 @@ def test_steps_of_different_batches_are_said_not_to_compare():
     small, large = result(inference=steps(5, batch=20)), result(inference=steps(5))
     assert batches([large], "inference_ms") == "A step is a batch of 32 images."
     assert "20, 32 images" in batches([small, large], "inference_ms")
+
+
+def test_rows_whose_times_nobody_watched_are_counted():
+    watched = steps(20, state=DeviceState(others_share=0.0))
+    known, unknown = shown(result(train=watched, inference=watched)), shown(result(train=watched))
+    assert unwatched_note([known]) == []
+    assert "not recorded for these rows:" in unwatched_note([unknown])[0]
+    assert "not recorded for 1 of 2 rows:" in unwatched_note([known, unknown])[0]

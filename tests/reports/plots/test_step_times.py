@@ -136,6 +136,13 @@ def test_pictures_of_a_timing_run_are_legible_with_long_doubts():
     assert {"20.0  others took 30 % of the cores", "90.0  the machine was slowed"} <= set(texts(figure))
 
 
+@pytest.mark.parametrize("share", [None, 0.02])
+def test_that_nobody_watched_the_times_is_noted(share: float | None):
+    step = steps(20, state=DeviceState(others_share=share))
+    drawn = draw_step_times(standings([shown(result(train=step, inference=step))]), "inference_ms")
+    assert ("unmarked times" in " ".join(" ".join(texts(drawn)).split())) == (share is None)
+
+
 def test_a_timing_run_without_results_has_no_picture(tmp_path: Path):
     assert draw_timings(timings()) == []
     assert draw_timing_plots(timings(), tmp_path) == []
