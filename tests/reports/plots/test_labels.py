@@ -106,3 +106,49 @@ def test_a_label_that_is_larger_than_the_frame_has_no_place():
 def test_boxes_that_only_touch_do_not_overlap():
     assert not Box(0, 0, 1, 1).overlaps(Box(1, 0, 2, 1))
     assert Box(0, 0, 1.1, 1).overlaps(Box(1, 0, 2, 1))
+
+
+def end_of_leader(box: Box, spot: tuple[float, float], edge: float) -> tuple[float, float]:
+    """Where the leader of a label meets the edge of its marker."""
+    x, y = spot
+    right, up = min(max(x, box.left), box.right) - x, min(max(y, box.bottom), box.top) - y
+    length = math.hypot(right, up)
+    return x + edge * right / length, y + edge * up / length
+
+
+@pytest.mark.parametrize("angle", range(0, 360, 45))
+def test_where_another_marker_covers_its_own_a_leader_comes_from_the_free_side(angle: int):
+    spot = (300.0, 200.0)
+    other = (300 + 4 * math.cos(math.radians(angle)), 200 + 4 * math.sin(math.radians(angle)))
+    (box,) = place_labels([spot], [(80, 20)], FRAME, markers=[spot, other], reach=8, edge=4)
+    assert box is not None
+    end = end_of_leader(box, spot, 4)
+    assert math.dist(end, other) > math.dist(end, spot) + 1
+
+
+def test_no_leader_passes_over_the_marker_of_another():
+    """Nothing is free but a strip to the right, where the other marker is, and one above that is farther."""
+    spot, other = (300, 200), (330, 200)
+    walls = [Box(0, 0, 290, 400), Box(290, 0, 600, 160), Box(310, 215, 600, 260)]
+    without, beside = (
+        place_labels([spot], [(80, 20)], FRAME, obstacles=walls, markers=markers, reach=8, edge=4)
+        for markers in ([spot], [spot, other])
+    )
+    (over,), (away,) = without, beside
+    assert over is not None
+    assert away is not None
+    assert over.bottom < 200 < over.top
+    assert not (away.bottom < 200 < away.top and away.left > 330)
+
+
+def test_the_first_label_makes_room_for_the_leader_of_the_next():
+    """Alone each would stand right of its marker, so the leader of the left one would strike through."""
+    spots = [(300.0, 200.0), (340.0, 200.0)]
+    walls = [Box(0, 0, 290, 400)]
+    first, second = place_labels(spots, [(80, 20)] * 2, FRAME, obstacles=walls, markers=spots, reach=8)
+    assert first is not None
+    assert second is not None
+    for box, spot, other in ((first, spots[0], second), (second, spots[1], first)):
+        x, y = end_of_leader(box, spot, distance(box, spot))
+        along = [(spot[0] + n / 50 * (x - spot[0]), spot[1] + n / 50 * (y - spot[1])) for n in range(51)]
+        assert not any(other.left < px < other.right and other.bottom < py < other.top for px, py in along)
