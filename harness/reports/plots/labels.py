@@ -18,7 +18,7 @@ _TURNS = 3  # what chose first chooses again, knowing the others
 # What is to be avoided, in lengths of leader that are taken for it.
 _COVERED = 100.0
 _CROSSED = 60.0
-_STRUCK = 400.0
+_STRUCK = 800.0
 _NEARER = 60.0
 _UNSEEN = 300.0
 _ASTRAY = 400.0
@@ -134,7 +134,7 @@ def _mistaken(
 
 def _misled(leaders: Leaders, others: NDArray[np.float64], edge: float) -> NDArray[np.float64]:
     """What it costs each leader to end at another's marker, or to pass over one."""
-    # From its own marker's edge, others overlapping, the centre of the next one is to be half as far again.
+    # Where others lie over its own marker, the leader is to come from the side that is farthest from them.
     near = (1 - _distance(np.hstack([leaders[:, 0]] * 2), others) / (1.5 * edge)).clip(min=0)
     over = _lengths(leaders, np.hstack([others - edge, others + edge])).sum(axis=1)
     return np.asarray(_ASTRAY * near + _OVER * over)

@@ -116,39 +116,28 @@ def end_of_leader(box: Box, spot: tuple[float, float], edge: float) -> tuple[flo
     return x + edge * right / length, y + edge * up / length
 
 
-@pytest.mark.parametrize("angle", range(0, 360, 45))
-def test_where_another_marker_covers_its_own_a_leader_comes_from_the_free_side(angle: int):
-    spot = (300.0, 200.0)
-    other = (300 + 4 * math.cos(math.radians(angle)), 200 + 4 * math.sin(math.radians(angle)))
-    (box,) = place_labels([spot], [(80, 20)], FRAME, markers=[spot, other], reach=8, edge=4)
+def but_a_strip(side: int) -> list[Box]:
+    """Obstacles everywhere, two deep, but right (1) or left (-1) of the point (300, 200)."""
+    behind = Box(0, 180, 292, 220) if side > 0 else Box(308, 180, 600, 220)
+    return [Box(0, 0, 600, 180), Box(0, 220, 600, 400), behind] * 2
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_where_another_marker_covers_its_own_a_leader_comes_from_the_free_side(side: int):
+    """On the side of the other one there is a free place, but its leader would be seen as the other's."""
+    spot, other = (300.0, 200.0), (300.0 + 3 * side, 200.0)
+    (box,) = place_labels(
+        [spot], [(80, 20)], FRAME, obstacles=but_a_strip(side), markers=[spot, other], reach=8, edge=4
+    )
     assert box is not None
     end = end_of_leader(box, spot, 4)
     assert math.dist(end, other) > math.dist(end, spot) + 1
 
 
 def test_no_leader_passes_over_the_marker_of_another():
-    """Nothing is free but a strip to the right, where the other marker is, and one above that is farther."""
-    spot, other = (300, 200), (330, 200)
-    walls = [Box(0, 0, 290, 400), Box(290, 0, 600, 160), Box(310, 215, 600, 260)]
-    without, beside = (
-        place_labels([spot], [(80, 20)], FRAME, obstacles=walls, markers=markers, reach=8, edge=4)
-        for markers in ([spot], [spot, other])
-    )
-    (over,), (away,) = without, beside
-    assert over is not None
-    assert away is not None
-    assert over.bottom < 200 < over.top
-    assert not (away.bottom < 200 < away.top and away.left > 330)
-
-
-def test_the_first_label_makes_room_for_the_leader_of_the_next():
-    """Alone each would stand right of its marker, so the leader of the left one would strike through."""
-    spots = [(300.0, 200.0), (340.0, 200.0)]
-    walls = [Box(0, 0, 290, 400)]
-    first, second = place_labels(spots, [(80, 20)] * 2, FRAME, obstacles=walls, markers=spots, reach=8)
-    assert first is not None
-    assert second is not None
-    for box, spot, other in ((first, spots[0], second), (second, spots[1], first)):
-        x, y = end_of_leader(box, spot, distance(box, spot))
-        along = [(spot[0] + n / 50 * (x - spot[0]), spot[1] + n / 50 * (y - spot[1])) for n in range(51)]
-        assert not any(other.left < px < other.right and other.bottom < py < other.top for px, py in along)
+    """The only free place is behind the other marker."""
+    spot, other = (300.0, 200.0), (330.0, 200.0)
+    walls = [*but_a_strip(1), *[Box(320, 190, 340, 210)] * 2]
+    (box,) = place_labels([spot], [(80, 20)], FRAME, obstacles=walls, markers=[spot, other], reach=8, edge=4)
+    assert box is not None
+    assert not (box.left > other[0] and box.bottom < other[1] < box.top)

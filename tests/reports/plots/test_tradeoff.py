@@ -1,6 +1,6 @@
 """Accuracy against cost: which rows are on the front, and what the picture says of them."""
 
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, permutations
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +194,17 @@ def committed(request: pytest.FixtureRequest) -> Standings:
 @pytest.mark.parametrize("cost", COSTS)
 def test_in_the_committed_pictures_each_label_is_seen_to_be_of_its_row(committed: Standings, cost: str):
     assert misleading(committed, cost) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_in_a_large_crowd_no_leader_strikes_a_label_out(seed: int):
+    (axes,) = (figure := draw_tradeoff(standings(many(40, seed=seed)), "to_result_s")).axes
+    figure.draw_without_rendering()
+    renderer = figure.canvas.get_renderer()
+    for struck, label in permutations(axes.texts, 2):
+        box, points = Text.get_window_extent(struck, renderer), leader(label)
+        inside = ((points > box.min) & (points < box.max)).all(axis=1)
+        assert not inside.any(), f"the leader of {label.get_text()} strikes out {struck.get_text()}"
 
 
 @pytest.mark.parametrize("seed", range(3))
