@@ -18,7 +18,7 @@ Point = tuple[float, float]
 _TEXT: dict[str, Any] = {"fontsize": 7, "ha": "center", "va": "center", "linespacing": 1.05}
 _ROOM = 1  # points about a label
 _REACH = 8  # points about its own marker that a label leaves free
-_SHRUNK = 4  # points of a leader that its marker hides
+_EDGE = 4  # points from a marker's centre where its leader ends
 _ABOVE = 6  # everything else that is drawn
 
 
@@ -49,6 +49,7 @@ def annotate(
         lines=lines,
         gap=3 * point,
         reach=_REACH * point,
+        edge=_EDGE * point,
     )
     for text, place, spot, box in zip(texts, points, spots, boxes, strict=True):
         if box is not None:
@@ -81,7 +82,7 @@ def _draw(axes: Any, text: str, place: Point, spot: Point, box: Box, point: floa
             "color": "0.2",
             "linewidth": 0.7,
             "shrinkA": 0,
-            "shrinkB": _SHRUNK,
+            "shrinkB": _EDGE,
             "relpos": (
                 (nearest[0] - box.left) / (box.right - box.left),
                 (nearest[1] - box.bottom) / (box.top - box.bottom),

@@ -14,15 +14,26 @@ __all__ = ["Box", "place_labels"]
 
 _DIRECTIONS = 24
 _RINGS = 40
+_TURNS = 3  # what chose first chooses again, knowing the others
 # What is to be avoided, in lengths of leader that are taken for it.
 _COVERED = 100.0
-_CROSSED = 25.0
+_CROSSED = 60.0
+_STRUCK = 800.0
 _NEARER = 60.0
 _UNSEEN = 300.0
-_ALONG = 200.0
+_ASTRAY = 400.0
+# The same for each unit of a leader's length: on a line, and on the marker of another.
+_ALONG = 3.0
+_OVER = 20.0
 
 Boxes = NDArray[np.float64]
 """Boxes of shape (count, 4): left, bottom, right, top."""
+
+Leaders = NDArray[np.float64]
+"""Straight leaders of shape (count, 2, 2): x and y at the marker's edge, then at the label."""
+
+_Choice = tuple[Boxes, Leaders, NDArray[np.float64]]  # what a label may choose from, and the costs
+_Place = tuple[NDArray[np.float64], NDArray[np.float64], float]  # its box and leader, and the cost
 
 
 @dataclass(frozen=True)
@@ -59,48 +70,74 @@ def place_labels(
     lines: Sequence[Box] = (),
     gap: float = 3.0,
     reach: float = 6.0,
+    edge: float = 4.0,
 ) -> list[Box | None]:
     """A box for each label near its anchor, in the frame, and apart from all other labels by `gap`.
 
-    `sizes` are the labels' widths and heights; no label covers what is within `reach` of its own anchor.
-    Obstacles, and the leaders from anchors to their labels, are kept free where that costs no long way.  So
-    that nobody takes a label for that of another of the `markers`, its own is the nearest, or its leader is
-    longer than twice the reach, and the other not within that; and no leader runs along one of the `lines`
-    (thin boxes) or over a marker, where it would not be seen.  The first label chooses first.  None for a
-    label that finds no free place.
+    `sizes` are the labels' widths and heights; no label covers what is within `reach` of its own anchor.  Its
+    leader is seen from `edge` on, which is less: what is nearer to an anchor is its marker.  Obstacles, and
+    the leaders of other labels, are kept free where that costs no long way.  So that nobody takes a label
+    for that of another of the `markers`, its own is the nearest, or its leader is longer than twice the
+    reach, and the other not within that; and the leader comes from a side where no other marker is at its
+    end, passes over none, and does not run along `lines` (boxes).  None for a label that finds no free
+    place.
     """
-    soft = _boxes(obstacles)
-    along = np.vstack([_grown(_boxes(lines), gap), _boxes([_around(marker, reach) for marker in markers])])
+    soft, thin = _boxes(obstacles), _grown(_boxes(lines), gap)
     spots = np.array(markers, dtype=float).reshape(-1, 2)
-    taken = np.empty((0, 4))
-    drawn: list[NDArray[np.float64]] = []
-    found: list[Box | None] = []
+    choices = []
     for anchor, (width, height) in zip(anchors, sizes, strict=True):
         boxes = _candidates(anchor, width, height, frame, reach)
-        own = _boxes([_around(anchor, reach)])
-        free = ~_overlap(boxes, np.vstack([_grown(taken, gap), own])).any(axis=1)
-        boxes = boxes[free & _within(boxes, frame)]
-        if not len(boxes):
-            found.append(None)
-            continue
-        leaders = _leaders(anchor, boxes)
-        length = np.hypot(*(leaders[:, -1] - leaders[:, 0]).T)
-        others = _distance(boxes, spots[(spots != anchor).any(axis=1)])
+        boxes = boxes[_within(boxes, frame) & ~_overlap(boxes, _boxes([_around(anchor, reach)]))[:, 0]]
+        leaders = _leaders(anchor, boxes, edge)
+        length = np.hypot(*(leaders[:, 1] - anchor).T)
+        others = spots[(spots != anchor).any(axis=1)]
         cost = length + _COVERED * _overlap(boxes, soft).sum(axis=1)
-        unlike = _NEARER * (1.0 + (others < 2 * reach)) + _UNSEEN * (length < 2 * reach)
-        cost = cost + unlike * (others <= length)
-        cost = cost + _ALONG * _hidden(leaders, along, own)
-        for line in drawn:
-            cost = cost + _CROSSED * _holds(boxes, line).any(axis=1)
-        for box in taken:
-            cost = cost + _COVERED * _holds(box[None], leaders.reshape(-1, 2)).reshape(len(boxes), -1).any(
-                axis=1
-            )
-        best = int(np.argmin(np.round(cost, 6)))
-        taken = np.vstack([taken, boxes[best]])
-        drawn.append(leaders[best])
-        found.append(Box(*map(float, boxes[best])))
+        cost += _mistaken(boxes, length, others, reach) + _misled(leaders, others, edge)
+        choices.append((boxes, leaders, cost + _ALONG * _lengths(leaders, thin).sum(axis=1)))
+    order = range(len(choices))
+    chosen = min((_chosen(choices, each, gap) for each in (order, order[::-1])), key=_total)
+    return [Box(*map(float, chosen[number][0])) if number in chosen else None for number in order]
+
+
+def _chosen(choices: Sequence[_Choice], order: Sequence[int], gap: float) -> dict[int, _Place]:
+    """What each label chooses in that order, and then again: its box that costs least beside the others'."""
+    found: dict[int, _Place] = {}
+    for number in [*order] * _TURNS:
+        boxes, leaders, alone = choices[number]
+        beside = [each for place, each in found.items() if place != number]
+        taken = np.array([box for box, _, _ in beside]).reshape(-1, 4)
+        drawn = np.array([leader for _, leader, _ in beside]).reshape(-1, 2, 2)
+        cost = alone + _STRUCK * (_lengths(leaders, _grown(taken, gap / 2)) > 0).sum(axis=1)
+        cost += _STRUCK * (_lengths(drawn, _grown(boxes, gap / 2)) > 0).sum(axis=0)
+        cost += _CROSSED * _cross(leaders, drawn).sum(axis=1)
+        cost[_overlap(boxes, _grown(taken, gap)).any(axis=1)] = np.inf
+        least = cost.min(initial=np.inf)
+        if np.isfinite(least):
+            best = int(np.argmax(cost < least + 1e-6))  # of equal ones the first, whatever the rounding
+            found[number] = boxes[best], leaders[best], float(least)
     return found
+
+
+def _total(chosen: dict[int, _Place]) -> tuple[int, float]:
+    """The most labels first, then the least cost."""
+    return -len(chosen), round(sum(cost for _, _, cost in chosen.values()), 6)
+
+
+def _mistaken(
+    boxes: Boxes, length: NDArray[np.float64], others: NDArray[np.float64], reach: float
+) -> NDArray[np.float64]:
+    """What it costs each label to stand as near to another's marker as its own, which is `length` away."""
+    beside = _distance(boxes, others)
+    unlike = _NEARER * (1.0 + (beside < 2 * reach)) + _UNSEEN * (length < 2 * reach)
+    return np.asarray(unlike * (beside <= length))
+
+
+def _misled(leaders: Leaders, others: NDArray[np.float64], edge: float) -> NDArray[np.float64]:
+    """What it costs each leader to end at another's marker, or to pass over one."""
+    # Where others lie over its own marker, the leader is to come from the side that is farthest from them.
+    near = (1 - _distance(np.hstack([leaders[:, 0]] * 2), others) / (1.5 * edge)).clip(min=0)
+    over = _lengths(leaders, np.hstack([others - edge, others + edge])).sum(axis=1)
+    return np.asarray(_ASTRAY * near + _OVER * over)
 
 
 def _candidates(anchor: tuple[float, float], width: float, height: float, frame: Box, reach: float) -> Boxes:
@@ -130,20 +167,40 @@ def _distance(boxes: Boxes, spots: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.hypot(beside[..., 0], beside[..., 1]).min(axis=1, initial=np.inf))
 
 
-def _hidden(leaders: NDArray[np.float64], along: Boxes, own: Boxes) -> NDArray[np.float64]:
-    """The share (0..1) of each leader that some boxes hold, without what is in the one about its anchor."""
-    points = leaders.reshape(-1, 2)
-    held = _holds(along, points).any(axis=0) & ~_holds(own, points)[0]
-    return np.asarray(held.reshape(leaders.shape[:2]).mean(axis=1))
-
-
-def _leaders(anchor: tuple[float, float], boxes: Boxes) -> NDArray[np.float64]:
-    """Points on the line from the anchor to the nearest point of each box, of shape (boxes, points, 2)."""
+def _leaders(anchor: tuple[float, float], boxes: Boxes, edge: float) -> Leaders:
+    """The lines to the nearest point of each box, seen from that far of the anchor on."""
     start = np.array(anchor)
     end = np.clip(start, boxes[:, :2], boxes[:, 2:])
-    share = np.linspace(0, 1, 16)[None, :, None]
-    points: NDArray[np.float64] = start + share * (end - start)[:, None, :]
-    return points
+    way = end - start
+    return np.stack([start + way * edge / np.hypot(*way.T)[:, None], end], axis=1)
+
+
+def _lengths(leaders: Leaders, boxes: Boxes) -> NDArray[np.float64]:
+    """How much of each leader each box holds, of shape (leaders, boxes); it is one part, or none."""
+    way = leaders[:, 1] - leaders[:, 0]
+    # What is parallel to a side is turned a little, so that nothing is divided by 0.
+    share = np.where(np.abs(way) < 1e-9, 1e-9, way)[:, None]
+    one = (boxes[None, :, :2] - leaders[:, :1]) / share
+    other = (boxes[None, :, 2:] - leaders[:, :1]) / share
+    enters = np.minimum(one, other).max(axis=2).clip(min=0)
+    leaves = np.maximum(one, other).min(axis=2).clip(max=1)
+    return np.asarray((leaves - enters).clip(min=0) * np.hypot(*way.T)[:, None])
+
+
+def _cross(leaders: Leaders, drawn: Leaders) -> NDArray[np.bool_]:
+    """Which leaders cross which others, of shape (leaders, others): the ends of each on both sides of it."""
+    start, end = leaders[:, None, 0], leaders[:, None, 1]
+    first, last = drawn[None, :, 0], drawn[None, :, 1]
+    apart = _side(start, end, first) * _side(start, end, last) < 0
+    return np.asarray(apart & (_side(first, last, start) * _side(first, last, end) < 0))
+
+
+def _side(
+    start: NDArray[np.float64], end: NDArray[np.float64], point: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """On which side of a line a point is: above 0 to the left."""
+    way, beside = end - start, point - start
+    return np.asarray(way[..., 0] * beside[..., 1] - way[..., 1] * beside[..., 0])
 
 
 def _grown(boxes: Boxes, gap: float) -> Boxes:
@@ -165,9 +222,3 @@ def _overlap(boxes: Boxes, others: Boxes) -> NDArray[np.bool_]:
 def _within(boxes: Boxes, frame: Box) -> NDArray[np.bool_]:
     low = (boxes[:, 0] >= frame.left) & (boxes[:, 1] >= frame.bottom)
     return np.asarray(low & (boxes[:, 2] <= frame.right) & (boxes[:, 3] <= frame.top))
-
-
-def _holds(boxes: Boxes, points: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which boxes hold which points, of shape (boxes, points)."""
-    one, point = boxes[:, None, :], points[None, :, :]
-    return np.asarray(((point > one[..., :2]) & (point < one[..., 2:])).all(axis=-1))

@@ -12,13 +12,15 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from harness.analysis.front import front
+from harness.analysis.recommend import choose
 from harness.analysis.rows import Row, Table
 from harness.analysis.standings import Standings
 from harness.analysis.step_times import STEP_TIMES, time_doubt
 from harness.metrics import Metric, metric
+from harness.reports.legend import what_tells
 from harness.reports.plots.annotations import annotate
 from harness.reports.plots.labels import Box
-from harness.reports.plots.names import batches, group_titles, run_title, wrapped
+from harness.reports.plots.names import batches, group_titles, run_title, unwatched_note, wrapped
 from harness.reports.plots.style import (
     COLOURS,
     colours,
@@ -49,15 +51,18 @@ _CROWD = 400
 _LABELS = 16
 _LABELS_ALONE = 8
 _HIDDEN = 4  # how many times as bad it is to cover a row with a label
+_ROOM = 0.1  # of the width, left of the cheapest row
 _SIDE = 6.5  # points, the side of a marker
+_HALO = 1.9  # points, the white edge below the black one of a row with a label
 
 
 @dataclass(frozen=True)
 class Tradeoff:
     """The rows of a table that have a cost, each with it, in the unit of the exports.
 
-    `front` holds the places of the rows that no other beats, the cheapest first.  The rows in `doubtful` were
-    disturbed while they were timed, so they are not on it; `without` counts the rows that have no cost.
+    `front` holds the places of the rows that no other beats, the cheapest first.  The times of the rows in
+    `doubtful` are in doubt, so they are not on it; `without` counts the rows that have no cost.
+    `chosen` is the place of the row that `recommend` chooses without limits, None if it has no cost.
     """
 
     table: Table
@@ -66,19 +71,21 @@ class Tradeoff:
     front: tuple[int, ...]
     doubtful: frozenset[int]
     without: int
+    chosen: int | None
 
     @property
     def labelled(self) -> tuple[int, ...]:
         """The places of the rows that have a label: those on the front, or of many some evenly along it.
 
-        Without a front, so where every time was disturbed, the most accurate rows.
+        With them the row that `recommend` chooses, on the front or not.  Without a front, so where every
+        time is in doubt, the most accurate rows.
         """
         if not self.front:
             return tuple(range(min(_LABELS_ALONE, len(self.rows))))
-        count = len(self.front)
-        if count <= _LABELS:
-            return self.front
-        return tuple(self.front[round(step * (count - 1) / (_LABELS - 1))] for step in range(_LABELS))
+        count, named = len(self.front), self.front
+        if count > _LABELS:
+            named = tuple(named[round(step * (count - 1) / (_LABELS - 1))] for step in range(_LABELS))
+        return named if self.chosen is None or self.chosen in named else (*named, self.chosen)
 
     @property
     def crowded(self) -> bool:
@@ -100,15 +107,17 @@ def tradeoff(table: Table, cost: Metric) -> Tradeoff | None:
     doubtful = frozenset(place for place, row in enumerate(rows) if time_doubt(row.records, cost.name))
     sound = [None if place in doubtful else value for place, value in enumerate(costs)]
     best = front([row.accuracy for row in rows], sound)
-    return Tradeoff(table, rows, costs, tuple(best), doubtful, len(table.rows) - len(rows))
+    winner = choose([row for row in table.rows if row.tied]).winner.row
+    chosen = next((place for place, row in enumerate(rows) if row is winner), None)
+    return Tradeoff(table, rows, costs, tuple(best), doubtful, len(table.rows) - len(rows), chosen)
 
 
 @styled()
 def draw_tradeoff(found: Standings, cost: str) -> Any | None:
     """Draw test accuracy against one of `COSTS`, a panel for each table; None where no row has that cost.
 
-    Only the front is labelled, and without one the most accurate rows: elsewhere the marker tells the
-    strategy and its colour the backbone.
+    Only the front and the row that `recommend` chooses are labelled, and without a front the most accurate
+    rows: elsewhere the marker tells the strategy and its colour the backbone.
     """
     panels = [each for table in found.tables if (each := tradeoff(table, metric(cost)))]
     if not panels:
@@ -144,10 +153,13 @@ def _fills(panels: Sequence[Tradeoff]) -> dict[str, Any]:
 
 def _draw_points(axes: Any, panel: Tradeoff, fills: dict[str, Any]) -> None:
     """Draw the rows by kinds, each kind at once: a run may have thousands of rows."""
-    ahead, costs = set(panel.front), np.array(panel.costs)
+    ahead, named, costs = set(panel.front), {*panel.front, *panel.labelled}, np.array(panel.costs)
     low, middle, high = _percent(panel)
     many = len(costs) > _MANY
     log_axis(axes, panel.costs)
+    left, right = axes.get_xlim()
+    # Nothing is left of the front: with this room, a label finds its place there.
+    axes.set_xlim(left * (left / right) ** _ROOM, right)
     rest = [place for place in range(len(costs)) if place not in ahead]
     for level, places in ((3, list(panel.front)), (2, [] if panel.crowded else rest)):
         axes.errorbar(
@@ -165,29 +177,34 @@ def _draw_points(axes: Any, panel: Tradeoff, fills: dict[str, Any]) -> None:
     kinds: dict[tuple[str, Any, bool, bool], list[int]] = defaultdict(list)
     for place, row in enumerate(panel.rows):
         fill = fills[row.cell.backbone]
-        kinds[row.cell.strategy, fill, place in ahead, place in panel.doubtful].append(place)
+        kinds[row.cell.strategy, fill, place in named, place in panel.doubtful].append(place)
     for (strategy, fill, leads, doubtful), places in kinds.items():
+        shape: dict[str, Any] = {
+            "marker": marker_of(strategy),
+            "markersize": _SIDE if leads or not many else 2 if panel.crowded else 5,
+            "linestyle": "none",
+            "zorder": 4 if leads else 3,
+        }
+        if leads:  # where markers overlap, each is seen as one of its own
+            axes.plot(costs[places], middle[places], color="white", markeredgewidth=_HALO, **shape)
         axes.plot(
             costs[places],
             middle[places],
-            marker=marker_of(strategy),
-            markersize=_SIDE if leads or not many else 2 if panel.crowded else 5,
             markerfacecolor=fill,
             markeredgecolor="0.45" if fill == "white" else "black",
             markeredgewidth=0.3 if panel.crowded and not leads else 0.7,
             fillstyle="bottom" if doubtful else "full",
             markerfacecoloralt="white",
-            linestyle="none",
             # As shapes, thousands of dots make an SVG of megabytes.
             rasterized=panel.crowded and not leads,
-            zorder=4 if leads else 3,
+            **shape,
         )
     tied = [
         place
         for place, row in enumerate(panel.rows)
         if row.tied and panel.compared and (place in ahead or not panel.crowded)
     ]
-    axes.plot(costs[tied], middle[tied], zorder=4, **_RING)
+    axes.plot(costs[tied], middle[tied], **_RING)
     axes.plot(costs[list(panel.front)], middle[list(panel.front)], **_LINE)
     axes.margins(y=0.12)
     percent_axis(axes)
@@ -208,6 +225,7 @@ _RING: dict[str, Any] = {
     "markeredgecolor": "black",
     "markeredgewidth": 0.9,
     "linestyle": "none",
+    "zorder": 2.5,  # a ring hides no marker
 }
 _LINE: dict[str, Any] = {
     "color": "black",
@@ -237,7 +255,7 @@ def _draw_key(figure: Any, panels: Sequence[Tradeoff], fills: dict[str, Any]) ->
         entries.append((Line2D([], [], **(_RING | {"markersize": 9})), "tied with the best"))
     if any(panel.doubtful for panel in panels):
         half = _key(marker="o", markerfacecolor="0.4", markerfacecoloralt="white", fillstyle="bottom")
-        entries.append((half, "time disturbed"))
+        entries.append((half, "time in doubt"))
     entries.append((Line2D([], [], color="0.2", linewidth=0.9), "95 % interval"))
     key = figure.legend(
         *zip(*entries, strict=True), loc="outside right upper", frameon=False, handlelength=1.6
@@ -259,20 +277,23 @@ def _key(**style: Any) -> Any:
 
 def _notes(panels: Sequence[Tradeoff], cost: str, tables: int) -> list[str]:
     notes = []
-    if any(panel.compared and panel.front for panel in panels):
+    if any(panel.compared and len(panel.front) > 1 for panel in panels):
         notes.append(
             "The front is of the values as they are shown: no other row is at least as accurate and costs "
             "less."
         )
+    if any(panel.front and panel.chosen is not None and panel.chosen not in panel.front for panel in panels):
+        notes.append("A label off the front names the row that `transferbench recommend` chooses.")
     if any(not panel.front for panel in panels):
-        whose = "All times were" if len(panels) == 1 else "Where there is no front, all times were"
+        whose = "All times are" if len(panels) == 1 else "Where there is no front, all times are"
         notes.append(
-            f"{whose} disturbed, so none can be compared: labels name the most accurate rows, at most "
+            f"{whose} in doubt, so none can be compared: labels name the most accurate rows, at most "
             f"{_LABELS_ALONE}."
         )
-    if any(panel.compared for panel in panels):
-        notes.append("A row that is ringed cannot be told from the most accurate one by the test images.")
     rows = [row for panel in panels for row in panel.rows]
+    if any(panel.compared for panel in panels):
+        means = what_tells(rows)
+        notes.append(f"A row that is ringed cannot be told from the most accurate one by the {means}.")
     if cost in STEP_TIMES:
         notes.append(batches([row.first for row in rows], cost))
     if cost == "train_ms" and any(row.cell.strategy == "fast-extraction" for row in rows):
@@ -280,7 +301,11 @@ def _notes(panels: Sequence[Tradeoff], cost: str, tables: int) -> list[str]:
     if without := sum(panel.without for panel in panels):
         notes.append(f"{counted(without, 'row')} without that time not shown.")
     if any(panel.doubtful and panel.front for panel in panels):
-        notes.append("A time that was disturbed cannot be compared, so its row is not on the front.")
+        notes.append(
+            "A time in doubt (disturbed, unstable, or its seeds disagree) cannot be compared, so its row is not "
+            "on the front."
+        )
+    notes += unwatched_note(rows)
     if len({row.cell.backbone for row in rows}) > COLOURS:
         along = "along the front from its top, then by accuracy"
         order = along if any(panel.front for panel in panels) else "those of the most accurate rows"
@@ -288,7 +313,7 @@ def _notes(panels: Sequence[Tradeoff], cost: str, tables: int) -> list[str]:
     if any(panel.crowded for panel in panels):
         where = "stand on the front alone" if any(panel.front for panel in panels) else "are left out"
         notes.append(f"With so many rows, intervals and rings {where}.")
-    if unnamed := sum(len(panel.front) - len(panel.labelled) for panel in panels if panel.front):
+    if unnamed := sum(len(set(panel.front) - set(panel.labelled)) for panel in panels):
         notes.append(f"{counted(unnamed, 'row')} on the front without a label.")
     if tables > len(panels):
         notes.append(f"The first {len(panels)} of {tables} tables.")
@@ -316,6 +341,11 @@ def _draw_labels(figure: Any, panels: Sequence[tuple[Any, Tradeoff]]) -> None:
         # A row with a label is not to be hidden below that of another.
         obstacles += [_around(x, y, _RING["markersize"] * point) for x, y in spots[list(named)]] * _HIDDEN
         told = range(len(bars)) if len(bars) <= _MANY else panel.front or named
+        rings = [
+            _around(x, y, _RING["markersize"] * point)
+            for place, (x, y) in enumerate(spots)
+            if place in told and panel.rows[place].tied
+        ]
         annotate(
             axes,
             wrapped(panel.rows, named),
@@ -323,7 +353,7 @@ def _draw_labels(figure: Any, panels: Sequence[tuple[Any, Tradeoff]]) -> None:
             # Of thousands of dots one is always nearer: there the labelled ones alone are told apart.
             markers=[places[place] for place in panel.front or named] if panel.crowded else places,
             obstacles=[*obstacles, *(bars[place] for place in told), *steps],
-            lines=[*steps, *(bars[place] for place in named)],
+            lines=[*steps, *rings, *(bars[place] for place in {*told, *named})],
         )
 
 

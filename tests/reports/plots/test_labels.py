@@ -106,3 +106,38 @@ def test_a_label_that_is_larger_than_the_frame_has_no_place():
 def test_boxes_that_only_touch_do_not_overlap():
     assert not Box(0, 0, 1, 1).overlaps(Box(1, 0, 2, 1))
     assert Box(0, 0, 1.1, 1).overlaps(Box(1, 0, 2, 1))
+
+
+def end_of_leader(box: Box, spot: tuple[float, float], edge: float) -> tuple[float, float]:
+    """Where the leader of a label meets the edge of its marker."""
+    x, y = spot
+    right, up = min(max(x, box.left), box.right) - x, min(max(y, box.bottom), box.top) - y
+    length = math.hypot(right, up)
+    return x + edge * right / length, y + edge * up / length
+
+
+def but_a_strip(side: int) -> list[Box]:
+    """Obstacles everywhere, two deep, but right (1) or left (-1) of the point (300, 200)."""
+    behind = Box(0, 180, 292, 220) if side > 0 else Box(308, 180, 600, 220)
+    return [Box(0, 0, 600, 180), Box(0, 220, 600, 400), behind] * 2
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_where_another_marker_covers_its_own_a_leader_comes_from_the_free_side(side: int):
+    """On the side of the other one there is a free place, but its leader would be seen as the other's."""
+    spot, other = (300.0, 200.0), (300.0 + 3 * side, 200.0)
+    (box,) = place_labels(
+        [spot], [(80, 20)], FRAME, obstacles=but_a_strip(side), markers=[spot, other], reach=8, edge=4
+    )
+    assert box is not None
+    end = end_of_leader(box, spot, 4)
+    assert math.dist(end, other) > math.dist(end, spot) + 1
+
+
+def test_no_leader_passes_over_the_marker_of_another():
+    """The only free place is behind the other marker."""
+    spot, other = (300.0, 200.0), (330.0, 200.0)
+    walls = [*but_a_strip(1), *[Box(320, 190, 340, 210)] * 2]
+    (box,) = place_labels([spot], [(80, 20)], FRAME, obstacles=walls, markers=[spot, other], reach=8, edge=4)
+    assert box is not None
+    assert not (box.left > other[0] and box.bottom < other[1] < box.top)
