@@ -302,8 +302,8 @@ def _notes(panels: Sequence[Tradeoff], cost: str, tables: int) -> list[str]:
         notes.append(f"{counted(without, 'row')} without that time not shown.")
     if any(panel.doubtful and panel.front for panel in panels):
         notes.append(
-            "A time in doubt (disturbed, unstable, or its seeds disagree) cannot be compared, so its row is not "
-            "on the front."
+            "A time in doubt (disturbed, unstable, or its seeds disagree) cannot be compared, so its row is "
+            "not on the front."
         )
     notes += unwatched_note(rows)
     if len({row.cell.backbone for row in rows}) > COLOURS:
