@@ -106,7 +106,7 @@ def test_several_runs_without_a_record_are_each_named(tmp_path: Path):
 def test_where_nothing_is_left_the_damaged_file_is_the_error(tmp_path: Path):
     path = next((run(tmp_path, 0) / "records").glob("*.json"))
     path.write_text("{", encoding="utf-8")
-    with pytest.raises(UserError, match="not a record of schema version") as caught:
+    with pytest.raises(UserError, match="damaged, and no record any more") as caught:
         read_history([tmp_path])
     assert caught.value.where == str(path)
     assert caught.value.hint.startswith("Delete the file")
