@@ -149,8 +149,9 @@ def least(request: pytest.FixtureRequest) -> Least:
 
 @pytest.fixture(autouse=True)
 def _here(benchmark: BenchmarkFixture) -> None:
-    """Add to every benchmark where it was taken."""
-    benchmark.extra_info |= {"fingerprint": current_environment().fingerprint, "commit": commit()}
+    """Add to every benchmark where it was taken; what is no cell's runs on the processor."""
+    here = {"device": "cpu", "fingerprint": current_environment().fingerprint, "commit": commit()}
+    benchmark.extra_info |= here
 
 
 # The JSON of pytest-benchmark ---------------------------------------------------------------

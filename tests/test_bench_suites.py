@@ -160,6 +160,13 @@ def test_a_matrix_without_cells_for_the_suites_is_an_error(tmp_path: Path):
 # What is told of each -----------------------------------------------------------------------
 
 
+def test_a_benchmark_of_no_cell_tells_its_device_machine_and_commit(tmp_path: Path):
+    ended = suites(tmp_path, "bench/test_input.py", "-k", "decode or resize")
+    assert len(ended.json["benchmarks"]) == 2, ended.out
+    here = {"device": "cpu", "fingerprint": current_environment().fingerprint, "commit": commit()}
+    assert all(here.items() <= each["extra_info"].items() for each in ended.json["benchmarks"])
+
+
 def test_a_benchmark_tells_its_cell_device_machine_and_commit(ran: Ended):
     for name, each in ran.benchmarks.items():
         told = each["extra_info"]
