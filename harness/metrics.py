@@ -101,10 +101,12 @@ class Metric:
         if not self.better or len(known) < 2:
             return frozenset()
         first = max(known.values()) if self.better == "higher" else min(known.values())
+        shown = round(self.scale * first, self.digits)
         found = frozenset(
             place
             for place, value in known.items()
-            if self.text(value) == self.text(first) or max(value, first) <= (1 + width) * min(value, first)
+            if max(value, first) <= (1 + width) * min(value, first)
+            or round(self.scale * value, self.digits) == shown
         )
         return frozenset() if width and len(found) == len(known) else found
 

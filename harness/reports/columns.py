@@ -76,19 +76,12 @@ def detailed(rows: Sequence[Row], *, devices: Devices | None = None, every: bool
             for device, readings in several_devices.items():
                 heading = f"{each.label} on {device} ({each.unit})"
                 there = [readings.get((each.name, anywhere(row.first)), Reading()) for row in rows]
-                found.append(_measured(heading, each, there))
+                stated = max((one.within for one in there if one.within is not None), default=None)
+                values, against = [one.value for one in there], [one.doubt for one in there]
+                found.append(_measured(heading, each, values, against, stated))
         else:
-            within = _stated(devices or {}, each.name)
-            found.append(
-                _measured(
-                    each.heading,
-                    each,
-                    [
-                        Reading(row.value(each), doubt, within)
-                        for row, doubt in zip(rows, doubts(each.name), strict=True)
-                    ],
-                )
-            )
+            values, stated = [row.value(each) for row in rows], _stated(devices or {}, each.name)
+            found.append(_measured(each.heading, each, values, doubts(each.name), stated))
         found += [_told(heading, text, rows) for heading, text in _AFTER.get(each.name, {}).items()]
     return [each for each in found if not _idle(each.heading, each.texts)]
 
@@ -192,16 +185,19 @@ def _told(heading: str, text: Callable[[Row], str], rows: Sequence[Row]) -> Colu
     return Column(heading, texts, tuple(None if each == "-" else each for each in texts))
 
 
-def _measured(heading: str, each: Metric, there: Sequence[Reading]) -> Column:
-    texts = [each.text(one.value) for one in there]
-    stated = [one.within for one in there if one.within is not None]
+def _measured(
+    heading: str, each: Metric, values: Sequence[float | None], doubts: Sequence[str], within: float | None
+) -> Column:
+    texts = [each.text(value) for value in values]
     return Column(
         heading,
-        tuple(f"{text} ({one.doubt})" if one.doubt else text for text, one in zip(texts, there, strict=True)),
-        tuple(one.value for one in there),
+        tuple(f"{text} ({doubt})" if doubt else text for text, doubt in zip(texts, doubts, strict=True)),
+        tuple(values),
         each,
         # A time that cannot be compared is not the best.
-        each.best([None if one.doubt else one.value for one in there], within=max(stated, default=None)),
+        each.best(
+            [None if doubt else value for value, doubt in zip(values, doubts, strict=True)], within=within
+        ),
     )
 
 

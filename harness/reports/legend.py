@@ -100,9 +100,9 @@ def what_tells(rows: Iterable[Row]) -> str:
 def unwatched_times(rows: Sequence[Row]) -> str:
     """That it is not known whether times of these rows were disturbed, as a sentence; "" where it is."""
     open_rows = [any(map(unwatched, row.records)) for row in rows]
-    names = [name for name, is_open in zip(full_names(rows), open_rows, strict=True) if is_open]
-    if not names:
+    if not any(open_rows):
         return ""
+    names = [name for name, is_open in zip(full_names(rows), open_rows, strict=True) if is_open]
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
     whose = "any row" if all(open_rows) else f"{len(names):,} of {len(rows):,} rows"
     told = "" if all(open_rows) else f" ({'; '.join(names[:_NAMED])}{more})"

@@ -14,7 +14,6 @@ __all__ = ["Box", "place_labels"]
 
 _DIRECTIONS = 24
 _RINGS = 40
-_TURNS = 3  # what chose first chooses again, knowing the others
 # What is to be avoided, in lengths of leader that are taken for it.
 _COVERED = 100.0
 _CROSSED = 60.0
@@ -100,11 +99,11 @@ def place_labels(
 
 
 def _chosen(choices: Sequence[_Choice], order: Sequence[int], gap: float) -> dict[int, _Place]:
-    """What each label chooses in that order, and then again: its box that costs least beside the others'."""
+    """What each label chooses in that order: its box that costs least beside those that chose before it."""
     found: dict[int, _Place] = {}
-    for number in [*order] * _TURNS:
+    for number in order:
         boxes, leaders, alone = choices[number]
-        beside = [each for place, each in found.items() if place != number]
+        beside = found.values()
         taken = np.array([box for box, _, _ in beside]).reshape(-1, 4)
         drawn = np.array([leader for _, leader, _ in beside]).reshape(-1, 2, 2)
         cost = alone + _STRUCK * (_lengths(leaders, _grown(taken, gap / 2)) > 0).sum(axis=1)
@@ -179,11 +178,13 @@ def _lengths(leaders: Leaders, boxes: Boxes) -> NDArray[np.float64]:
     """How much of each leader each box holds, of shape (leaders, boxes); it is one part, or none."""
     way = leaders[:, 1] - leaders[:, 0]
     # What is parallel to a side is turned a little, so that nothing is divided by 0.
-    share = np.where(np.abs(way) < 1e-9, 1e-9, way)[:, None]
-    one = (boxes[None, :, :2] - leaders[:, :1]) / share
-    other = (boxes[None, :, 2:] - leaders[:, :1]) / share
-    enters = np.minimum(one, other).max(axis=2).clip(min=0)
-    leaves = np.maximum(one, other).min(axis=2).clip(max=1)
+    share = np.where(np.abs(way) < 1e-9, 1e-9, way)
+    enters, leaves = np.zeros((len(leaders), len(boxes))), np.ones((len(leaders), len(boxes)))
+    for axis in (0, 1):  # each by itself: NumPy is slow along an axis of two
+        start, along = leaders[:, 0, axis, None], share[:, axis, None]
+        one, other = (boxes[:, axis] - start) / along, (boxes[:, axis + 2] - start) / along
+        enters = np.maximum(enters, np.minimum(one, other))
+        leaves = np.minimum(leaves, np.maximum(one, other))
     return np.asarray((leaves - enters).clip(min=0) * np.hypot(*way.T)[:, None])
 
 

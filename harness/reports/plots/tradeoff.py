@@ -62,7 +62,8 @@ class Tradeoff:
 
     `front` holds the places of the rows that no other beats, the cheapest first.  The times of the rows in
     `doubtful` are in doubt, so they are not on it; `without` counts the rows that have no cost.
-    `chosen` is the place of the row that `recommend` chooses without limits, None if it has no cost.
+    `chosen` is the place of the row that `recommend` chooses without limits, None if it has no cost and in a
+    crowd.
     """
 
     table: Table
@@ -107,8 +108,10 @@ def tradeoff(table: Table, cost: Metric) -> Tradeoff | None:
     doubtful = frozenset(place for place, row in enumerate(rows) if time_doubt(row.records, cost.name))
     sound = [None if place in doubtful else value for place, value in enumerate(costs)]
     best = front([row.accuracy for row in rows], sound)
-    winner = choose([row for row in table.rows if row.tied]).winner.row
-    chosen = next((place for place, row in enumerate(rows) if row is winner), None)
+    chosen = None
+    if len(rows) <= _CROWD:
+        winner = choose([row for row in table.rows if row.tied]).winner.row
+        chosen = next((place for place, row in enumerate(rows) if row is winner), None)
     return Tradeoff(table, rows, costs, tuple(best), doubtful, len(table.rows) - len(rows), chosen)
 
 
@@ -334,10 +337,11 @@ def _draw_labels(figure: Any, panels: Sequence[tuple[Any, Tradeoff]]) -> None:
         ends = axes.transData.transform([(1, end) for end in (*low, *high)])[:, 1].reshape(2, -1).T
         bars = [Box(x - 1, bottom, x + 1, top) for (x, _), (bottom, top) in zip(spots, ends, strict=True)]
         steps, named = _steps(spots, panel.front), panel.labelled
-        obstacles = [
-            _around(x, y, (_RING["markersize"] if row.tied else _SIDE) * point)
+        around = {  # once for all that lie at one place, of thousands
+            (round(float(x)), round(float(y))): (_RING["markersize"] if row.tied else _SIDE) * point
             for row, (x, y) in zip(panel.rows, spots, strict=True)
-        ]
+        }
+        obstacles = [_around(x, y, side) for (x, y), side in around.items()]
         # A row with a label is not to be hidden below that of another.
         obstacles += [_around(x, y, _RING["markersize"] * point) for x, y in spots[list(named)]] * _HIDDEN
         told = range(len(bars)) if len(bars) <= _MANY else panel.front or named
