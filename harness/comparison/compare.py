@@ -1,6 +1,6 @@
 """The comparison as a whole: two folders are read, each check says what it finds, the worst comes first."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness.analysis.machines import same_machine
@@ -17,7 +17,6 @@ from harness.comparison.sides import (
     NotComparableError,
     Side,
     kind_of_runs,
-    nothing_judged,
     read_side,
     require_common_cells,
 )
@@ -69,8 +68,7 @@ def _trainings(baseline: Side, current: Side, *, where: Path) -> Judgement:
     for pair in pairs:
         found += setup(pair)
     done = [pair for pair in pairs if pair.ended_ok]
-    if not done and not any(each.severity == "regression" for each in found):
-        raise nothing_judged(where)
+    _require_judged(done, found, where)
     spreads = spread_of_cells(done)
     for pair in done:
         before, after = pair.before, pair.after
@@ -97,8 +95,7 @@ def _timings(baseline: Path, current: Path, *, dedicated: bool) -> Judgement:
     )
     pairs = timed_pairs(ours, theirs)
     found: list[Finding] = [*lone_timings(ours, theirs)]
-    if not pairs and not any(each.severity == "regression" for each in found):
-        raise nothing_judged(current)
+    _require_judged(pairs, found, current)
     if dedicated:
         require_turns(ours, theirs, pairs, str(current))
         found += dedicated_times(ours, theirs, pairs)
@@ -115,6 +112,17 @@ def _timings(baseline: Path, current: Path, *, dedicated: bool) -> Judgement:
         figures={pair.name: _timing_figures(pair) for pair in pairs},
         dedicated=dedicated,
     )
+
+
+def _require_judged(pairs: Sequence[Pair | TimedPair], found: Iterable[Finding], where: Path) -> None:
+    """Refuse runs of which no cell has a result in both, unless one is lost: that is a regression."""
+    if not pairs and not any(each.severity == "regression" for each in found):
+        raise NotComparableError(
+            "no cell has a result in both runs, so nothing can be compared",
+            where=str(where),
+            hint="Their leaderboards say why there is none; run the matrix again: failed cells are tried "
+            "anew.",
+        )
 
 
 def _require_same_images(pairs: Iterable[Pair], where: Path) -> None:

@@ -24,7 +24,6 @@ __all__ = [
     "NotComparableError",
     "Side",
     "kind_of_runs",
-    "nothing_judged",
     "read_side",
     "require_common_cells",
     "require_version",
@@ -231,15 +230,6 @@ def require_common_cells(
 
 
 _HOW_AGAIN = "Make that run again with this version, or compare with the version that wrote it."
-
-
-def nothing_judged(where: Path) -> NotComparableError:
-    """The error for runs of which no cell has a result in both, so that nothing was held against anything."""
-    return NotComparableError(
-        "no cell has a result in both runs, so nothing can be compared",
-        where=str(where),
-        hint="Their leaderboards say why there is none; run the matrix again: failed cells are tried anew.",
-    )
 
 
 def _kinds(folder: Path) -> list[Runs]:
